@@ -1,0 +1,80 @@
+"""mien: recognise the expressions that faces show.
+
+    import mien
+
+    recognizer = mien.Recognizer()
+    result = recognizer.recognize(mien.read_image("photo.jpg"))
+    for face in result.faces:
+        print(face.box_xywh_px, face.expression.label.key, face.expression.confidence)
+
+Names are loaded on first use: importing mien loads neither Keras nor ONNX Runtime nor OpenCV.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mien.data import read_samples
+    from mien.errors import MienError
+    from mien.images import read_image
+    from mien.labels import FER2013, FERPLUS, Label, LabelSet
+    from mien.model_card import ModelCard
+    from mien.recognition.classifier import Classifier
+    from mien.recognition.recognizer import Recognizer
+    from mien.results import Detection, Expression, Face, FrameResult
+    from mien.samples import Samples, Split
+    from mien.video.overlay import annotate
+
+__version__ = "0.1.0"
+
+_MODULE_OF_NAME = {
+    "Classifier": "mien.recognition.classifier",
+    "Detection": "mien.results",
+    "Expression": "mien.results",
+    "FER2013": "mien.labels",
+    "FERPLUS": "mien.labels",
+    "Face": "mien.results",
+    "FrameResult": "mien.results",
+    "Label": "mien.labels",
+    "LabelSet": "mien.labels",
+    "MienError": "mien.errors",
+    "ModelCard": "mien.model_card",
+    "Recognizer": "mien.recognition.recognizer",
+    "Samples": "mien.samples",
+    "Split": "mien.samples",
+    "annotate": "mien.video.overlay",
+    "read_image": "mien.images",
+    "read_samples": "mien.data",
+}
+
+__all__ = [  # noqa: RUF022  (sorted as a person would)
+    "Classifier",
+    "Detection",
+    "Expression",
+    "FER2013",
+    "FERPLUS",
+    "Face",
+    "FrameResult",
+    "Label",
+    "LabelSet",
+    "MienError",
+    "ModelCard",
+    "Recognizer",
+    "Samples",
+    "Split",
+    "annotate",
+    "read_image",
+    "read_samples",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF_NAME:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF_NAME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

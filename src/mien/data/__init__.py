@@ -1,0 +1,1 @@
+"""Labelled faces: reading, splitting, auditing and batching them."""

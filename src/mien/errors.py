@@ -1,0 +1,94 @@
+"""Every error that mien raises on purpose.
+
+    MienError
+    ├── SourceError            a path, URL or archive that cannot be read at all
+    │   ├── ImageError         a file that is not a picture, or a broken one
+    │   └── ImageTooLargeError a picture refused by its header, before decoding
+    ├── DatasetError           labelled faces that contradict their format
+    ├── RecipeError            a recipe with an unknown field or an impossible value
+    ├── TrainingError          a training that cannot start, go on or be resumed
+    ├── ModelError             a model file that is corrupt or contradicts its card
+    │   └── ParityError        an exported network that disagrees with its original
+    ├── DetectorError          a detector that is not there
+    ├── WeightsError           a model file that cannot be found, fetched or verified
+    ├── OutputError            a result that cannot be written; nothing half-written is left
+    └── MissingExtraError      an optional dependency that is not installed
+
+Each message says what is wrong, where (path, row, frame) and what to do next, on one line:
+the command line prints it as it is and ends with exit code 1.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class MienError(Exception):
+    """Base of every error that mien raises on purpose."""
+
+
+class SourceError(MienError):
+    """A path, URL or archive cannot be read at all."""
+
+
+class ImageError(SourceError):
+    """A file is not a picture, or its pixels are broken off or damaged."""
+
+
+class ImageTooLargeError(SourceError):
+    """A picture's header announces more pixels than the limit; nothing was decoded."""
+
+
+class DatasetError(MienError):
+    """Labelled faces contradict their format; names the file and the row or folder."""
+
+
+class RecipeError(MienError):
+    """A recipe file is not one, or has an unknown field or an impossible value."""
+
+
+class TrainingError(MienError):
+    """A training cannot start, go on or be resumed; the run folder keeps the last good state."""
+
+
+class ModelError(MienError):
+    """A model file is corrupt, unreadable or contradicts its card."""
+
+
+class ParityError(ModelError):
+    """An exported network disagrees with its original; no file was written."""
+
+
+class DetectorError(MienError):
+    """A face detector was named that is not there."""
+
+
+class WeightsError(MienError):
+    """A model file cannot be found, fetched or verified; the cache is unchanged."""
+
+
+class OutputError(MienError):
+    """A result cannot be written; nothing half-written is left behind."""
+
+
+class MissingExtraError(MienError):
+    """An optional dependency is not installed."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn a failed import inside the block into an error that names the extra to install.
+
+    Args:
+        extra: name of the extra in pyproject.toml, e.g. ``"train"``.
+
+    Raises:
+        MissingExtraError: a module imported in the block is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "mien":
+            raise
+        raise MissingExtraError(
+            f"{error.name} is not installed; it comes with: pip install 'mien[{extra}]'"
+        ) from error

@@ -1,0 +1,1 @@
+"""How good a network is: predictions, metrics, plots and the report folder."""

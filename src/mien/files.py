@@ -1,0 +1,106 @@
+"""Writing results so that nothing half-written is ever found.
+
+A file or folder is prepared under a temporary name beside its destination and renamed when it
+is complete. On any failure, a full disk or Ctrl-C included, the temporary one is removed and
+what stood there before is still there.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mien.errors import OutputError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; what is written there replaces ``path`` when the block ends.
+
+    Raises:
+        OutputError: the file cannot be written; ``path`` is as it was.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder; it becomes ``path`` when the block ends.
+
+    An older ``path`` is replaced as a whole, but only where every file in it has the name of one
+    that was written now; anything else in it is not ours to delete.
+
+    Raises:
+        OutputError: the folder cannot be written, or holds other files; ``path`` is as it was.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())
+            if path.exists():
+                _replace_folder(temporary, path)
+            else:
+                os.rename(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically.
+
+    Raises:
+        OutputError: the file cannot be written; ``path`` is as it was.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _replace_folder(temporary: Path, path: Path) -> None:
+    if not path.is_dir():
+        raise OutputError(f"{path} is a file; name another folder")
+    foreign = sorted({p.name for p in path.iterdir()} - {p.name for p in temporary.iterdir()})
+    if foreign:
+        raise OutputError(f"{path} holds other files ({foreign[0]}); name another folder")
+    older = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    os.rename(path, older / path.name)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        os.rename(older / path.name, path)
+        raise
+    finally:
+        shutil.rmtree(older, ignore_errors=True)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot write {path}: {reason}; nothing half-written was left"
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,142 @@
+"""Pictures in: any file that people have -> RGB uint8 (H, W, 3).
+
+Pillow reads the header first, so a picture's size is checked before a pixel is decoded. EXIF
+orientation is applied, transparency is laid on white, 16-bit values are scaled to 8 bits, and
+CMYK, palette and grey pictures become RGB. OpenCV's reader was rejected: it reports no reason
+when a file is broken, fills in truncated ones and takes its size limit from the environment.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from mien.errors import ImageError, ImageTooLargeError, SourceError
+from mien.samples import Image
+
+MAX_PIXELS = 100_000_000
+"""Largest picture decoded unless the caller allows more: 100 megapixels, 300 MB as RGB."""
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".avif")
+)
+"""Endings, lower case, by which pictures are told from other files in folders and archives."""
+
+_PILLOW_LIMIT = threading.Lock()
+
+
+def read_image(
+    source: Path | str | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> Image:
+    """Read a picture as RGB.
+
+    Args:
+        source: a path, or the file's bytes.
+        name: what error messages call it; the path where None.
+        max_pixels: width times height above which the picture is refused by its header.
+
+    Returns:
+        uint8 (H, W, 3) RGB, upright.
+
+    Raises:
+        SourceError: there is no such file, or it may not be read.
+        ImageError: the file is empty, not a picture, or broken off.
+        ImageTooLargeError: the header announces more than ``max_pixels``.
+    """
+    name = name or (str(source) if not isinstance(source, bytes) else "the picture")
+    with _open(source, name, max_pixels) as picture:
+        try:
+            rgb = _to_rgb(PIL.ImageOps.exif_transpose(picture))
+        except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+            reason = str(error).split("\n")[0]
+            raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
+    return rgb
+
+
+def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a labelled face: as `read_image`, but a grey picture stays grey, uint8 (H, W).
+
+    Raises:
+        ImageError, ImageTooLargeError: as `read_image`.
+    """
+    rgb = read_image(source, name=name, max_pixels=max_pixels)
+    first = rgb[..., 0]
+    if np.array_equal(first, rgb[..., 1]) and np.array_equal(first, rgb[..., 2]):
+        return np.ascontiguousarray(first)
+    return rgb
+
+
+def find_images(folder: Path) -> Sequence[Path]:
+    """Pictures of a folder and of those in it, in the order of their names; hidden ones not.
+
+    Raises:
+        SourceError: the folder cannot be read.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            and path.is_file()
+        )
+    except OSError as error:
+        raise SourceError(f"cannot read {folder}: {error.strerror}") from error
+
+
+def _open(source: Path | str | bytes, name: str, max_pixels: int) -> PIL.Image.Image:
+    """Open a picture by its header alone and check its size."""
+    if source == b"":
+        raise ImageError(f"{name} is empty (0 bytes); get a complete copy")
+    try:
+        # Pillow's own limit is a global; ours is an argument and is checked here instead.
+        with _PILLOW_LIMIT, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+            try:
+                picture = PIL.Image.open(
+                    io.BytesIO(source) if isinstance(source, bytes) else source
+                )
+            finally:
+                PIL.Image.MAX_IMAGE_PIXELS = limit
+    except FileNotFoundError as error:
+        raise SourceError(f"no such file: {name}") from error
+    except PIL.UnidentifiedImageError as error:
+        if not isinstance(source, bytes) and Path(source).stat().st_size == 0:
+            raise ImageError(f"{name} is empty (0 bytes); get a complete copy") from error
+        raise ImageError(
+            f"{name} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, BMP or GIF"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        raise SourceError(f"cannot read {name}: {reason}") from error
+    width, height = picture.size
+    if width * height > max_pixels:
+        picture.close()
+        raise ImageTooLargeError(
+            f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}; "
+            f"allow it with --max-pixels {width * height}"
+        )
+    return picture
+
+
+def _to_rgb(picture: PIL.Image.Image) -> Image:
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        return _from_deep_grey(np.asarray(picture, dtype=np.float64))
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        picture = PIL.Image.alpha_composite(white, rgba)
+    return np.array(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _from_deep_grey(grey: np.ndarray) -> Image:
+    """Scale grey of more than 8 bits to 8: 0..65535 by 257, and smaller ranges as they are."""
+    scale = 257.0 if grey.size and grey.max() > 255 else 1.0
+    eight_bit = np.clip(np.rint(grey / scale), 0, 255).astype(np.uint8)
+    return np.repeat(eight_bit[..., np.newaxis], 3, axis=2)

@@ -1,0 +1,171 @@
+"""What a model file says of itself: the JSON that travels in the ONNX file's metadata.
+
+The card makes a bundle self-contained: whoever holds the one ``.onnx`` file knows the labels in
+order, the input, the framing of the faces, what chose the weights, and how good they are with
+which interval. Three golden inputs, made by arithmetic so that no picture is shipped, have their
+expected probabilities in the card; a classifier re-checks them on load.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import ModelError
+from mien.labels import LabelSet, label_set_of
+from mien.preprocessing import InputSpec
+
+FORMAT_VERSION = 1
+"""Raised when an older mien could misread a newer card."""
+
+METADATA_KEY = "mien.card"
+"""Key of the card in the ONNX file's metadata properties."""
+
+GOLDEN_TOLERANCE = 1e-3
+"""Largest allowed difference of a golden probability: kernels differ between processors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One measured result, with everything needed to measure it again."""
+
+    split: str
+    """Split that was measured, as the data set calls it, e.g. ``FER-2013 PublicTest``."""
+    n: int
+    """Rows."""
+    accuracy: float
+    """Top-1 accuracy in [0, 1]."""
+    accuracy_ci95: tuple[float, float]
+    """95 % interval by bootstrap over rows."""
+    accuracy_unseen: float | None
+    """Accuracy on the rows without a pixel-identical twin in the training split."""
+    n_seen_twins: int | None
+    """Rows with such a twin."""
+    macro_f1: float
+    """Unweighted mean of the classes' F1."""
+    ece: float
+    """Expected calibration error, 15 bins."""
+    tta: str
+    """Test-time augmentation; ``none`` where there was none."""
+    data_sha256: str
+    """Hash of the measured rows (`Samples.sha256`)."""
+    command: str
+    """The command that measured it."""
+    commit: str
+    """Commit of mien that measured it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything that must travel with a network.
+
+    Raises:
+        ModelError: a field contradicts another.
+    """
+
+    name: str
+    """Name of the model, e.g. ``mien-small``."""
+    architecture: str
+    """Name in the zoo."""
+    labels: tuple[str, ...]
+    """Label keys, in the order of the network's outputs."""
+    input_shape: tuple[int, int, int]
+    """Height, width, channels of the input; values 0..255."""
+    framing: str
+    """How the training faces were framed; detectors have a crop geometry per framing."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """The recipe's fields."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Per split: rows and hash (`Samples.sha256`)."""
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    """Which epoch was kept, by which metric on which split, with which value."""
+    scores: tuple[Score, ...] = ()
+    """Measured results."""
+    temperature: float = 1.0
+    """Logits are divided by it before the softmax."""
+    licence: str = ""
+    """Terms of the weights."""
+    commit: str = ""
+    """Commit of mien that trained the network."""
+    golden: tuple[tuple[float, ...], ...] = ()
+    """Probabilities for the three golden inputs, at temperature 1."""
+    format_version: int = FORMAT_VERSION
+    """Version of this layout."""
+
+    def __post_init__(self) -> None:
+        if self.format_version > FORMAT_VERSION:
+            raise ModelError(
+                f"card format {self.format_version} is newer than this mien reads "
+                f"({FORMAT_VERSION}); update mien"
+            )
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ModelError(f"the card's labels {self.labels} are not distinct classes")
+        if not self.temperature > 0:
+            raise ModelError(f"the card's temperature {self.temperature} is not above 0")
+        if any(len(row) != len(self.labels) for row in self.golden):
+            raise ModelError("the card's golden probabilities do not fit its labels")
+        try:
+            _ = self.input
+        except ValueError as error:
+            raise ModelError(f"the card's input shape is impossible: {error}") from error
+
+    @property
+    def input(self) -> InputSpec:
+        """What the network takes."""
+        return InputSpec(*self.input_shape)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The classes, in the order of the outputs."""
+        return label_set_of(self.labels)
+
+    def to_json(self) -> str:
+        """The card as JSON, keys sorted."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Read a card.
+
+        Raises:
+            ModelError: the text is not a card, or contradicts itself.
+        """
+        try:
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise TypeError("not an object")
+            unknown = set(values) - {field.name for field in fields(cls)}
+            if unknown:
+                raise TypeError(f"unknown field {sorted(unknown)[0]}")
+            values["labels"] = tuple(values["labels"])
+            values["input_shape"] = tuple(values["input_shape"])
+            values["golden"] = tuple(tuple(row) for row in values.get("golden", ()))
+            values["scores"] = tuple(
+                Score(**{**score, "accuracy_ci95": tuple(score["accuracy_ci95"])})
+                for score in values.get("scores", ())
+            )
+            return cls(**values)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"the model's card is damaged: {error}") from error
+
+
+def golden_inputs(spec: InputSpec) -> NDArray[np.uint8]:
+    """Three test pictures made by integer arithmetic, alike on every machine.
+
+    A diagonal ramp, a checkerboard of 8-pixel fields under a ramp, and rings around the centre.
+
+    Args:
+        spec: what the network takes.
+
+    Returns:
+        uint8 (3, height, width, channels).
+    """
+    y, x = np.mgrid[0 : spec.height_px, 0 : spec.width_px]
+    ramp = (x + y) * 255 // max(1, spec.height_px + spec.width_px - 2)
+    checks = 64 * ((x // 8 + y // 8) % 2) + x * 191 // max(1, spec.width_px - 1)
+    rings = ((2 * x - spec.width_px) ** 2 + (2 * y - spec.height_px) ** 2) // 16 % 256
+    grey = np.stack([ramp, checks, rings]).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], spec.channels, axis=3)

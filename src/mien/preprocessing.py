@@ -1,0 +1,149 @@
+"""From a picture to what the network sees: the only place where pixels are cropped, resized or
+made grey for a network.
+
+Training, evaluation, export checks and recognition all come through `to_network_input`, so the
+network sees at run time what it saw in training. Scaling to [0, 1] and normalising are layers
+of the network; what is made here has values 0..255. Between a detector's box and a crop as the
+training faces were framed stands a `CropGeometry`, measured per detector and framing (see
+docs/crops.md). Rotating the face upright by its eyes was left out: FER-2013's faces are not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.results import Box
+from mien.samples import Image
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a network takes: float32 (n, height_px, width_px, channels), values 0..255.
+
+    Raises:
+        ValueError: a size below 1, or channels other than 1 (grey) and 3 (RGB).
+    """
+
+    height_px: int
+    """Rows."""
+    width_px: int
+    """Columns."""
+    channels: int
+    """1: grey, ITU-R 601 luma; 3: RGB."""
+
+    def __post_init__(self) -> None:
+        if self.height_px < 1 or self.width_px < 1 or self.channels not in (1, 3):
+            raise ValueError(f"expected a size and 1 or 3 channels, got {self}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height_px, self.width_px, self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class CropGeometry:
+    """How a detector's box becomes the square that the training faces were framed by."""
+
+    side_per_width: float
+    """Side of the square as a multiple of the box's width."""
+    shift_x: float
+    """How far the square's centre lies right of the box's, as a fraction of the side."""
+    shift_y: float
+    """How far the square's centre lies below the box's, as a fraction of the side."""
+
+    def square(self, box_xywh_px: Box) -> tuple[float, float, float]:
+        """Left, top and side of the crop, in pixels; it may reach beyond the picture."""
+        x, y, width, height = box_xywh_px
+        side = self.side_per_width * width
+        center_x = x + width / 2 + self.shift_x * side
+        center_y = y + height / 2 + self.shift_y * side
+        return center_x - side / 2, center_y - side / 2, side
+
+
+def crop_square(image: Image, left_px: float, top_px: float, side_px: float) -> Image:
+    """Cut a square out of a picture, to whole pixels; beyond the edge the edge is repeated.
+
+    Args:
+        image: uint8 (H, W, 3) RGB or (H, W) grey.
+        left_px: left edge of the square; may be negative.
+        top_px: top edge of the square; may be negative.
+        side_px: side of the square, above 0.
+
+    Returns:
+        uint8 (side, side, 3) or (side, side), side at least 1.
+    """
+    side = max(1, round(side_px))
+    left, top = round(left_px), round(top_px)
+    height, width = image.shape[:2]
+    # Clamped, so that a square that misses the picture repeats its nearest edge.
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    if min(left, top) >= 0 and left + side <= width and top + side <= height:
+        return image[top : top + side, left : left + side]
+    return image[rows[:, np.newaxis], columns]
+
+
+def crop_face(image: Image, box_xywh_px: Box, geometry: CropGeometry) -> Image:
+    """Cut a face out of a picture as the training faces were framed.
+
+    Args:
+        image: uint8 (H, W, 3) RGB or (H, W) grey.
+        box_xywh_px: the detector's box.
+        geometry: the detector's geometry for the network's framing.
+
+    Returns:
+        uint8 (side, side, 3) or (side, side).
+    """
+    return crop_square(image, *geometry.square(box_xywh_px))
+
+
+def to_network_input(faces: Iterable[Image], spec: InputSpec) -> NDArray[np.float32]:
+    """Make cropped faces of any size and colour into one batch of network input.
+
+    A grey face of the network's own size passes unchanged. Shrinking averages areas, so that
+    fine detail does not alias; enlarging interpolates linearly.
+
+    Args:
+        faces: uint8 (H, W, 3) RGB or (H, W) or (H, W, 1) grey each; an array (n, ...) will do.
+        spec: what the network takes.
+
+    Returns:
+        float32 (n, height, width, channels), values 0..255; n may be 0.
+
+    Raises:
+        ValueError: a face is not uint8 or has another shape.
+    """
+    prepared = [_fit(face, spec) for face in faces]
+    batch = np.empty((len(prepared), *spec.shape), np.float32)
+    for row, face in zip(batch, prepared, strict=True):
+        row[...] = face
+    return batch
+
+
+def to_grey(image: Image) -> Image:
+    """Grey copy of a picture, uint8 (H, W), ITU-R 601 luma; a grey one is returned as it is."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _fit(face: Image, spec: InputSpec) -> Image:
+    if face.ndim == 3 and face.shape[2] == 1:
+        face = face[..., 0]
+    if face.dtype != np.uint8 or face.ndim not in (2, 3) or (face.ndim == 3 and face.shape[2] != 3):
+        raise ValueError(f"expected uint8 (H, W) or (H, W, 3), got {face.dtype} {face.shape}")
+    if spec.channels == 1:
+        face = to_grey(face)
+    height, width = face.shape[:2]
+    if (height, width) != (spec.height_px, spec.width_px):
+        shrinks = height * width > spec.height_px * spec.width_px
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        face = np.asarray(
+            cv2.resize(face, (spec.width_px, spec.height_px), interpolation=interpolation),
+            dtype=np.uint8,
+        )
+    return face[..., np.newaxis] if face.ndim == 2 else face

@@ -1,0 +1,1 @@
+"""Expressions in pictures: detect, crop, classify."""

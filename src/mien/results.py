@@ -1,0 +1,165 @@
+"""What recognition returns: frozen, checked, with units in the names.
+
+A face without an expression (`Face.expression is None`) was detected but not classified. Boxes
+are in pixels of the source picture, origin at its top left corner, clipped to it. The full
+distribution is kept, never only the winner.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from mien.labels import Label, LabelSet
+
+Box = tuple[float, float, float, float]
+"""Left, top, width, height in pixels."""
+Point = tuple[float, float]
+"""x, y in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face found in a picture.
+
+    Raises:
+        ValueError: the box is not finite, has no area, or the score is outside [0, 1].
+    """
+
+    box_xywh_px: Box
+    """Left, top, width and height, in pixels of the picture, clipped to it."""
+    score: float
+    """The detector's own score in [0, 1]; not comparable between detectors."""
+    landmarks_px: tuple[Point, ...] = ()
+    """Right eye, left eye, nose tip, right and left mouth corner as the *person* has them, in
+    pixels; empty where the detector gives none."""
+
+    def __post_init__(self) -> None:
+        _check_box(self.box_xywh_px)
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"expected a score in [0, 1], got {self.score}")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """The expression that a face shows, as a distribution over a label set.
+
+    Raises:
+        ValueError: the probabilities do not fit the label set or do not sum to 1 (within 1e-4).
+    """
+
+    label_set: LabelSet
+    """The classes, in order."""
+    probabilities: tuple[float, ...]
+    """One probability per class, in the label set's order, summing to 1."""
+
+    def __post_init__(self) -> None:
+        if len(self.probabilities) != len(self.label_set):
+            raise ValueError(
+                f"expected {len(self.label_set)} probabilities, got {len(self.probabilities)}"
+            )
+        total = math.fsum(self.probabilities)
+        if not abs(total - 1.0) <= 1e-4 or min(self.probabilities) < 0.0:
+            raise ValueError(f"expected probabilities that sum to 1, got a sum of {total}")
+
+    @property
+    def index(self) -> int:
+        """Class index of the most probable label (the first one on a tie)."""
+        return self.probabilities.index(max(self.probabilities))
+
+    @property
+    def label(self) -> Label:
+        """The most probable label."""
+        return self.label_set[self.index]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable label."""
+        return max(self.probabilities)
+
+    def as_dict(self) -> dict[str, float]:
+        """Probabilities by label key, in the label set's order, rounded to 7 decimals."""
+        pairs = zip(self.label_set.keys, self.probabilities, strict=True)
+        return {key: round(probability, 7) for key, probability in pairs}
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a frame, with what it shows.
+
+    Raises:
+        ValueError: the box is not finite or has no area.
+    """
+
+    box_xywh_px: Box
+    """Left, top, width and height, in pixels of the source, clipped to it."""
+    detection_score: float
+    """The detector's score in [0, 1]."""
+    landmarks_px: tuple[Point, ...] = ()
+    """As in `Detection.landmarks_px`."""
+    expression: Expression | None = None
+    """What the face shows; None where it was not classified."""
+    track: int | None = None
+    """Identity across the frames of one video; None for single pictures."""
+
+    def __post_init__(self) -> None:
+        _check_box(self.box_xywh_px)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The face as JSON-ready values; pixels rounded to 2 decimals, probabilities to 7."""
+        row: dict[str, Any] = {
+            "box": [round(value, 2) for value in self.box_xywh_px],
+            "detection_score": round(self.detection_score, 7),
+            "track": self.track,
+        }
+        if self.expression is not None:
+            row["expression"] = self.expression.label.key
+            row["confidence"] = round(self.expression.confidence, 7)
+            row["probabilities"] = self.expression.as_dict()
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """All faces of one picture or video frame, from left to right.
+
+    Raises:
+        ValueError: the frame has no pixels.
+    """
+
+    width_px: int
+    """Width of the frame."""
+    height_px: int
+    """Height of the frame."""
+    detector: str
+    """Name of the detector that found the faces."""
+    faces: tuple[Face, ...] = ()
+    """The faces; empty where none was found."""
+    source: str = ""
+    """Path or URL that the frame came from."""
+    frame: int = 0
+    """Number of the frame in its source, from 0."""
+    time_s: float = 0.0
+    """Presentation time of the frame in its source, in seconds."""
+
+    def __post_init__(self) -> None:
+        if self.width_px < 1 or self.height_px < 1:
+            raise ValueError(f"expected a frame, got {self.width_px} x {self.height_px} pixels")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON-ready values, keys in a fixed order."""
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "time_s": round(self.time_s, 6),
+            "width": self.width_px,
+            "height": self.height_px,
+            "detector": self.detector,
+            "faces": [face.as_dict() for face in self.faces],
+        }
+
+
+def _check_box(box: Box) -> None:
+    if len(box) != 4 or not all(math.isfinite(value) for value in box):
+        raise ValueError(f"expected a box of four finite numbers, got {box}")
+    if box[2] <= 0 or box[3] <= 0:
+        raise ValueError(f"expected a box with an area, got {box}")

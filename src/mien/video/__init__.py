@@ -1,0 +1,1 @@
+"""Pictures and results out: overlay and tables."""
