@@ -1,0 +1,161 @@
+"""HTML pages that stand alone: one file without scripts, fonts or pictures from elsewhere.
+
+Every function returns a fragment of HTML. Arguments called ``body`` are such fragments and go in
+as they are; all others are plain text and are escaped here, so callers never escape. Colours
+follow the reader's light or dark setting, and print as light. A template engine was left out:
+reports need six kinds of element.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b1d21; --soft: #5d6470; --line: #dfe2e7;
+  --paper: #ffffff; --panel: #f6f7f9; --accent: #0b62a8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a2a9b5; --line: #363b44;
+  --paper: #15171b; --panel: #1e2127; --accent: #79b8ef; } }
+@media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc;
+  --paper: #fff; --panel: #fff; --accent: #000; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
+h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
+  border-bottom: 1px solid var(--line); break-after: avoid; }
+p { margin: .6rem 0; max-width: 44rem; }
+.subtitle, figcaption, dt { color: var(--soft); }
+.subtitle { margin: .4rem 0 0; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
+  vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: 600; }
+th.number, td.number { text-align: right; white-space: nowrap; padding: .35rem .6rem; }
+tr { break-inside: avoid; }
+dl.figures { display: grid; gap: .75rem; margin: 1rem 0;
+  grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
+dl.figures > div { background: var(--panel); border: 1px solid var(--line); border-radius: .6rem;
+  padding: .8rem 1rem; break-inside: avoid; }
+dl.figures dt { font-size: .85rem; }
+dl.figures dd { margin: 0; }
+dl.figures .value { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em;
+  font-variant-numeric: tabular-nums; }
+dl.figures .note { color: var(--soft); font-size: .85rem; }
+figure { margin: 1rem 0; break-inside: avoid; }
+figure img { max-width: 100%; height: auto; border-radius: .4rem; background: #fff; }
+figcaption { font-size: .85rem; margin-top: .3rem; }
+.grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
+.grid figure { margin: 0; }
+.grid img { width: 100%; image-rendering: auto; }
+.grid figcaption { line-height: 1.35; overflow-wrap: anywhere; white-space: pre-line; }
+code, pre { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem;
+  padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+""".strip()
+
+
+def page(title: str, subtitle: str, body: str) -> str:
+    """A complete HTML document.
+
+    Args:
+        title: heading of the page, and of the browser's tab.
+        subtitle: one line under the heading; empty for none.
+        body: HTML fragments, e.g. joined results of `section`.
+    """
+    below = f'<p class="subtitle">{escape(subtitle)}</p>\n' if subtitle else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n"
+        f"<body>\n<main>\n<header>\n<h1>{escape(title)}</h1>\n{below}</header>\n"
+        f"{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def section(title: str, body: str) -> str:
+    """A heading and what stands under it."""
+    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>\n"
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{escape(text)}</p>\n"
+
+
+def code(text: str) -> str:
+    """A command or listing, in a fixed-width font, with its line breaks."""
+    return f"<pre>{escape(text)}</pre>\n"
+
+
+def figures(items: Iterable[tuple[str, str, str]]) -> str:
+    """Headline numbers as cards.
+
+    Args:
+        items: (what it is, the number, a note such as its interval; empty for none) each.
+    """
+    cards = "".join(
+        f'<div><dt>{escape(name)}</dt><dd class="value">{escape(value)}</dd>'
+        + (f'<dd class="note">{escape(note)}</dd>' if note else "")
+        + "</div>\n"
+        for name, value, note in items
+    )
+    return f'<dl class="figures">\n{cards}</dl>\n'
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric_from: int = 1) -> str:
+    """A table of plain text.
+
+    Args:
+        header: the columns' titles; empty for a table without a head.
+        rows: the cells, row by row.
+        numeric_from: columns from this one on are set flush right, as numbers; a number beyond
+            the last column for none.
+    """
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        opened = (f'{tag} class="number"' if i >= numeric_from else tag for i in range(len(cells)))
+        return (
+            "<tr>"
+            + "".join(
+                f"<{start}>{escape(cell)}</{tag}>"
+                for start, cell in zip(opened, cells, strict=True)
+            )
+            + "</tr>\n"
+        )
+
+    head = f"<thead>\n{line(header, 'th')}</thead>\n" if header else ""
+    body = "".join(line(row, "td") for row in rows)
+    return f'<div class="scroll"><table>\n{head}<tbody>\n{body}</tbody>\n</table></div>\n'
+
+
+def picture(png: bytes, alt: str, *, width_px: int | None = None, caption: str = "") -> str:
+    """A PNG, stored in the page itself.
+
+    Args:
+        png: the file's bytes.
+        alt: what the picture shows, for those who cannot see it.
+        width_px: shown width in CSS pixels; its own where None. Never wider than the page.
+        caption: text under the picture; empty for none.
+    """
+    encoded = base64.b64encode(png).decode("ascii")
+    width = "" if width_px is None else f' width="{width_px}"'
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure><img src="data:image/png;base64,{encoded}" alt="{escape(alt)}"{width}>'
+        f"{below}</figure>\n"
+    )
+
+
+def picture_grid(pictures: Iterable[tuple[bytes, str]]) -> str:
+    """Small pictures side by side, as many in a line as fit.
+
+    Args:
+        pictures: (a PNG's bytes, its caption) each; the caption keeps its line breaks and
+            serves as the picture's description.
+    """
+    cells = "".join(
+        picture(png, alt=caption.replace("\n", ", "), caption=caption) for png, caption in pictures
+    )
+    return f'<div class="grid">\n{cells}</div>\n'

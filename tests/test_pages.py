@@ -1,0 +1,105 @@
+"""HTML fragments: escaped, self-contained, well nested."""
+
+import base64
+from html.parser import HTMLParser
+
+import pytest
+
+from mien import pages
+
+NASTY = "<b>&\"'</b>"
+
+
+class _Checker(HTMLParser):
+    """Collects text, and checks that every element is closed in order."""
+
+    VOID = frozenset(("meta", "img", "br"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.text: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def check(html: str) -> _Checker:
+    checker = _Checker()
+    checker.feed(html)
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+def test_page_is_complete_and_stands_alone() -> None:
+    body = pages.section("Numbers", pages.table(["class", "n"], [["a", "1"]]))
+    html = pages.page("Report", "of a model", body + pages.picture(b"png", "plot"))
+    seen = check(html)
+    assert html.startswith("<!doctype html>")
+    assert "script" not in seen.seen and "link" not in seen.seen
+    sources = [value for name, value in seen.attributes if name in ("src", "href")]
+    assert sources == ["data:image/png;base64," + base64.b64encode(b"png").decode()]
+    assert "http" not in html and "url(" not in html and "@import" not in html
+    assert "prefers-color-scheme: dark" in html and "@media print" in html
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        pages.page(NASTY, NASTY, ""),
+        pages.section(NASTY, ""),
+        pages.paragraph(NASTY),
+        pages.code(NASTY),
+        pages.figures([(NASTY, NASTY, NASTY)]),
+        pages.table([NASTY], [[NASTY]]),
+        pages.picture(b"", NASTY, caption=NASTY),
+        pages.picture_grid([(b"", NASTY)]),
+    ],
+)
+def test_every_text_is_escaped(html: str) -> None:
+    seen = check(html)
+    assert "b" not in seen.seen
+    assert NASTY in "".join(seen.text)
+
+
+def test_alt_text_survives_quotes() -> None:
+    seen = check(pages.picture(b"", NASTY))
+    assert ("alt", NASTY) in seen.attributes
+
+
+def test_table_sets_numbers_flush_right_from_a_column_on() -> None:
+    html = pages.table(["a", "b", "c"], [["x", "y", "1"]], numeric_from=2)
+    assert html.count('class="number"') == 2
+    assert '<td class="number">1</td>' in html
+    assert "<th>b</th>" in html
+
+
+def test_table_without_header_has_no_head() -> None:
+    html = pages.table([], [["a", "1"]])
+    assert "thead" not in html and "<td>a</td>" in html
+
+
+def test_subtitle_note_and_caption_are_left_out_when_empty() -> None:
+    assert 'class="subtitle"' not in pages.page("t", "", "")
+    assert 'class="note"' not in pages.figures([("n", "1", "")])
+    assert "figcaption" not in pages.picture(b"", "alt")
+
+
+def test_picture_width_and_grid_order() -> None:
+    assert ' width="320"' in pages.picture(b"", "alt", width_px=320)
+    grid = pages.picture_grid([(b"1", "first\nline"), (b"2", "second")])
+    assert grid.index("first") < grid.index("second")
+    assert 'alt="first, line"' in grid
+    assert check(grid).seen.count("img") == 2
