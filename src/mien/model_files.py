@@ -1,0 +1,66 @@
+"""Which model file a person means: the one place where MODEL on a command line is understood.
+
+``default`` and the names that `mien.weights` knows come first, then folders of trainings, then
+files; to mean a file that is called like a known name, write ``./name``. Keras files are told
+from ONNX files by their ending alone: nothing is opened here.
+"""
+
+from pathlib import Path
+
+from mien import weights
+from mien.errors import ModelError, WeightsError
+
+DEFAULT_MODEL = "mien-small"
+"""What ``default`` stands for."""
+
+RUN_MODEL = "model.onnx"
+"""Name of the model file in the folder of a training."""
+
+_KERAS_SUFFIXES = frozenset((".keras", ".h5", ".hdf5"))
+
+
+def resolve_model(model: str) -> Path:
+    """Find the ONNX file that a person means.
+
+    Args:
+        model: ``default``, a name in `mien.weights.MODEL_FILES`, the folder of a training, or an
+            ``.onnx`` file.
+
+    Returns:
+        The path of a file that exists.
+
+    Raises:
+        WeightsError: the name is known, but its file is not on this machine.
+        ModelError: nothing is called that, or it is there but not an ONNX file.
+    """
+    name = DEFAULT_MODEL if model == "default" else model
+    if name in weights.MODEL_FILES:
+        found = weights.find(name)
+        if found is None:
+            raise WeightsError(
+                f"the model {name} is not on this machine; get it with: mien fetch {name}"
+            )
+        return found
+    path = Path(model)
+    if path.is_dir():
+        return _model_of_run(path)
+    if path.suffix.lower() in _KERAS_SUFFIXES and path.is_file():
+        raise ModelError(
+            f"{model} is a Keras file; make an ONNX file of it with: "
+            f"mien export {path.parent} --to onnx"
+        )
+    if path.suffix.lower() == ".onnx" and path.is_file():
+        return path
+    if path.exists():
+        raise ModelError(f"{model} is not a model; name an .onnx file or the folder of a training")
+    known = ", ".join(("default", *sorted(weights.MODEL_FILES)))
+    raise ModelError(f"no model is called {model}; known names: {known}; or name a file or folder")
+
+
+def _model_of_run(folder: Path) -> Path:
+    model = folder / RUN_MODEL
+    if model.is_file():
+        return model
+    if any(path.suffix.lower() in _KERAS_SUFFIXES for path in folder.iterdir()):
+        raise ModelError(f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder}")
+    raise ModelError(f"{folder} is not the folder of a training: it holds no {RUN_MODEL}")
