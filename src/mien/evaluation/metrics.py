@@ -12,17 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.evaluation.bootstrap import Interval, bootstrap, interval
+from mien.evaluation.confidence import (
+    ConfidenceBin,
+    CoveragePoint,
+    brier,
+    coverage_at,
+    coverage_curve,
+    ece,
+    nll,
+    reliability,
+)
 from mien.evaluation.predictions import Predictions
 from mien.labels import LabelSet
 
-ECE_BINS = 15
-"""Equal-width bins of confidence (Guo et al., 2017, https://arxiv.org/abs/1706.04599)."""
-
 RESAMPLES = 2000
 """Bootstrap resamples per interval."""
-
-SMALLEST_PROBABILITY = 1e-15
-"""Probabilities below are raised to it in the NLL, so that one certain error stays finite."""
 
 _COVERAGES = tuple(percent / 100 for percent in range(10, 101, 10))
 
@@ -44,35 +48,7 @@ class ClassScore:
     f1: float | None
     """2 TP / (support + predicted); None where the class has no rows."""
     f1_ci95: Interval | None
-    """95 % interval of the F1."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceBin:
-    """Rows whose confidence lies in (lower, upper]."""
-
-    lower: float
-    """Lower edge, not included."""
-    upper: float
-    """Upper edge, included."""
-    n: int
-    """Rows in the bin."""
-    confidence: float | None
-    """Their mean confidence; None where there are none."""
-    accuracy: float | None
-    """Their accuracy; None where there are none."""
-
-
-@dataclass(frozen=True, slots=True)
-class CoveragePoint:
-    """What remains when only faces with at least this confidence are answered."""
-
-    coverage: float
-    """Part of the rows that are answered, in (0, 1]."""
-    accuracy: float
-    """Accuracy on them."""
-    threshold: float
-    """Smallest confidence among them."""
+    """95 % interval of the F1; None where no resample holds a row of the class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +85,7 @@ class Evaluation:
     brier: float
     """Mean squared distance between the probabilities and the label's one-hot row, in [0, 2]."""
     ece: float
-    """Expected calibration error over `ECE_BINS` bins, in [0, 1]."""
+    """Expected calibration error over 15 bins, in [0, 1]."""
     per_class: tuple[ClassScore, ...]
     """One score per class, in the label set's order."""
     confusion_matrix: NDArray[np.int64]
@@ -208,73 +184,6 @@ def balanced_accuracy(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(np.nanmean(_ratio(hits, matrix.sum(axis=-1)), axis=-1))
 
 
-def nll(predictions: Predictions) -> float:
-    """Mean negative log of the label's probability, in nats, at least 0."""
-    rows = np.arange(len(predictions))
-    given = predictions.probabilities[rows, predictions.labels]
-    # Rows may sum to a little more than 1; a probability above 1 would be a negative loss.
-    return float(-np.log(np.clip(given, SMALLEST_PROBABILITY, 1.0)).mean())
-
-
-def brier(predictions: Predictions) -> float:
-    """Mean squared distance to the label's one-hot row, summed over classes (Brier, 1950)."""
-    one_hot = np.eye(len(predictions.label_set))[predictions.labels]
-    return float(((predictions.probabilities - one_hot) ** 2).sum(axis=1).mean())
-
-
-def reliability(predictions: Predictions) -> tuple[ConfidenceBin, ...]:
-    """Accuracy by confidence, in `ECE_BINS` bins (lower, upper] of equal width."""
-    confidence, correct = predictions.confidence, predictions.correct
-    edges = np.linspace(0.0, 1.0, ECE_BINS + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, ECE_BINS - 1)
-    counts = np.bincount(index, minlength=ECE_BINS)
-    confidences = _ratio(np.bincount(index, confidence, ECE_BINS), counts)
-    accuracies = _ratio(np.bincount(index, correct, ECE_BINS), counts)
-    return tuple(
-        ConfidenceBin(
-            float(edges[i]),
-            float(edges[i + 1]),
-            int(counts[i]),
-            _or_none(confidences[i]),
-            _or_none(accuracies[i]),
-        )
-        for i in range(ECE_BINS)
-    )
-
-
-def ece(bins: tuple[ConfidenceBin, ...]) -> float:
-    """Mean distance between confidence and accuracy over bins, weighted by their rows."""
-    total = sum(part.n for part in bins)
-    return sum(
-        part.n / total * abs(part.accuracy - part.confidence)
-        for part in bins
-        if part.accuracy is not None and part.confidence is not None
-    )
-
-
-def coverage_curve(predictions: Predictions) -> tuple[CoveragePoint, ...]:
-    """Accuracy of the most confident rows, at every distinct confidence, from few to all."""
-    order = np.argsort(-predictions.confidence, kind="stable")
-    thresholds = predictions.confidence[order]
-    hits = np.cumsum(predictions.correct[order])
-    # Equal confidences are answered or refused together.
-    last = np.flatnonzero(np.append(thresholds[:-1] != thresholds[1:], True))
-    n = len(predictions)
-    return tuple(
-        CoveragePoint((i + 1) / n, float(hits[i]) / (i + 1), float(thresholds[i]))
-        for i in last.tolist()
-    )
-
-
-def coverage_at(
-    curve: tuple[CoveragePoint, ...], coverages: tuple[float, ...]
-) -> tuple[CoveragePoint, ...]:
-    """For each coverage, the first point of the curve that reaches it; each point once."""
-    reached = np.array([point.coverage for point in curve])
-    first = np.minimum(np.searchsorted(reached, np.array(coverages) - 1e-9), len(curve) - 1)
-    return tuple(curve[i] for i in np.unique(first).tolist())
-
-
 def _per_class(
     label_set: LabelSet, matrix: NDArray[np.int64], resampled_f1: NDArray[np.float64]
 ) -> tuple[ClassScore, ...]:
@@ -288,7 +197,7 @@ def _per_class(
             precision=_or_none(precisions[i]),
             recall=_or_none(recalls[i]),
             f1=_or_none(f1[i]),
-            f1_ci95=interval(resampled_f1[:, i]) if supports[i] else None,
+            f1_ci95=None if np.isnan(resampled_f1[:, i]).all() else interval(resampled_f1[:, i]),
         )
         for i, key in enumerate(label_set.keys)
     )

@@ -76,7 +76,7 @@ class Predictions:
     @property
     def predicted(self) -> NDArray[np.int64]:
         """Most probable class per row, (n,); the first one on a tie."""
-        return self.probabilities.argmax(axis=1)
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     @property
     def confidence(self) -> NDArray[np.float64]:
