@@ -23,8 +23,8 @@ def resolve_model(model: str) -> Path:
     """Find the ONNX file that a person means.
 
     Args:
-        model: ``default``, a name in `mien.weights.MODEL_FILES`, the folder of a training, or an
-            ``.onnx`` file.
+        model: ``default``, the name of a classifier in `mien.weights.MODEL_FILES`, the folder of
+            a training, or an ``.onnx`` file.
 
     Returns:
         The path of a file that exists.
@@ -34,7 +34,7 @@ def resolve_model(model: str) -> Path:
         ModelError: nothing is called that, or it is there but not an ONNX file.
     """
     name = DEFAULT_MODEL if model == "default" else model
-    if name in weights.MODEL_FILES:
+    if name in _names():
         found = weights.find(name)
         if found is None:
             raise WeightsError(
@@ -53,8 +53,12 @@ def resolve_model(model: str) -> Path:
         return path
     if path.exists():
         raise ModelError(f"{model} is not a model; name an .onnx file or the folder of a training")
-    known = ", ".join(("default", *sorted(weights.MODEL_FILES)))
+    known = ", ".join(("default", *_names()))
     raise ModelError(f"no model is called {model}; known names: {known}; or name a file or folder")
+
+
+def _names() -> list[str]:
+    return [name for name, file in weights.MODEL_FILES.items() if file.kind == "classifier"]
 
 
 def _model_of_run(folder: Path) -> Path:
