@@ -1,0 +1,40 @@
+"""mien-small, the default model: slim_resnet on FER-2013 with FER+ votes as a second task.
+
+Claim: to be measured.
+
+    mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv --out runs/mien_small
+
+Trained on all rows of Training; the epoch is the one that is best on PublicTest; PrivateTest is
+not looked at. The second head learns the ten annotators' votes (Barsoum et al., 2016) from the
+same features and is dropped on export.
+"""
+
+from mien.data.augmentation import Augmentation
+from mien.training.recipe import Recipe
+
+RECIPE = Recipe(
+    name="mien-small",
+    architecture="slim_resnet",
+    augmentation=Augmentation(
+        horizontal_flip=True,
+        rotation_deg=12.0,
+        zoom=0.12,
+        shift=0.08,
+        brightness=0.15,
+        contrast=0.25,
+        erasing_probability=0.25,
+    ),
+    epochs=70,
+    batch_size=128,
+    optimizer="sgd",
+    learning_rate=0.1,
+    schedule="cosine",
+    warmup_epochs=1.0,
+    weight_decay=5e-3,
+    label_smoothing=0.1,
+    ferplus_weight=0.5,
+    ema_momentum=0.997,
+    precision="mixed_bfloat16",
+    licence="MIT; the pictures of FER-2013 were gathered from the web for research",
+    seed=1,
+)

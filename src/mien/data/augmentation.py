@@ -1,0 +1,138 @@
+"""Random changes of training pictures, as layers that stand before the network.
+
+They run where the network runs, alike on every backend, and are never part of what is saved.
+All geometry (rotation, shear, zoom, shift, flip) is one affine map with one interpolation:
+Keras has a layer for each, but five in a row blur five times and cost five passes. Brightness,
+contrast and erasing are Keras's own layers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mien.errors import needs_extra
+
+with needs_extra("train"):
+    import keras
+
+FILL_MODES = ("nearest", "constant", "reflect", "wrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Ranges of the random changes; the default changes nothing.
+
+    Raises:
+        ValueError: a range is impossible.
+    """
+
+    horizontal_flip: bool = False
+    """Mirror every second picture."""
+    rotation_deg: float = 0.0
+    """Rotate by up to this angle either way."""
+    shear_deg: float = 0.0
+    """Shear by up to this angle either way."""
+    zoom: float = 0.0
+    """Scale each axis by a factor in [1 - zoom, 1 + zoom]."""
+    shift: float = 0.0
+    """Move along each axis by up to this fraction of the side."""
+    fill_mode: str = "nearest"
+    """What fills the uncovered border: nearest, constant (black), reflect or wrap."""
+    brightness: float = 0.0
+    """Add up to this fraction of 255 either way."""
+    contrast: float = 0.0
+    """Scale the distance from the mean by a factor in [1 - contrast, 1 + contrast]."""
+    erasing_probability: float = 0.0
+    """Share of pictures in which one rectangle is replaced by noise (Zhong et al., 2020)."""
+    erasing_area: tuple[float, float] = (0.02, 0.2)
+    """Smallest and largest area of that rectangle, as a fraction of the picture."""
+
+    def __post_init__(self) -> None:
+        for name in ("rotation_deg", "shear_deg", "zoom", "shift", "brightness", "contrast"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is below 0")
+        if self.zoom >= 1 or self.shift > 1 or self.shear_deg >= 90:
+            raise ValueError("zoom must be below 1, shift at most 1, shear_deg below 90")
+        if not 0 <= self.erasing_probability <= 1:
+            raise ValueError("erasing_probability must lie in [0, 1]")
+        if not 0 < self.erasing_area[0] <= self.erasing_area[1] <= 1:
+            raise ValueError("erasing_area must be a range within (0, 1]")
+        if self.fill_mode not in FILL_MODES:
+            raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}")
+
+
+def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.layers.Layer"]:
+    """The layers of an augmentation, in the order in which they are applied.
+
+    They take and give float32 (n, h, w, c) with values 0..255, and do nothing outside training.
+
+    Args:
+        augmentation: the ranges.
+        seed: seed of the layers' random generators.
+    """
+    layers: list[keras.layers.Layer] = []
+    a = augmentation
+    if a.horizontal_flip or a.rotation_deg or a.shear_deg or a.zoom or a.shift:
+        layers.append(RandomAffine(augmentation, seed=seed, name="random_affine"))
+    options: dict[str, Any] = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
+    if a.brightness:
+        layers.append(keras.layers.RandomBrightness(a.brightness, **options))
+    if a.contrast:
+        layers.append(keras.layers.RandomContrast(a.contrast, **options))
+    if a.erasing_probability:
+        layers.append(
+            keras.layers.RandomErasing(a.erasing_probability, scale=a.erasing_area, **options)
+        )
+    return layers
+
+
+class RandomAffine(keras.layers.Layer):
+    """Rotation, shear, zoom, shift and flip as one affine map per picture.
+
+    Angles, factors and shifts are uniform in their ranges, as in Keras's former
+    ImageDataGenerator; interpolation is bilinear.
+    """
+
+    def __init__(self, augmentation: Augmentation, seed: int, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.augmentation = augmentation
+        self.seed = seed
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Map each picture, float32 (n, h, w, c), by its own matrix; only in training."""
+        images = keras.ops.cast(images, "float32")
+        if not training:
+            return images
+        n = keras.ops.shape(images)[0]
+        height, width = images.shape[1], images.shape[2]
+        return keras.ops.image.affine_transform(
+            images,
+            self._matrices(n, height, width),
+            interpolation="bilinear",
+            fill_mode=self.augmentation.fill_mode,
+            fill_value=0.0,
+        )
+
+    def _matrices(self, n: Any, height: int, width: int) -> Any:
+        """Random maps from output to input points around the centre, (n, 8)."""
+        ops, a = keras.ops, self.augmentation
+        u = keras.random.uniform((n, 7), -1.0, 1.0, seed=self.generator)
+        angle = u[:, 0] * (a.rotation_deg * 3.141592653589793 / 180)
+        shear = u[:, 1] * (a.shear_deg * 3.141592653589793 / 180)
+        zoom_x, zoom_y = 1 + a.zoom * u[:, 2], 1 + a.zoom * u[:, 3]
+        shift_x, shift_y = a.shift * width * u[:, 4], a.shift * height * u[:, 5]
+        if a.horizontal_flip:
+            zoom_x = zoom_x * ops.sign(u[:, 6])
+        cosine, sine = ops.cos(angle), ops.sin(angle)
+        # rotation @ [[1, -sin(shear)], [0, cos(shear)]] @ diag(zoom), as in ImageDataGenerator.
+        xx, xy = cosine * zoom_x, -(cosine * ops.sin(shear) + sine * ops.cos(shear)) * zoom_y
+        yx, yy = sine * zoom_x, (cosine * ops.cos(shear) - sine * ops.sin(shear)) * zoom_y
+        center_x, center_y = (width - 1) / 2, (height - 1) / 2
+        offset_x = center_x + shift_x - xx * center_x - xy * center_y
+        offset_y = center_y + shift_y - yx * center_x - yy * center_y
+        zero = ops.zeros_like(xx)
+        return ops.stack([xx, xy, offset_x, yx, yy, offset_y, zero, zero], axis=1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the input."""
+        return input_shape

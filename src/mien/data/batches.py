@@ -1,0 +1,98 @@
+"""Samples -> batches for Keras, as a pure function of (seed, epoch, step).
+
+A training that was interrupted sees, when resumed, the very batches that it would have seen.
+Keras's array adapter shuffles with a generator whose state is not part of a checkpoint, and a
+Python generator is read ahead by an unknown number of batches, so both were rejected; a
+`keras.utils.PyDataset` is indexed, and the index alone decides what a batch holds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import needs_extra
+from mien.preprocessing import InputSpec, to_network_input
+from mien.samples import Samples
+
+with needs_extra("train"):
+    import keras
+
+Targets = Mapping[str, NDArray[np.float32]]
+"""Per head of the network, one target distribution per row, (n, classes)."""
+Weights = Mapping[str, NDArray[np.float32]]
+"""Per head, the weight of each row in its loss, (n,)."""
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of network input, targets and weights.
+
+    With ``seed`` the rows are shuffled anew in every epoch and the sequence never ends; without
+    it they come once, in order. Pictures are handed over as uint8; those of folders are decoded
+    by worker threads, in order.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        spec: InputSpec,
+        targets: Targets,
+        weights: Weights,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+    ) -> None:
+        streamed = not isinstance(samples.images, np.ndarray)
+        super().__init__(workers=4 if streamed else 1, max_queue_size=16)
+        self._images: Any = samples.images if streamed else _prepared(samples.images, spec)
+        self._streamed = streamed
+        self._spec = spec
+        self._targets = targets
+        self._weights = weights
+        self._rows = len(samples)
+        self._batch_size = batch_size
+        self._seed = seed
+        self.first_epoch = 0
+        """Epoch that index 0 belongs to; above 0 in a resumed training."""
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches that hold every row once; the last one may be smaller."""
+        return -(-self._rows // self._batch_size)
+
+    @property
+    def num_batches(self) -> int | None:
+        """None, endless, when shuffled; else the batches of one pass."""
+        return self.steps_per_epoch if self._seed is None else None
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        epoch, step = divmod(index, self.steps_per_epoch)
+        first = step * self._batch_size
+        rows = self._epoch_order(self.first_epoch + epoch)[first : first + self._batch_size]
+        if self._streamed:
+            images = _prepared([self._images[row] for row in rows.tolist()], self._spec)
+        else:
+            images = self._images[rows]
+        return (
+            images,
+            {head: values[rows] for head, values in self._targets.items()},
+            {head: values[rows] for head, values in self._weights.items()},
+        )
+
+    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        if self._seed is None:
+            return np.arange(self._rows)
+        # One slot is enough: workers read ahead by a few batches, across one border at most, and
+        # a lost race computes the same permutation twice.
+        cached = self._order
+        if cached is None or cached[0] != epoch:
+            order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
+            self._order = cached = (epoch, order)
+        return cached[1]
+
+
+def _prepared(images: Any, spec: InputSpec) -> NDArray[np.uint8]:
+    """Network input as uint8: its values are whole, so nothing is lost."""
+    return to_network_input(images, spec).astype(np.uint8)

@@ -1,0 +1,100 @@
+"""The training twin: the network as it is trained, fast, beside the network as it is saved.
+
+The zoo builds plain float32 networks from stock layers, and only those are saved and exported.
+What is trained is a twin with the same weights in the same order, but in the recipe's
+precision, with augmentation in front, with a second head where the recipe asks for one, and
+with fused batch normalisation: Keras 3 computes that layer from elementary operations, which on
+two CPU cores took more than half of a residual network's training time (see LOG.md).
+"""
+
+from typing import Any
+
+import keras
+
+from mien.data.augmentation import augmentation_layers
+from mien.labels import FERPLUS
+from mien.training.recipe import Recipe
+
+EXPRESSION = "expression"
+"""Name of the head that is kept."""
+FERPLUS_HEAD = "ferplus"
+"""Name of the head that learns vote distributions."""
+
+
+class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    """Batch normalisation by TensorFlow's fused kernel in training; elsewhere Keras's own.
+
+    Its weights are those of `keras.layers.BatchNormalization`, in the same order. The moving
+    variance takes the unbiased batch variance, as the fused kernel gives it.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise; a frozen layer or one outside training uses the moving statistics."""
+        if not (training and self.trainable) or keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        empty = tf.constant([], tf.float32)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.cast(self.gamma, tf.float32),
+            offset=tf.cast(self.beta, tf.float32),
+            mean=empty,
+            variance=empty,
+            epsilon=self.epsilon,
+            exponential_avg_factor=1.0,
+            is_training=True,
+        )
+        keep = self.momentum
+        self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
+        self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))
+        return outputs
+
+
+def training_twin(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, keras.Model]:
+    """Build what is trained from what is saved.
+
+    Args:
+        network: a float32 network of the zoo; its weights are copied.
+        recipe: precision, augmentation and heads.
+
+    Returns:
+        The training model, uint8 (n, h, w, c) -> {"expression": logits, ...}, and the twin
+        within it, whose weights `copy_weights` brings back.
+    """
+    policy = keras.mixed_precision.DTypePolicy(recipe.precision)
+
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if not isinstance(layer, keras.layers.InputLayer) and layer.name != "logits":
+            config["dtype"] = policy
+        fused = type(layer) is keras.layers.BatchNormalization and _is_fusible(layer)
+        return (FusedBatchNormalization if fused else type(layer)).from_config(config)
+
+    twin = keras.models.clone_model(network, clone_function=convert)
+    twin.set_weights(network.get_weights())
+
+    inputs = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
+    x: Any = keras.layers.Rescaling(1.0, dtype="float32", name="to_float")(inputs)
+    for layer in augmentation_layers(recipe.augmentation, recipe.seed):
+        x = layer(x)
+    if not recipe.ferplus_weight:
+        return keras.Model(inputs, {EXPRESSION: twin(x)}, name="training"), twin
+    trunk = keras.Model(
+        twin.inputs, [twin.get_layer("features").output, twin.outputs[0]], name=twin.name
+    )
+    features, logits = trunk(x)
+    votes = keras.layers.Dense(len(FERPLUS), dtype="float32", name=FERPLUS_HEAD)(features)
+    return keras.Model(inputs, {EXPRESSION: logits, FERPLUS_HEAD: votes}, name="training"), twin
+
+
+def copy_weights(twin: keras.Model, network: keras.Model) -> None:
+    """Copy the twin's weights into the network that is saved."""
+    network.set_weights(twin.get_weights())
+
+
+def _is_fusible(layer: keras.layers.BatchNormalization) -> bool:
+    """The fused kernel knows four-dimensional maps with the channels last, scale and offset."""
+    rank = len(layer.input.shape)
+    last = layer.axis in (-1, rank - 1, [-1], [rank - 1])
+    return rank == 4 and last and layer.scale and layer.center
