@@ -1,1 +1,5 @@
 """Labelled faces: reading, splitting, auditing and batching them."""
+
+from mien.data.sources import read_samples
+
+__all__ = ["read_samples"]

@@ -1,0 +1,88 @@
+"""Labelled faces in any form people have them -> `Samples`.
+
+What a source is, is told from what lies there: a folder of class folders, a zip archive of
+them, or a csv (plain, .gz or in a zip). Pictures of a csv are decoded now and kept in the cache;
+those of folders and archives are decoded when they are looked at.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mien.data.archives import Archive
+from mien.data.cache import read_cached_csv
+from mien.data.class_folders import read_archive, read_folder
+from mien.data.ferplus import read_votes
+from mien.errors import DatasetError, SourceError
+from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
+from mien.labels import FER2013
+from mien.samples import Samples
+
+
+def read_samples(
+    source: Path | str,
+    *,
+    ferplus: Path | str | None = None,
+    use_cache: bool = True,
+    max_pixels: int = MAX_PIXELS,
+) -> Samples:
+    """Read labelled faces.
+
+    Args:
+        source: ``fer2013.csv`` or ``icml_face_data.csv``, plain, .gz or in a .zip; or a folder or
+            zip archive of class folders, with or without train, validation and test parts.
+        ferplus: ``fer2013new.csv`` for the FER+ votes; only with a csv, whose rows it follows.
+        use_cache: False neither reads nor writes the cache of decoded csv files.
+        max_pixels: width times height above which a picture is refused by its header.
+
+    Returns:
+        The samples with their own splits. Pictures of a csv are uint8 (n, 48, 48) grey; others
+        are decoded on access, and damaged ones raise ImageError then.
+
+    Raises:
+        SourceError: there is no such file or folder, or it may not be read.
+        DatasetError: it contradicts its format; the message names the row or folder.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise SourceError(f"no such file or folder: {path}; give a fer2013.csv or class folders")
+    if path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".rar", ".7z")):
+        raise SourceError(f"{path} is an archive of another kind; unpack it, or give a .zip")
+    if not path.is_dir() and not _is_archive_of_pictures(path):
+        return _from_csv(path, str(source), ferplus, use_cache)
+    if ferplus is not None:
+        raise DatasetError(
+            f"FER+ votes follow the rows of a csv and {path} has none; give fer2013.csv"
+        )
+    if path.is_dir():
+        return replace(read_folder(path, max_pixels=max_pixels), source=str(source))
+    return replace(read_archive(path, max_pixels=max_pixels), source=str(source))
+
+
+def _from_csv(path: Path, source: str, ferplus: Path | str | None, use_cache: bool) -> Samples:
+    columns = read_cached_csv(path, use_cache=use_cache)
+    votes = None
+    if ferplus is not None:
+        votes = read_votes(Path(ferplus).expanduser(), columns.splits)
+    return Samples(
+        images=columns.images,
+        labels=columns.labels,
+        splits=columns.splits,
+        label_set=FER2013,
+        names=[f"row {row}" for row in columns.rows.tolist()],
+        source=source,
+        votes=votes,
+    )
+
+
+def _is_archive_of_pictures(path: Path) -> bool:
+    """Whether a file is a zip archive that holds pictures, or at least no csv."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) != b"PK":
+                return False
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    members = [member.lower() for member in Archive(path).members]
+    if any(member.endswith(tuple(IMAGE_SUFFIXES)) for member in members):
+        return True
+    return not any(member.endswith(".csv") for member in members)
