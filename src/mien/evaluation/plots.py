@@ -142,22 +142,19 @@ def coverage_png(evaluation: Evaluation, curve: tuple[CoveragePoint, ...]) -> by
         color=_BLUE,
         linewidth=2,
         marker="o" if len(shown) < 3 else "",
+        clip_on=False,
+        zorder=3,
     )
     axes.axhline(evaluation.accuracy, color=_SOFT, linestyle=(0, (4, 3)), linewidth=1.2)
-    axes.text(
-        0.01,
-        evaluation.accuracy - 0.012,
-        f"all faces: {100 * evaluation.accuracy:.1f} %",
-        color=_SOFT,
-        fontsize=_SMALL_PT,
-        va="top",
-    )
     lowest = min(point.accuracy for point in shown)
     axes.set_ylim(max(0.0, min(lowest, evaluation.accuracy) - 0.1), 1.005)
     axes.set_xlim(0, 1)
     axes.set_xlabel("coverage: part of the faces answered, most confident first", fontsize=_TEXT_PT)
     axes.set_ylabel("accuracy on them", fontsize=_TEXT_PT)
-    _title(axes, f"Accuracy by coverage, {evaluation.split}")
+    _title(
+        axes,
+        f"Accuracy by coverage, {evaluation.split}; all faces: {100 * evaluation.accuracy:.1f} %",
+    )
     _plain(axes)
     axes.xaxis.set_major_formatter(_percent)
     axes.yaxis.set_major_formatter(_percent)
