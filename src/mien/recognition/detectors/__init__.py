@@ -1,1 +1,63 @@
-"""Implementations of the face detector interface."""
+"""Implementations of the face detector interface, and the choice among them by name."""
+
+import logging
+from collections.abc import Callable
+
+from mien import weights
+from mien.errors import DetectorError, WeightsError
+from mien.recognition.detector import FaceDetector
+from mien.recognition.detectors.haar import Haar
+from mien.recognition.detectors.whole import Whole
+from mien.recognition.detectors.yunet import YuNet
+
+DETECTOR_NAMES = ("auto", "yunet", "haar", "whole")
+"""What `load_detector` understands."""
+
+_log = logging.getLogger(__name__)
+
+
+def load_detector(
+    name: str = "auto",
+    *,
+    offline: bool = False,
+    on_fallback: Callable[[str], None] = _log.warning,
+) -> FaceDetector:
+    """Load a face detector by name.
+
+    Args:
+        name: ``yunet``; ``haar``; ``whole``, which takes a picture for one face; or ``auto``:
+            YuNet where its file is in the cache or can be fetched within seconds, else Haar.
+        offline: never touch the network.
+        on_fallback: called with one line where ``auto`` has to make do with Haar; logs it where
+            nothing else is given.
+
+    Raises:
+        DetectorError: no detector has that name, or its file is not there.
+    """
+    if name == "haar":
+        return Haar()
+    if name == "whole":
+        return Whole()
+    if name not in DETECTOR_NAMES:
+        raise DetectorError(f"no detector is called {name}; known: {', '.join(DETECTOR_NAMES)}")
+    found = weights.find("yunet")
+    try:
+        if found is None and not offline:
+            found = weights.fetch_quickly("yunet") if name == "auto" else weights.fetch("yunet")
+        reason = "its file is not on this machine"
+    except WeightsError as error:
+        if name == "yunet":
+            raise DetectorError(str(error)) from error
+        reason = str(error)
+    if found is not None:
+        return YuNet(found)
+    if name == "yunet":
+        raise DetectorError(
+            "the detector yunet is not on this machine; get it with: mien fetch yunet, "
+            "or from a local copy: mien fetch yunet --from FILE"
+        )
+    on_fallback(
+        f"face detector YuNet is not there ({reason}); using Haar, which finds fewer faces; "
+        "get YuNet with: mien fetch yunet"
+    )
+    return Haar()

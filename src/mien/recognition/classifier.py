@@ -1,0 +1,204 @@
+"""The expression classifier: cropped faces in, distributions out, through ONNX Runtime.
+
+Everything about the network comes from the card inside its file, and nothing from its name. On
+load the card is checked against the graph, and three inputs made by arithmetic must give the
+probabilities that the card expects: a file that was damaged, edited, or is computed wrongly on
+this machine is refused, not believed. Only ONNX Runtime's CPU kernels are used: a face takes
+under a millisecond there.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mien.errors import ModelError
+from mien.labels import LabelSet
+from mien.model_card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_inputs
+from mien.preprocessing import to_network_input
+from mien.results import Expression
+from mien.samples import Image
+
+BATCH_FACES = 256
+"""Faces that go through the network at a time: bounds the memory, whatever comes in."""
+
+_ERRORS_ONLY = 3
+
+
+class Classifier:
+    """A network and its card, ready to classify. May be shared by threads.
+
+    Args:
+        model: an ``.onnx`` file with a card, or its bytes.
+        threads: processor threads for one batch; 2, or 1 on a single processor, where None.
+
+    Raises:
+        ModelError: the file is not there, corrupt, has no card, or contradicts its card.
+    """
+
+    def __init__(self, model: Path | str | bytes, *, threads: int | None = None) -> None:
+        name = "the model" if isinstance(model, bytes) else str(model)
+        content = model if isinstance(model, bytes) else _read(Path(model))
+        self._session = _open_session(content, name, threads or min(2, os.cpu_count() or 1))
+        self.card = _read_card(self._session, name)
+        """The card inside the file."""
+        self._input_name = _check_graph(self._session, self.card, name)
+        _check_golden(self, name)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The classes, in the order of the outputs."""
+        return self.card.label_set
+
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network on prepared input.
+
+        Args:
+            inputs: float32 (n, height, width, channels) as the card says, values 0..255.
+
+        Returns:
+            float32 (n, classes); n may be 0.
+
+        Raises:
+            ValueError: the input has another shape or dtype.
+        """
+        if inputs.dtype != np.float32 or inputs.shape[1:] != self.card.input_shape:
+            raise ValueError(
+                f"expected float32 (n, {', '.join(map(str, self.card.input_shape))}), "
+                f"got {inputs.dtype} {inputs.shape}"
+            )
+        if not len(inputs):
+            return np.empty((0, len(self.card.labels)), np.float32)
+        return np.asarray(self._session.run(None, {self._input_name: inputs})[0], np.float32)
+
+    def probabilities(self, faces: Iterable[Image]) -> NDArray[np.float64]:
+        """Classify cropped faces.
+
+        Args:
+            faces: uint8 (H, W, 3) RGB or (H, W) grey each, of any size, framed as the card says.
+
+        Returns:
+            float64 (n, classes), rows summing to 1, calibrated by the card's temperature.
+
+        Raises:
+            ValueError: a face is not such a picture.
+        """
+        spec = self.card.input
+        batches = [
+            softmax(self.logits(to_network_input(batch, spec)), self.card.temperature)
+            for batch in _batches(faces)
+        ]
+        return np.concatenate([np.empty((0, len(self.card.labels))), *batches])
+
+    def classify(self, faces: Iterable[Image]) -> tuple[Expression, ...]:
+        """As `probabilities`, one `Expression` per face."""
+        label_set = self.label_set
+        return tuple(
+            Expression(label_set, tuple(row)) for row in self.probabilities(faces).tolist()
+        )
+
+
+def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities of logits (n, classes) divided by a temperature, float64 (n, classes)."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
+
+
+def _batches(faces: Iterable[Image]) -> Iterator[Sequence[Image]]:
+    rest = iter(faces)
+    while batch := list(islice(rest, BATCH_FACES)):
+        yield batch
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"no such model file: {path}") from error
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSession:
+    onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    # Idle threads sleep: detection and decoding need the processor between two frames.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no narrower common base
+        reason = str(error).split("\n")[0].strip() or type(error).__name__
+        raise ModelError(f"{name} is not a working ONNX file ({reason})") from error
+
+
+def _read_card(session: onnxruntime.InferenceSession, name: str) -> ModelCard:
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY in metadata:
+            return ModelCard.from_json(metadata[METADATA_KEY])
+    except (ModelError, UnicodeDecodeError) as error:
+        raise ModelError(f"{name}: {error}") from error
+    raise ModelError(
+        f"{name} has no model card, so its labels and input are unknown; "
+        "use a file made by: mien export"
+    )
+
+
+def _check_graph(session: onnxruntime.InferenceSession, card: ModelCard, name: str) -> str:
+    """Compare the graph with the card; returns the name of its input."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(
+            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
+        )
+    _check_tensor(inputs[0], card.input_shape, f"{name}: input")
+    _check_tensor(outputs[0], (len(card.labels),), f"{name}: output")
+    return str(inputs[0].name)
+
+
+def _check_tensor(tensor: Any, shape: tuple[int, ...], what: str) -> None:
+    """One tensor's type and its shape after the batch; a size that the graph leaves open passes."""
+    batch, *sizes = tensor.shape or [None]
+    fits = len(sizes) == len(shape) and all(
+        size == wanted or not isinstance(size, int)
+        for size, wanted in zip(sizes, shape, strict=True)
+    )
+    if tensor.type != "tensor(float)" or isinstance(batch, int) or not fits:
+        raise ModelError(
+            f"{what} is {tensor.type} {tensor.shape}, but the card says "
+            f"tensor(float) ['n', {', '.join(map(str, shape))}]; export the model again"
+        )
+
+
+def _check_golden(classifier: Classifier, name: str) -> None:
+    """Recompute the card's golden outputs."""
+    card = classifier.card
+    inputs = golden_inputs(card.input)
+    if len(card.golden) != len(inputs):
+        raise ModelError(
+            f"{name}: the card has {len(card.golden)} golden outputs, expected {len(inputs)}; "
+            "export the model again"
+        )
+    try:
+        with np.errstate(all="ignore"):  # a damaged network may give infinities
+            computed = softmax(classifier.logits(inputs.astype(np.float32)))
+    except Exception as error:  # as above
+        reason = str(error).split("\n")[0].strip()
+        raise ModelError(f"{name} cannot be computed ({reason}); export it again") from error
+    expected = np.asarray(card.golden)
+    if computed.shape != expected.shape or not np.allclose(
+        computed, expected, rtol=0.0, atol=GOLDEN_TOLERANCE
+    ):
+        raise ModelError(
+            f"{name} does not compute what its card expects (golden outputs differ); "
+            "the file is damaged: get a good copy or export it again"
+        )
