@@ -47,7 +47,7 @@ def resolve_model(model: str) -> Path:
     if path.suffix.lower() in _KERAS_SUFFIXES and path.is_file():
         raise ModelError(
             f"{model} is a Keras file; make an ONNX file of it with: "
-            f"mien export {path.parent} --to onnx"
+            f"mien export {path.parent} --data SRC"
         )
     if path.suffix.lower() == ".onnx" and path.is_file():
         return path
@@ -66,5 +66,7 @@ def _model_of_run(folder: Path) -> Path:
     if model.is_file():
         return model
     if any(path.suffix.lower() in _KERAS_SUFFIXES for path in folder.iterdir()):
-        raise ModelError(f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder}")
+        raise ModelError(
+            f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder} --data SRC"
+        )
     raise ModelError(f"{folder} is not the folder of a training: it holds no {RUN_MODEL}")

@@ -42,13 +42,13 @@ dl.figures dt { font-size: .85rem; }
 dl.figures dd { margin: 0; }
 dl.figures .value { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em;
   font-variant-numeric: tabular-nums; }
-dl.figures .note { color: var(--soft); font-size: .85rem; }
+dl.figures .note { color: var(--soft); font-size: .8rem; text-wrap: balance; }
 figure { margin: 1rem 0; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; border-radius: .4rem; background: #fff; }
 figcaption { font-size: .85rem; margin-top: .3rem; }
 .grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
 .grid figure { margin: 0; }
-.grid img { width: 100%; image-rendering: auto; }
+.grid img { width: 100%; aspect-ratio: 1; object-fit: contain; }
 .grid figcaption { line-height: 1.35; overflow-wrap: anywhere; white-space: pre-line; }
 code, pre { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem;

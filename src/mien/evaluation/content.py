@@ -23,7 +23,6 @@ from mien.evaluation.predictions import Predictions
 from mien.model_card import ModelCard
 from mien.samples import Split
 
-
 _UNKNOWN = "n/a"
 
 
@@ -43,6 +42,8 @@ class Provenance:
     """Version of mien that measured."""
     commit: str
     """Commit of mien that measured."""
+    note: str = ""
+    """What else a reader must know of the faces or labels; empty for nothing."""
 
 
 def report_sections(
@@ -85,7 +86,7 @@ def percent_interval(ci95: Interval | None) -> str:
 
 def cautions(evaluation: Evaluation, provenance: Provenance) -> list[Text]:
     """What could make the result look better than it is, and what could not be checked."""
-    texts = []
+    texts = [provenance.note]
     card = provenance.card
     rows_of = _split_with_hash(card, provenance.data_sha256)
     if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:

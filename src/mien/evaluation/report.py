@@ -67,6 +67,7 @@ def write_report(
     data_sha256: str,
     command: str,
     worst_errors: Sequence[tuple[int, Image]] = (),
+    note: str = "",
 ) -> None:
     """Write the report folder, or replace an older report in it.
 
@@ -80,12 +81,21 @@ def write_report(
         command: command that measures this again.
         worst_errors: (row of ``predictions``, its picture) each, shown in this order; see
             `Predictions.confident_errors`.
+        note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
 
     Raises:
         OutputError: the folder cannot be written, or holds other files; it is as it was.
         MissingExtraError: matplotlib is not installed.
     """
-    provenance = Provenance(card, model_sha256, data_sha256, command, mien.__version__, commit())
+    provenance = Provenance(
+        card=card,
+        model_sha256=model_sha256,
+        data_sha256=data_sha256,
+        command=command,
+        version=mien.__version__,
+        commit=commit(),
+        note=note,
+    )
     errors = tuple(
         (_thumbnail(image), _error_caption(predictions, row)) for row, image in worst_errors
     )
@@ -109,6 +119,7 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
     values: dict[str, Any] = {
         "split": evaluation.split,
         "source": predictions.source,
+        "note": provenance.note or None,
         "n": evaluation.n,
         "accuracy": evaluation.accuracy,
         "accuracy_ci95": evaluation.accuracy_ci95,

@@ -1,0 +1,178 @@
+"""``mien evaluate``: how good a model is, as a report that can be trusted."""
+
+import hashlib
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mien.samples import Split
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mien.evaluation.metrics import Evaluation
+
+_WORST_ERRORS = 24
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="'default', a name that `mien models` prints, the folder of a training, "
+            "or an .onnx file.",
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option(metavar="SRC", help="fer2013.csv, or a folder or zip of class folders.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the report.")],
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="fer2013new.csv: measure against the majority of FER+'s annotators.",
+        ),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which faces are measured.")] = Split.TEST,
+    tta: Annotated[
+        Literal["none", "flip"],
+        typer.Option(help="'flip' averages each face with its mirror image."),
+    ] = "none",
+) -> None:
+    """Measure how good a model is and write a report.
+
+    The report folder holds metrics.json and predictions.csv for programs, report.html and
+    report.md for people, and the plots. Accuracy comes with a 95 % interval, and also for the
+    faces that have no pixel-identical twin among the training faces.
+
+    Example: mien evaluate default --data fer2013.csv --split test --out report
+    """
+    from mien.cli.console import output
+    from mien.data import read_samples
+    from mien.data.duplicates import seen_twins
+    from mien.data.ferplus import majority_labels
+    from mien.evaluation import metrics
+    from mien.evaluation.predictions import predict
+    from mien.evaluation.relabel import relabel
+    from mien.evaluation.report import check_report_folder, write_report
+    from mien.labels import FERPLUS
+    from mien.model_files import resolve_model
+    from mien.recognition.classifier import Classifier
+
+    check_report_folder(out)
+    path = resolve_model(model)
+    classifier = Classifier(path)
+    samples = read_samples(data, ferplus=ferplus)
+    has_training_rows = Split.TRAIN in samples.counts()
+    seen = seen_twins(samples) if has_training_rows and split is not Split.TRAIN else None
+    note = ""
+    if samples.votes is not None:
+        relabelled = relabel(
+            samples,
+            majority_labels(samples.votes),
+            FERPLUS,
+            name="majority of the FER+ annotators",
+            model_labels=classifier.label_set,
+            split=split,
+        )
+        samples, note = relabelled.samples, relabelled.note
+        seen = None if seen is None else seen[relabelled.kept]
+    with _Progress() as progress:
+        predictions = predict(
+            classifier.probabilities,
+            samples,
+            split,
+            model_labels=classifier.label_set,
+            seen_twin=seen,
+            tta=tta,
+            progress=progress,
+        )
+    evaluation = metrics.evaluate(predictions)
+    rows = samples.of(split)
+    with path.open("rb") as stream:
+        model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    write_report(
+        out,
+        evaluation,
+        predictions,
+        card=classifier.card,
+        model_sha256=model_sha256,
+        data_sha256=rows.sha256(),
+        command=_command(model, data, ferplus, split, tta, out),
+        worst_errors=[
+            (row, rows.images[row]) for row in predictions.confident_errors(_WORST_ERRORS)
+        ],
+        note=note,
+    )
+    output.print(f"{classifier.card.name} on {split.value} of {data}, {evaluation.n:,} faces")
+    if note:
+        output.print(note, markup=False)
+    output.print(_scores(evaluation))
+    output.print(_classes(evaluation))
+    output.print(f"report: {out / 'report.html'}", markup=False)
+
+
+class _Progress:
+    """A bar on stderr while faces are judged; nothing where stderr is no terminal."""
+
+    def __enter__(self) -> "_Progress":
+        from rich.progress import Progress
+
+        from mien.cli.console import errors
+
+        self._bar = Progress(console=errors, transient=True, disable=not errors.is_terminal)
+        self._task = self._bar.add_task("judging faces", total=None)
+        self._bar.start()
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __exit__(self, *_exception: object) -> None:
+        self._bar.stop()
+
+
+def _scores(evaluation: "Evaluation") -> "Table":
+    from rich.table import Table
+
+    from mien.evaluation.content import percent, percent_interval
+
+    table = Table()
+    for title in ("score", "value", "95 % interval"):
+        table.add_column(title, justify="left" if title == "score" else "right")
+    unseen = "accuracy, unseen faces"
+    for name, value, ci95 in (
+        ("accuracy", evaluation.accuracy, evaluation.accuracy_ci95),
+        (unseen, evaluation.accuracy_unseen, evaluation.accuracy_unseen_ci95),
+        ("balanced accuracy", evaluation.balanced_accuracy, evaluation.balanced_accuracy_ci95),
+        ("macro F1", evaluation.macro_f1, evaluation.macro_f1_ci95),
+        ("calibration error (ECE)", evaluation.ece, None),
+    ):
+        table.add_row(name, percent(value), percent_interval(ci95))
+    return table
+
+
+def _classes(evaluation: "Evaluation") -> "Table":
+    from rich.table import Table
+
+    from mien.evaluation.content import percent
+
+    table = Table()
+    for title in ("class", "faces", "precision", "recall", "F1"):
+        table.add_column(title, justify="left" if title == "class" else "right")
+    for score in evaluation.per_class:
+        ratios = (score.precision, score.recall, score.f1)
+        table.add_row(score.key, f"{score.support:,}", *(percent(ratio) for ratio in ratios))
+    return table
+
+
+def _command(model: str, data: str, ferplus: Path | None, split: Split, tta: str, out: Path) -> str:
+    """The command that was given, with every choice spelled out."""
+    words = ["mien", "evaluate", model, "--data", data]
+    if ferplus is not None:
+        words += ["--ferplus", str(ferplus)]
+    return shlex.join([*words, "--split", split.value, "--tta", tta, "--out", str(out)])
