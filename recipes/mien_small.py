@@ -24,7 +24,7 @@ RECIPE = Recipe(
         contrast=0.25,
         erasing_probability=0.25,
     ),
-    epochs=70,
+    epochs=56,
     batch_size=128,
     optimizer="sgd",
     learning_rate=0.1,

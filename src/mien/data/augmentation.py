@@ -77,11 +77,12 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
     if a.brightness:
         layers.append(keras.layers.RandomBrightness(a.brightness, **options))
     if a.contrast:
-        layers.append(keras.layers.RandomContrast(a.contrast, **options))
+        # A pair: Keras takes one number to mean only more contrast, never less.
+        layers.append(keras.layers.RandomContrast((a.contrast, a.contrast), **options))
     if a.erasing_probability:
-        layers.append(
-            keras.layers.RandomErasing(a.erasing_probability, scale=a.erasing_area, **options)
-        )
+        # A pair: Keras takes one number to mean a probability drawn from [0, p] for each batch.
+        share = (a.erasing_probability, a.erasing_probability)
+        layers.append(keras.layers.RandomErasing(share, scale=a.erasing_area, **options))
     return layers
 
 

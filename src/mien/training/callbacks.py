@@ -8,9 +8,10 @@ SwapEMAWeights because it swaps by adding and subtracting, which changes the wei
 """
 
 import csv
+import importlib.util
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -172,12 +173,24 @@ class BestNetwork(keras.callbacks.Callback):  # type: ignore[misc]
                 self._save(temporary)
 
 
+def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
+    """Keras's TensorBoard callback; none where TensorFlow, which writes its files, is missing."""
+    if importlib.util.find_spec("tensorflow") and importlib.util.find_spec("tensorboard"):
+        return [keras.callbacks.TensorBoard(str(folder), write_graph=False)]
+    return []
+
+
 def read_history(path: Path) -> list[dict[str, float]]:
     """Rows of a ``history.csv``; none where there is no such file."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def best_row(history: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Row of the epoch that is kept: the first one of the highest `METRIC`."""
+    return max(history, key=lambda row: (row[METRIC], -row["epoch"]))
 
 
 def _backups(folder: Path) -> list[tuple[Path, int]]:

@@ -1,12 +1,10 @@
 """Recipe + labelled faces -> run folder.
 
-A run folder holds ``recipe.json``, ``environment.json``, ``history.csv``, ``best.keras``, a
-``card.json`` and, while it runs, ``backup/``, from which a training that was interrupted in any
-way resumes to the same result. ``export.export_run`` adds ``model.onnx``, and `curves` the
-``curves.png``.
+A training that was interrupted in any way resumes to the same result: what a batch holds and
+what every random layer draws is a function of the seed and the epoch, and all other state is in
+the run folder (see `run_folder`).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,15 +12,16 @@ from pathlib import Path
 
 import keras
 
-from mien import provenance, zoo
+from mien import zoo
 from mien.data import splits
 from mien.data.batches import Batches
 from mien.errors import RecipeError, TrainingError
-from mien.files import write_text
-from mien.labels import label_set_of
+from mien.files import atomic_file
 from mien.preprocessing import InputSpec
 from mien.samples import Samples, Split
-from mien.training import callbacks, objective
+from mien.training import callbacks, objective, run_folder
+from mien.training.curves import curves_png
+from mien.training.export import PARITY_FACES, Parity, can_export, export_run
 from mien.training.recipe import Recipe
 from mien.training.twin import EXPRESSION, copy_weights, training_twin
 
@@ -41,10 +40,15 @@ class Run:
     history: tuple[dict[str, float], ...]
     """One row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate ..."""
 
+    bundle: Path | None
+    """The ONNX bundle; None where the active Keras backend cannot export."""
+    parity: Parity | None
+    """Proof that the bundle agrees with Keras."""
+
     @property
     def best(self) -> dict[str, float]:
-        """Row of the epoch that was kept: the first one of the highest validation accuracy."""
-        return max(self.history, key=lambda row: (row[callbacks.METRIC], -row["epoch"]))
+        """Row of the epoch that was kept."""
+        return callbacks.best_row(self.history)
 
 
 def train(
@@ -81,8 +85,8 @@ def train(
     network = zoo.build(
         recipe.architecture, spec, len(samples.label_set), **recipe.architecture_options
     )
-    _open_folder(folder, recipe, resume)
-    _describe(folder, recipe, parts)
+    run_folder.open_folder(folder, recipe, resume)
+    run_folder.describe(folder, parts)
 
     model, twin = training_twin(network, recipe)
     train_batches = Batches(
@@ -106,7 +110,7 @@ def train(
         # XLA on a CPU is slower than oneDNN's kernels; JAX has nothing else.
         jit_compile=keras.backend.backend() == "jax",
     )
-    first_epoch = _restore(model, folder / "backup")
+    first_epoch = run_folder.restore(model, folder)
     train_batches.first_epoch = first_epoch
     average = callbacks.AverageWeights() if recipe.ema_momentum else None
 
@@ -130,12 +134,13 @@ def train(
                 callbacks.StopOnNaN(),
                 *([average] if average else []),
                 *extra_callbacks,
+                *callbacks.tensorboard(folder / run_folder.TENSORBOARD),
                 history,
                 callbacks.BestNetwork(folder / "best.keras", history, save_best),
-                callbacks.Backup(folder / "backup"),
+                callbacks.Backup(folder / run_folder.BACKUP),
             ],
         )
-    return Run(folder, tuple(history.rows))
+    return _finish(folder, recipe, tuple(history.rows), parts[Split.VALIDATION])
 
 
 def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
@@ -152,9 +157,22 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
         if not len(part):
             raise TrainingError(
                 f"{samples.source} has no {split} rows for recipe {recipe.name}; "
-                "carve them out with --set split.validation_fraction=0.1"
+                "carve them out with --set split.validation=0.1"
             )
     return parts
+
+
+def _finish(
+    folder: Path, recipe: Recipe, history: tuple[dict[str, float], ...], validation: Samples
+) -> Run:
+    """Draw the curves and export the best network, proven on validation faces."""
+    best_epoch = int(callbacks.best_row(history)["epoch"])
+    with atomic_file(folder / "curves.png") as temporary:
+        temporary.write_bytes(curves_png(history, best_epoch, recipe.name))
+    if not can_export():
+        return Run(folder, history, None, None)
+    faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
+    return Run(folder, history, *export_run(folder, faces))
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -167,53 +185,3 @@ def input_spec(recipe: Recipe) -> InputSpec:
         known = ", ".join(zoo.ARCHITECTURES)
         raise RecipeError(f"no architecture {recipe.architecture!r}; known: {known}")
     return zoo.ARCHITECTURES[recipe.architecture].default_input
-
-
-def _open_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Check that the run may be written here, and write its recipe."""
-    stored = folder / "recipe.json"
-    if folder.is_dir() and any(folder.iterdir()) and not resume:
-        raise TrainingError(
-            f"{folder} is not empty; go on with its training by --resume, or name another folder"
-        )
-    if stored.exists() and json.loads(stored.read_text(encoding="utf-8")) != recipe.as_dict():
-        raise TrainingError(
-            f"{stored} is another recipe than the one named; resume with the same, "
-            "or name another folder"
-        )
-    write_text(stored, json.dumps(recipe.as_dict(), indent=1) + "\n")
-
-
-def _describe(folder: Path, recipe: Recipe, parts: dict[Split, Samples]) -> None:
-    """Write down the environment, and the data that the run sees; a resumed run must see it too."""
-    label_keys = parts[Split.TRAIN].label_set.keys
-    data = {
-        "source": Path(parts[Split.TRAIN].source).name,
-        "labels": list(label_set_of(label_keys).keys),
-        **{split.value: {"n": len(part), "sha256": part.sha256()} for split, part in parts.items()},
-    }
-    stored = folder / "data.json"
-    if stored.exists() and json.loads(stored.read_text(encoding="utf-8")) != data:
-        raise TrainingError(
-            f"the data differ from those that {folder} was started with; resume with the same"
-        )
-    write_text(stored, json.dumps(data, indent=1) + "\n")
-    environment = provenance.environment() | {"backend": keras.backend.backend()}
-    write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
-
-
-def _restore(model: keras.Model, backup_folder: Path) -> int:
-    """Load the latest backup; returns the number of epochs that are done."""
-    callbacks.sweep(backup_folder)
-    backup = callbacks.latest_backup(backup_folder)
-    if backup is None:
-        return 0
-    path, epochs_done = backup
-    model.optimizer.build(model.trainable_variables)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"{path} is damaged ({error}); delete it and start again with --resume"
-        ) from error
-    return epochs_done

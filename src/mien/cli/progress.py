@@ -1,0 +1,71 @@
+"""Progress of a training on stderr: a bar on a terminal, a line per epoch elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import keras
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mien.cli.console import errors
+
+
+class EpochProgress:
+    """Shows the epochs of a training; a context manager."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._all = self._bar.add_task("epochs", total=epochs, note="")
+        self._one = self._bar.add_task("  steps", total=None, note="")
+
+    def __enter__(self) -> "EpochProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def epoch_done(self, row: dict[str, float]) -> None:
+        """Print the epoch's figures."""
+        errors.print(
+            f"epoch {row['epoch']:3.0f}/{self._epochs}"
+            f"  loss {row['loss']:.4f}  accuracy {100 * row['accuracy']:.2f} %"
+            f"  validation: loss {row['val_loss']:.4f}"
+            f"  accuracy {100 * row['val_accuracy']:.2f} %",
+            highlight=False,
+        )
+
+    def callback(self) -> keras.callbacks.Callback:
+        """The Keras callback that moves the bars."""
+        return _Bars(self._bar, self._all, self._one)
+
+
+class _Bars(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, bar: Progress, epochs: Any, steps: Any) -> None:
+        super().__init__()
+        self._bar, self._epochs, self._steps = bar, epochs, steps
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._bar.update(self._epochs, completed=epoch)
+        self._bar.reset(self._steps, total=self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._bar.update(self._steps, completed=batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._bar.update(self._epochs, completed=epoch + 1)

@@ -1,0 +1,67 @@
+"""``mien train``: recipe and labelled faces to a run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, e.g. recipes/plain_cnn.py.")],
+    data: Annotated[
+        Path, typer.Option(help="fer2013.csv (plain, .gz, .zip), or class folders, or their zip.")
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder to write; must be new.")],
+    ferplus: Annotated[
+        Path | None, typer.Option(help="fer2013new.csv with the FER+ votes of the same rows.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that is in the folder.")
+    ] = False,
+) -> None:
+    """Train a network by a recipe.
+
+    The run folder gets the recipe, the history, learning curves, the best network and its ONNX
+    bundle. An interrupted training goes on with --resume and ends with the same weights. The
+    best epoch is chosen on the validation split; the test split is never looked at.
+    """
+    from mien.cli.console import errors, output, quiet_tensorflow, split_table
+
+    quiet_tensorflow()
+    from mien.cli.progress import EpochProgress
+    from mien.data import read_samples
+    from mien.training.recipe import load_recipe
+    from mien.training.run import split_samples
+    from mien.training.run import train as run_training
+
+    chosen = load_recipe(recipe).replace(set_ or [])
+    samples = read_samples(data, ferplus=ferplus)
+    errors.print(split_table(split_samples(samples, chosen), samples))
+    with EpochProgress(chosen.epochs) as progress:
+        run = run_training(
+            chosen,
+            samples,
+            out,
+            resume=resume,
+            progress=progress.epoch_done,
+            extra_callbacks=[progress.callback()],
+        )
+    best = run.best
+    output.print(
+        f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} % "
+        f"in epoch {best['epoch']:.0f} of {len(run.history)}"
+    )
+    if run.bundle is None or run.parity is None:
+        output.print(
+            "no ONNX bundle: this Keras backend cannot export; run "
+            f"KERAS_BACKEND=tensorflow mien export {out} --data {data}"
+        )
+    else:
+        output.print(
+            f"{run.bundle}: agrees with Keras to {run.parity.largest_difference:.0e} "
+            f"on {run.parity.faces} faces"
+        )

@@ -1,0 +1,168 @@
+"""One suite for every network of the zoo."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+import keras
+
+from mien import zoo
+from mien.errors import RecipeError
+from mien.labels import FER2013
+from mien.model_card import ModelCard
+from mien.recognition.classifier import Classifier
+from mien.training.export import PARITY_TOLERANCE, to_bundle
+from mien.training.recipe import Recipe
+from mien.training.twin import FusedBatchNormalization, copy_weights, training_twin
+
+pytestmark = pytest.mark.parametrize("name", sorted(zoo.ARCHITECTURES))
+
+
+def build(name: str) -> keras.Model:
+    """A network whose normalisation statistics are not the neutral ones of a new one."""
+    keras.utils.set_random_seed(3)
+    network = zoo.build(name, zoo.ARCHITECTURES[name].default_input, len(FER2013))
+    random = np.random.default_rng(0)
+    for variable in network.non_trainable_variables:
+        if "moving" in variable.path:
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    return network
+
+
+def faces(name: str, n: int = 8) -> np.ndarray:
+    shape = zoo.ARCHITECTURES[name].default_input.shape
+    return np.random.default_rng(1).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+def logits(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(network(inputs.astype(np.float32), training=False))
+
+
+def test_parameter_budget(name: str):
+    assert build(name).count_params() == zoo.ARCHITECTURES[name].parameters
+
+
+def test_shapes_names_and_types(name: str):
+    network = build(name)
+    assert network.input_shape == (None, *zoo.ARCHITECTURES[name].default_input.shape)
+    assert network.output_shape == (None, 7)
+    assert network.layers[-1].name == "logits"
+    assert len(network.get_layer("features").output.shape) == 2
+    assert {variable.dtype for variable in network.variables if "seed" not in variable.path} == {
+        "float32"
+    }
+
+
+def test_outputs_are_logits_not_probabilities(name: str):
+    values = logits(build(name), faces(name))
+    assert values.shape == (8, 7)
+    assert np.isfinite(values).all()
+    assert not np.allclose(values.sum(axis=1), 1.0)
+
+
+def test_scaling_is_part_of_the_network(name: str):
+    scaling = build(name).get_layer("scaling")
+    ends = keras.ops.convert_to_numpy(scaling(np.array([[0.0, 255.0]], np.float32)))
+    assert ends.min() >= -1.0
+    assert ends.max() == pytest.approx(1.0)
+
+
+def test_save_and_load_round_trip(name: str, tmp_path: Path):
+    network = build(name)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras", safe_mode=True)
+    np.testing.assert_array_equal(logits(network, faces(name)), logits(loaded, faces(name)))
+
+
+def test_onnx_parity_and_size(name: str):
+    network = build(name)
+    spec = zoo.ARCHITECTURES[name].default_input
+    card = ModelCard(name, name, FER2013.keys, spec.shape, framing="fer2013")
+    bundle, parity = to_bundle(network, card, list(faces(name, 32)))
+    assert parity.faces == 32
+    assert parity.largest_difference <= PARITY_TOLERANCE
+    assert len(bundle) <= 4.1 * network.count_params() + 100_000
+    one_by_one = np.concatenate(
+        [Classifier(bundle).logits(face[np.newaxis].astype(np.float32)) for face in faces(name)]
+    )
+    np.testing.assert_allclose(one_by_one, logits(network, faces(name)), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_training_twin_has_the_networks_weights_and_answers(name: str, precision: str):
+    network = build(name)
+    model, twin = training_twin(network, Recipe("r", name, precision=precision))
+    for ours, theirs in zip(network.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    trained = keras.ops.convert_to_numpy(model(faces(name), training=False)["expression"])
+    tolerance = 1e-4 if precision == "float32" else 0.1
+    scale = np.abs(logits(network, faces(name))).max()
+    np.testing.assert_allclose(
+        trained, logits(network, faces(name)), atol=tolerance * max(1.0, float(scale))
+    )
+    twin.set_weights([2 * weights for weights in twin.get_weights()])
+    copy_weights(twin, network)
+    np.testing.assert_array_equal(network.get_weights()[0], twin.get_weights()[0])
+
+
+def test_fused_normalisation_equals_keras_own(name: str):
+    network = build(name)
+    _, twin = training_twin(network, Recipe("r", name))
+    fused = [layer for layer in twin.layers if isinstance(layer, FusedBatchNormalization)]
+    plain = [layer for layer in network.layers if "BatchNorm" in type(layer).__name__]
+    assert len(fused) == len(plain)
+    for ours, theirs in zip(fused[:1], plain[:1], strict=True):
+        maps = np.random.default_rng(2).normal(1.0, 2.0, (16, 12, 12, ours.gamma.shape[0]))
+        maps = maps.astype(np.float32)
+        a, b = ours(maps, training=True), theirs(maps, training=True)
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b), atol=1e-4
+        )
+        np.testing.assert_allclose(ours.moving_mean.numpy(), theirs.moving_mean.numpy(), atol=1e-5)
+        np.testing.assert_allclose(
+            ours.moving_variance.numpy(), theirs.moving_variance.numpy(), rtol=1e-3
+        )
+
+
+def test_an_impossible_option_is_explained(name: str):
+    with pytest.raises(RecipeError, match=f"architecture {name}"):
+        zoo.build(name, zoo.ARCHITECTURES[name].default_input, 7, no_such_option=1)
+
+
+JAX_STEP = """
+import sys, numpy as np, keras
+assert keras.backend.backend() == "jax"
+from mien import zoo
+from mien.data.augmentation import Augmentation
+from mien.training.recipe import Recipe
+from mien.training.twin import training_twin
+name, saved, faces = sys.argv[1:]
+network = keras.models.load_model(saved, safe_mode=True)
+inputs = np.load(faces)
+np.save(faces + ".logits.npy", np.asarray(network(inputs.astype("float32"), training=False)))
+recipe = Recipe("r", name, augmentation=Augmentation(rotation_deg=10, horizontal_flip=True))
+model, twin = training_twin(network, recipe)
+model.compile("sgd", {"expression": keras.losses.CategoricalCrossentropy(from_logits=True)})
+before = twin.get_weights()[0].copy()
+model.fit(inputs, {"expression": np.eye(7, dtype="float32")[: len(inputs)]}, verbose=0)
+assert np.abs(twin.get_weights()[0] - before).max() > 0
+"""
+
+
+def test_trains_and_answers_alike_on_jax(name: str, tmp_path: Path):
+    pytest.importorskip("jax", reason="needs JAX")
+    network = build(name)
+    network.save(tmp_path / "network.keras")
+    np.save(tmp_path / "faces.npy", faces(name, 7))
+    subprocess.run(
+        [sys.executable, "-c", JAX_STEP, name, tmp_path / "network.keras", tmp_path / "faces.npy"],
+        env={"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PATH": ""},
+        check=True,
+    )
+    on_jax = np.load(tmp_path / "faces.npy.logits.npy")
+    np.testing.assert_allclose(on_jax, logits(network, faces(name, 7)), atol=2e-3, rtol=1e-3)

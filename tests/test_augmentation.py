@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+import keras
+
+from mien.data.augmentation import Augmentation, RandomAffine, augmentation_layers
+
+
+def apply(augmentation: Augmentation, images: np.ndarray, seed: int = 1) -> np.ndarray:
+    x = images.astype(np.float32)
+    for layer in augmentation_layers(augmentation, seed):
+        x = layer(x, training=True)
+    return keras.ops.convert_to_numpy(x)
+
+
+def spot(x: int, y: int, n: int = 64) -> np.ndarray:
+    """Pictures with one bright block around a point."""
+    images = np.zeros((n, 48, 48, 1), np.float32)
+    images[:, y - 1 : y + 2, x - 1 : x + 2] = 255
+    return images
+
+
+def centers(images: np.ndarray) -> np.ndarray:
+    """Centre of mass per picture, (n, 2) as x, y."""
+    y, x = np.mgrid[0:48, 0:48]
+    mass = images[..., 0].sum(axis=(1, 2))
+    return np.stack(
+        [(images[..., 0] * x).sum(axis=(1, 2)) / mass, (images[..., 0] * y).sum(axis=(1, 2)) / mass]
+    ).T
+
+
+def test_the_default_changes_nothing():
+    assert augmentation_layers(Augmentation(), 1) == []
+
+
+def test_nothing_happens_outside_training():
+    layer = RandomAffine(Augmentation(rotation_deg=45, shift=0.5), seed=1)
+    images = spot(30, 20)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(images)), images)
+
+
+def test_flip_mirrors_about_half_of_the_pictures():
+    moved = centers(apply(Augmentation(horizontal_flip=True), spot(34, 20)))
+    flipped = np.isclose(moved[:, 0], 13, atol=0.1)
+    assert np.isclose(moved[~flipped, 0], 34, atol=0.1).all()
+    assert np.isclose(moved[:, 1], 20, atol=0.1).all()
+    assert 16 < flipped.sum() < 48
+
+
+def test_rotation_stays_in_range_and_keeps_the_distance_from_the_centre():
+    moved = centers(apply(Augmentation(rotation_deg=30, fill_mode="constant"), spot(38, 24))) - 23.5
+    angles = np.degrees(np.arctan2(moved[:, 1], moved[:, 0])) - np.degrees(np.arctan2(0.5, 14.5))
+    assert np.abs(angles).max() <= 30.5
+    assert angles.min() < -15 and angles.max() > 15
+    np.testing.assert_allclose(np.hypot(*moved.T), np.hypot(14.5, 0.5), atol=0.4)
+
+
+def test_shift_stays_in_range_on_both_axes():
+    moved = centers(apply(Augmentation(shift=0.1, fill_mode="constant"), spot(24, 24))) - 24
+    assert np.abs(moved).max() <= 4.81
+    assert (moved.min(axis=0) < -2).all() and (moved.max(axis=0) > 2).all()
+
+
+def test_zoom_scales_the_distance_from_the_centre():
+    moved = centers(apply(Augmentation(zoom=0.2, fill_mode="constant"), spot(34, 34))) - 23.5
+    assert moved.min() >= 10.5 / 1.2 - 0.3
+    assert moved.max() <= 10.5 / 0.8 + 0.3
+    assert np.ptp(moved) > 2
+
+
+def test_shear_moves_along_x_by_the_height():
+    moved = centers(apply(Augmentation(shear_deg=20, fill_mode="constant"), spot(24, 38))) - 23.5
+    assert np.abs(moved[:, 0] - 0.5).max() <= 14.5 * np.tan(np.radians(20)) + 0.5
+    assert np.ptp(moved[:, 0]) > 4
+
+
+def test_brightness_contrast_and_erasing_change_values_within_range():
+    images = np.full((64, 48, 48, 1), 128.0)
+    images[:, :24] = 64.0
+    bright = apply(Augmentation(brightness=0.2), images)
+    assert np.ptp(bright.mean(axis=(1, 2, 3))) > 30
+    contrast = apply(Augmentation(contrast=0.5), images)
+    spans = np.ptp(contrast, axis=(1, 2, 3))  # 64 where nothing was changed
+    assert 30 < spans.min() < 45 and 83 < spans.max() < 97
+    erased = (apply(Augmentation(erasing_probability=1.0), images) != images).mean(axis=(1, 2, 3))
+    assert (erased > 0.01).all() and (erased < 0.25).all()
+    some = (apply(Augmentation(erasing_probability=0.3), images) != images).any(axis=(1, 2, 3))
+    assert 8 < some.sum() < 32
+    for changed in (bright, contrast):
+        assert changed.min() >= 0 and changed.max() <= 255
+
+
+def test_the_seed_decides():
+    images = np.random.default_rng(0).uniform(0, 255, (8, 48, 48, 1))
+    augmentation = Augmentation(rotation_deg=20, brightness=0.2, erasing_probability=0.5)
+    np.testing.assert_array_equal(apply(augmentation, images, 4), apply(augmentation, images, 4))
+    assert not np.array_equal(apply(augmentation, images, 4), apply(augmentation, images, 5))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"zoom": 1.0}, {"shift": 2.0}, {"rotation_deg": -1}, {"fill_mode": "mirror"},
+     {"erasing_probability": 2}, {"erasing_area": (0.5, 0.1)}],
+)  # fmt: skip
+def test_impossible_ranges_are_refused(fields: dict):
+    with pytest.raises(ValueError, match=r"must|below"):
+        Augmentation(**fields)

@@ -1,0 +1,154 @@
+"""The architecture, enforced: who may import whom, and what importing mien costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "src" / "mien"
+
+LAYERS = (
+    {"errors", "labels"},
+    {"samples", "results", "cache_root", "pages", "files", "provenance"},
+    {"images", "preprocessing", "weights"},
+    {"model_card", "model_files"},
+    {"data", "zoo", "evaluation", "recognition", "video"},
+    {"training"},
+    {"cli"},
+)
+"""From the bottom up. A module imports from lower layers, from its own package and, among single
+modules, from its own layer; the packages of one layer are blind to each other."""
+
+MAY_IMPORT = {
+    "keras": {"zoo", "training", "data.augmentation", "data.batches", "cli.progress"},
+    "tensorflow": {"training"},
+    "tf2onnx": {"training"},
+    "onnx": {"training"},
+    "onnxruntime": {"recognition.classifier"},
+    "pooch": {"weights"},
+    "requests": set(),
+    "urllib": {"weights"},
+    "http": {"weights"},
+    "socket": {"weights"},
+    "pickle": set(),
+    "rich": {"cli"},
+    "typer": {"cli"},
+}
+"""Who may import a library, as prefixes of module names."""
+
+
+def modules() -> list[str]:
+    names = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return [name for name in names if name]
+
+
+def source_of(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imports_of(module: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            if node.module == "mien":
+                found |= {f"mien.{alias.name}" for alias in node.names}
+            else:
+                found.add(str(node.module))
+    return found
+
+
+def layer_of(name: str) -> int:
+    top = name.split(".")[0]
+    matches = [index for index, layer in enumerate(LAYERS) if top in layer]
+    assert matches, f"{name} has no layer; add it to LAYERS"
+    return matches[0]
+
+
+def test_there_are_modules_to_check():
+    assert len(modules()) > 30
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_go_downwards(module: str):
+    own = module.split(".")[0]
+    for imported in imports_of(module):
+        if not imported.startswith("mien."):
+            continue
+        other = imported.removeprefix("mien.")
+        if other.split(".")[0] == own:
+            continue
+        assert layer_of(other) <= layer_of(module), f"{module} imports {imported}"
+        if layer_of(other) == layer_of(module):
+            assert (PACKAGE / f"{other}.py").is_file(), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_libraries_stay_where_they_belong(module: str):
+    for imported in imports_of(module):
+        allowed = MAY_IMPORT.get(imported.split(".")[0])
+        if allowed is not None:
+            assert any(module == name or module.startswith(f"{name}.") for name in allowed), (
+                f"{module} imports {imported}"
+            )
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_eval_and_print_only_in_the_command_line(module: str):
+    for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec"}, module
+            assert node.func.id != "print" or module.startswith("cli"), module
+
+
+@pytest.mark.parametrize("module", modules())
+def test_only_labels_spells_class_names(module: str):
+    if module == "labels":
+        return
+    names = {"angry", "disgust", "fear", "happy", "sad", "surprise", "contempt"}
+    for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert node.value.lower() not in names, f"{module}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_modules_are_short(module: str):
+    assert len(source_of(module).read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_importing_mien_loads_no_heavy_library():
+    code = "import sys, mien; print(*(m for m in sys.modules))"
+    loaded = {name.split(".")[0] for name in run_python(code).split()}
+    assert "mien" in loaded
+    assert not loaded & {"keras", "tensorflow", "onnxruntime", "cv2", "numpy", "PIL", "rich"}
+
+
+def test_the_command_line_starts_without_heavy_libraries():
+    code = "import sys, mien.cli.app; print(*(m for m in sys.modules))"
+    loaded = {name.split(".")[0] for name in run_python(code).split()}
+    assert "typer" in loaded
+    assert not loaded & {"keras", "tensorflow", "onnxruntime", "cv2", "numpy", "PIL"}
+
+
+def test_public_names_are_those_of_all():
+    import mien
+
+    assert len(set(mien.__all__)) == len(mien.__all__)
+    for name in mien.__all__:
+        assert getattr(mien, name) is not None
+    assert set(mien.__all__) <= set(dir(mien))
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        _ = mien.missing

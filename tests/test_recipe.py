@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+from mien.errors import RecipeError
+from mien.training.recipe import Recipe, load_recipe
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)
+def test_every_published_recipe_loads_and_states_its_command(path: Path):
+    recipe = load_recipe(path)
+    assert recipe.name.replace("-", "_") == path.stem
+    assert f"mien train recipes/{path.name}" in path.read_text(encoding="utf-8")
+    assert recipe.as_dict()["seed"] == recipe.seed
+
+
+def test_fields_are_set_by_name():
+    recipe = Recipe("r", "plain_cnn").replace(
+        ["epochs=2", "precision=mixed_bfloat16", "augmentation.rotation_deg=10", "drop_twins=true"]
+    )
+    assert (recipe.epochs, recipe.precision, recipe.drop_twins) == (2, "mixed_bfloat16", True)
+    assert recipe.augmentation.rotation_deg == 10
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epoch=2", "no recipe field 'epoch'; known: name"),
+        ("epochs", "expected name=value"),
+        ("epochs=two", "cannot be 'two'"),
+        ("epochs=1.5", "cannot be 1.5"),
+        ("drop_twins=1", "cannot be 1"),
+        ("optimizer=lion", "must be one of sgd, adam, adamw"),
+        ("augmentation=1", "is a group"),
+        ("augmentation.spin=1", "no recipe field 'spin'"),
+        ("augmentation.zoom=2", "zoom must be below 1"),
+        ("learning_rate=0", "above 0"),
+        ("name.first=a", "has no field 'first'"),
+    ],
+)
+def test_impossible_overrides_are_explained(override: str, message: str):
+    with pytest.raises(RecipeError, match=message):
+        Recipe("r", "plain_cnn").replace([override])
+
+
+def test_recipe_files_that_are_none_are_explained(tmp_path: Path):
+    with pytest.raises(RecipeError, match="no such recipe"):
+        load_recipe(tmp_path / "missing.py")
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(RecipeError, match="no mien Recipe named RECIPE"):
+        load_recipe(tmp_path / "empty.py")
+    (tmp_path / "broken.py").write_text("1 / 0")
+    with pytest.raises(RecipeError, match="ZeroDivisionError"):
+        load_recipe(tmp_path / "broken.py")

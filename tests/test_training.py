@@ -1,0 +1,236 @@
+"""Trainings end to end, on tiny data: run folder, resumption, killing, refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+import keras
+
+from mien.data.augmentation import Augmentation
+from mien.errors import ModelError, OutputError, ParityError, RecipeError, TrainingError
+from mien.labels import FER2013
+from mien.model_card import ModelCard
+from mien.recognition.classifier import Classifier
+from mien.samples import Samples
+from mien.training import export
+from mien.training.callbacks import best_row, read_history
+from mien.training.recipe import Recipe
+from mien.training.run import train
+
+RECIPE = Recipe(
+    name="tiny",
+    architecture="slim_resnet",
+    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    augmentation=Augmentation(horizontal_flip=True, rotation_deg=10, erasing_probability=0.5),
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.05,
+    ema_momentum=0.9,
+    label_smoothing=0.1,
+    ferplus_weight=0.5,
+    warmup_epochs=1,
+)
+
+
+def tiny_samples(n: int = 72, seed: int = 0) -> Samples:
+    """Faces whose brightness tells their class, with votes; two thirds for training."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 7
+    images = random.integers(0, 60, (n, 48, 48)) + 25 * labels[:, None, None]
+    votes = np.zeros((n, 10), np.int64)
+    votes[np.arange(n), labels] = 9
+    return Samples(
+        images=images.astype(np.uint8),
+        labels=labels.astype(np.int64),
+        splits=np.where(np.arange(n) % 3 == 2, "validation", "train"),
+        label_set=FER2013,
+        names=[f"row {i + 2}" for i in range(n)],
+        source="tiny.csv",
+        votes=votes,
+    )
+
+
+class StopAt(keras.callbacks.Callback):
+    """Breaks a training off in the middle of an epoch."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        super().__init__()
+        self.stop_epoch, self.stop_step = epoch, step
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        if (self.epoch, batch) == (self.stop_epoch, self.stop_step):
+            raise KeyboardInterrupt
+
+
+def weights_of(run: Path) -> list[np.ndarray]:
+    return keras.models.load_model(run / "best.keras", compile=False).get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(RECIPE, tiny_samples(), folder)
+    return folder
+
+
+def test_run_folder_is_complete(whole_run: Path):
+    files = {path.name for path in whole_run.iterdir()}
+    assert files == {
+        *("recipe.json", "data.json", "environment.json", "history.csv", "best.keras"),
+        *("curves.png", "model.onnx", "backup", "tensorboard"),
+    }
+    assert json.loads((whole_run / "recipe.json").read_text())["epochs"] == 3
+    assert json.loads((whole_run / "data.json").read_text())["train"]["n"] == 48
+    assert json.loads((whole_run / "environment.json").read_text())["backend"] == "tensorflow"
+    assert (whole_run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert any((whole_run / "tensorboard").rglob("events*"))
+    history = read_history(whole_run / "history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_the_bundle_is_the_best_network(whole_run: Path):
+    classifier = Classifier(whole_run / "model.onnx")
+    network = keras.models.load_model(whole_run / "best.keras", compile=False)
+    faces = tiny_samples(14).images
+    expected = network(faces[..., np.newaxis].astype(np.float32), training=False).numpy()
+    expected = np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.probabilities(faces), expected, atol=1e-4)
+    card = classifier.card
+    best = best_row(read_history(whole_run / "history.csv"))
+    assert card.labels == FER2013.keys
+    assert card.chosen["epoch"] == best["epoch"]
+    assert card.chosen["value"] == best["val_accuracy"]
+    assert card.data["validation"] == {"n": 24, **_sha_of_validation()}
+    assert card.commit
+
+
+def _sha_of_validation() -> dict[str, str]:
+    from mien.samples import Split
+
+    return {"sha256": tiny_samples().of(Split.VALIDATION).sha256()}
+
+
+def test_an_interrupted_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tiny_samples(), tmp_path / "run", extra_callbacks=[StopAt(1, 1)])
+    run = train(RECIPE, tiny_samples(), tmp_path / "run", resume=True)
+    assert read_history(tmp_path / "run" / "history.csv") == read_history(whole_run / "history.csv")
+    for ours, theirs in zip(weights_of(run.folder), weights_of(whole_run), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+KILLED_TRAINING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_training import RECIPE, tiny_samples
+from mien.training.run import train
+train(RECIPE, tiny_samples(), Path(sys.argv[1]), resume=True)
+"""
+
+
+def test_a_killed_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", KILLED_TRAINING, folder, Path(__file__).parent]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("backup/epoch_*")) and process.poll() is None:
+        assert time.monotonic() < deadline, "no backup was written"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(read_history(folder / "history.csv")) < 4
+    train(RECIPE, tiny_samples(), folder, resume=True)
+    assert read_history(folder / "history.csv") == read_history(whole_run / "history.csv")
+    for ours, theirs in zip(weights_of(folder), weights_of(whole_run), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_run_resumes_to_itself(whole_run: Path):
+    before = (whole_run / "history.csv").read_bytes(), weights_of(whole_run)
+    train(RECIPE, tiny_samples(), whole_run, resume=True)
+    assert (whole_run / "history.csv").read_bytes() == before[0]
+    np.testing.assert_array_equal(weights_of(whole_run)[0], before[1][0])
+
+
+def test_another_seed_gives_other_weights(whole_run: Path, tmp_path: Path):
+    train(replace(RECIPE, seed=2, epochs=1), tiny_samples(), tmp_path / "run")
+    assert not np.array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
+
+
+def test_a_used_folder_is_refused(whole_run: Path):
+    with pytest.raises(TrainingError, match="--resume"):
+        train(RECIPE, tiny_samples(), whole_run)
+
+
+def test_another_recipe_or_other_data_do_not_resume(whole_run: Path):
+    with pytest.raises(TrainingError, match="another recipe"):
+        train(replace(RECIPE, epochs=9), tiny_samples(), whole_run, resume=True)
+    with pytest.raises(TrainingError, match="data differ"):
+        train(RECIPE, tiny_samples(seed=5), whole_run, resume=True)
+    assert len(read_history(whole_run / "history.csv")) == 3
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path):
+    recipe = replace(RECIPE, learning_rate=1e30, warmup_epochs=0.0, schedule="constant")
+    with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+"):
+        train(recipe, tiny_samples(), tmp_path / "run")
+
+
+def test_missing_votes_and_rows_are_explained(tmp_path: Path):
+    with pytest.raises(RecipeError, match="--ferplus"):
+        train(RECIPE, replace(tiny_samples(), votes=None), tmp_path / "a")
+    only_training = replace(tiny_samples(), splits=np.full(72, "train"))
+    with pytest.raises(TrainingError, match="no validation rows"):
+        train(RECIPE, only_training, tmp_path / "b")
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        train(RECIPE, tiny_samples(), tmp_path / "file" / "run")
+
+
+def test_a_damaged_backup_is_explained(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tiny_samples(), tmp_path / "run", extra_callbacks=[StopAt(1, 0)])
+    for backup in (tmp_path / "run" / "backup").iterdir():
+        backup.write_bytes(backup.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match="damaged"):
+        train(RECIPE, tiny_samples(), tmp_path / "run", resume=True)
+
+
+def test_an_export_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch, whole_run: Path):
+    network = keras.models.load_model(whole_run / "best.keras", compile=False)
+    card = ModelCard("n", "a", FER2013.keys, (48, 48, 1), framing="fer2013")
+    faces = list(tiny_samples(14).images)
+    right = export._to_onnx(network)
+    kernel = network.get_layer("logits").kernel
+    kernel.assign(kernel * 1.01)
+    monkeypatch.setattr(export, "_to_onnx", lambda network: right)
+    with pytest.raises(ParityError, match="differ"):
+        export.to_bundle(network, card, faces)
+    with pytest.raises(ModelError, match="real faces"):
+        export.to_bundle(network, card, [])
+
+
+def test_a_damaged_network_is_one_clear_line(tmp_path: Path):
+    with pytest.raises(TrainingError, match=r"no best\.keras"):
+        export.export_run(tmp_path, list(tiny_samples(7).images))
+    (tmp_path / "best.keras").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(ModelError, match="damaged"):
+        export.export_run(tmp_path, list(tiny_samples(7).images))
