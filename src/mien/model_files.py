@@ -41,7 +41,14 @@ def resolve_model(model: str) -> Path:
                 f"the model {name} is not on this machine; get it with: mien fetch {name}"
             )
         return found
-    path = Path(model)
+    try:
+        return _from_path(model)
+    except OSError as error:
+        raise ModelError(f"cannot read {model}: {error.strerror or error}") from error
+
+
+def _from_path(model: str) -> Path:
+    path = Path(model).expanduser()
     if path.is_dir():
         return _model_of_run(path)
     if path.suffix.lower() in _KERAS_SUFFIXES and path.is_file():

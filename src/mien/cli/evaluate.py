@@ -2,19 +2,37 @@
 
 import hashlib
 import shlex
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.samples import Split
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.table import Table
 
     from mien.evaluation.metrics import Evaluation
+    from mien.labels import LabelSet
+    from mien.samples import Samples, Split
 
 _WORST_ERRORS = 24
+
+
+class SplitName(StrEnum):
+    """The values of `mien.samples.Split`, which would load numpy with it."""
+
+    VALIDATION = "validation"
+    TEST = "test"
+    TRAIN = "train"
+
+
+class Tta(StrEnum):
+    """Kinds of test-time augmentation."""
+
+    NONE = "none"
+    FLIP = "flip"
 
 
 def evaluate(
@@ -37,11 +55,10 @@ def evaluate(
             help="fer2013new.csv: measure against the majority of FER+'s annotators.",
         ),
     ] = None,
-    split: Annotated[Split, typer.Option(help="Which faces are measured.")] = Split.TEST,
+    split: Annotated[SplitName, typer.Option(help="Which faces are measured.")] = SplitName.TEST,
     tta: Annotated[
-        Literal["none", "flip"],
-        typer.Option(help="'flip' averages each face with its mirror image."),
-    ] = "none",
+        Tta, typer.Option(help="'flip' averages each face with its mirror image.")
+    ] = Tta.NONE,
 ) -> None:
     """Measure how good a model is and write a report.
 
@@ -54,48 +71,36 @@ def evaluate(
     from mien.cli.console import output
     from mien.data import read_samples
     from mien.data.duplicates import seen_twins
-    from mien.data.ferplus import majority_labels
     from mien.evaluation import metrics
     from mien.evaluation.predictions import predict
-    from mien.evaluation.relabel import relabel
     from mien.evaluation.report import check_report_folder, write_report
-    from mien.labels import FERPLUS
     from mien.model_files import resolve_model
     from mien.recognition.classifier import Classifier
+    from mien.samples import Split
 
+    measured = Split(split.value)
     check_report_folder(out)
     path = resolve_model(model)
     classifier = Classifier(path)
     samples = read_samples(data, ferplus=ferplus)
     has_training_rows = Split.TRAIN in samples.counts()
-    seen = seen_twins(samples) if has_training_rows and split is not Split.TRAIN else None
-    note = ""
-    if samples.votes is not None:
-        relabelled = relabel(
-            samples,
-            majority_labels(samples.votes),
-            FERPLUS,
-            name="majority of the FER+ annotators",
-            model_labels=classifier.label_set,
-            split=split,
-        )
-        samples, note = relabelled.samples, relabelled.note
-        seen = None if seen is None else seen[relabelled.kept]
+    seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
+    samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
     with _Progress() as progress:
         predictions = predict(
             classifier.probabilities,
             samples,
-            split,
+            measured,
             model_labels=classifier.label_set,
             seen_twin=seen,
-            tta=tta,
+            tta=tta.value,
             progress=progress,
         )
     evaluation = metrics.evaluate(predictions)
-    rows = samples.of(split)
+    rows = samples.of(measured)
     with path.open("rb") as stream:
         model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    write_report(
+    cautions = write_report(
         out,
         evaluation,
         predictions,
@@ -108,12 +113,34 @@ def evaluate(
         ],
         note=note,
     )
-    output.print(f"{classifier.card.name} on {split.value} of {data}, {evaluation.n:,} faces")
-    if note:
-        output.print(note, markup=False)
+    title = f"{classifier.card.name} on {split} of {data}, {evaluation.n:,} faces"
+    for line in (title, *cautions):
+        output.print(line, markup=False)
     output.print(_scores(evaluation))
     output.print(_classes(evaluation))
     output.print(f"report: {out / 'report.html'}", markup=False)
+
+
+def _relabelled(
+    samples: "Samples", seen: "NDArray[np.bool_] | None", model_labels: "LabelSet", split: "Split"
+) -> "tuple[Samples, NDArray[np.bool_] | None, str]":
+    """Samples and seen twins under FER+ majorities, with a note; as they are without votes."""
+    from mien.data.ferplus import majority_labels
+    from mien.evaluation.relabel import relabel
+    from mien.labels import FERPLUS
+
+    if samples.votes is None:
+        return samples, seen, ""
+    relabelled = relabel(
+        samples,
+        majority_labels(samples.votes),
+        FERPLUS,
+        name="majority of the FER+ annotators",
+        model_labels=model_labels,
+        split=split,
+    )
+    seen = None if seen is None else seen[relabelled.kept]
+    return relabelled.samples, seen, relabelled.note
 
 
 class _Progress:
@@ -170,9 +197,11 @@ def _classes(evaluation: "Evaluation") -> "Table":
     return table
 
 
-def _command(model: str, data: str, ferplus: Path | None, split: Split, tta: str, out: Path) -> str:
+def _command(
+    model: str, data: str, ferplus: Path | None, split: SplitName, tta: Tta, out: Path
+) -> str:
     """The command that was given, with every choice spelled out."""
     words = ["mien", "evaluate", model, "--data", data]
     if ferplus is not None:
         words += ["--ferplus", str(ferplus)]
-    return shlex.join([*words, "--split", split.value, "--tta", tta, "--out", str(out)])
+    return shlex.join([*words, "--split", split, "--tta", tta, "--out", str(out)])

@@ -62,7 +62,7 @@ def report_sections(
             there are none.
     """
     sections = [
-        Section("Result", (_headline(evaluation), *cautions(evaluation, provenance))),
+        Section("Result", (_headline(evaluation), *map(Text, cautions(evaluation, provenance)))),
         Section("How to read this", tuple(Text(text) for text in _guide(evaluation))),
         Section("Classes", _classes(evaluation)),
         Section("Confidence", _confidence(evaluation, predictions)),
@@ -84,7 +84,7 @@ def percent_interval(ci95: Interval | None) -> str:
     return "" if ci95 is None else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
 
 
-def cautions(evaluation: Evaluation, provenance: Provenance) -> list[Text]:
+def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
     """What could make the result look better than it is, and what could not be checked."""
     texts = [provenance.note]
     card = provenance.card
@@ -100,7 +100,7 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[Text]:
             "this score is somewhat too good; a split that chose nothing gives an honest one."
         )
     texts.append(_twins(evaluation))
-    return [Text(text) for text in texts if text]
+    return [text for text in texts if text]
 
 
 def _twins(evaluation: Evaluation) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import mien
 from mien.errors import OutputError
-from mien.evaluation.content import Provenance, report_sections
+from mien.evaluation.content import Provenance, cautions, report_sections
 from mien.evaluation.document import Plot, to_html, to_markdown
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions
@@ -68,7 +68,7 @@ def write_report(
     command: str,
     worst_errors: Sequence[tuple[int, Image]] = (),
     note: str = "",
-) -> None:
+) -> list[str]:
     """Write the report folder, or replace an older report in it.
 
     Args:
@@ -82,6 +82,10 @@ def write_report(
         worst_errors: (row of ``predictions``, its picture) each, shown in this order; see
             `Predictions.confident_errors`.
         note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
+
+    Returns:
+        What a reader must know beside the numbers: the note, what could make the result look
+        better than it is, and what could not be checked. The report says it, too.
 
     Raises:
         OutputError: the folder cannot be written, or holds other files; it is as it was.
@@ -112,6 +116,7 @@ def write_report(
     with atomic_folder(out) as folder:
         for name in REPORT_FILES:
             (folder / name).write_bytes(files[name])
+    return cautions(evaluation, provenance)
 
 
 def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: Provenance) -> str:
