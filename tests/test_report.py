@@ -1,0 +1,449 @@
+"""The report folder: complete, the same twice, honest about what it cannot know, or not there."""
+
+import csv
+import errno
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mien.errors import OutputError
+from mien.evaluation import plots
+from mien.evaluation.confidence import coverage_curve
+from mien.evaluation.content import percent, percent_interval
+from mien.evaluation.document import Section, Table, Text, to_html, to_markdown
+from mien.evaluation.metrics import Evaluation, evaluate
+from mien.evaluation.predictions import Predictions
+from mien.evaluation.report import (
+    REPORT_FILES,
+    check_report_folder,
+    predictions_csv,
+    write_report,
+)
+from mien.labels import FER2013, FERPLUS
+from mien.model_card import ModelCard
+
+DATA, MODEL = "d" * 64, "e" * 64
+COMMAND = "mien evaluate default --data fer2013.csv --split test --out report"
+
+
+def make_predictions(n: int = 120, split: str = "test", seen: bool = True) -> Predictions:
+    generator = np.random.default_rng(0)
+    labels = np.arange(n) % 7
+    raw = np.exp(generator.normal(size=(n, 7)) + 2 * np.eye(7)[labels])
+    return Predictions(
+        names=tuple(f"row {i + 2}" for i in range(n)),
+        labels=labels,
+        probabilities=raw / raw.sum(axis=1, keepdims=True),
+        label_set=FER2013,
+        split=split,
+        source="faces <1>.csv",
+        seen_twin=generator.random(n) < 0.1 if seen else None,
+    )
+
+
+def make_card(**changes: object) -> ModelCard:
+    card = ModelCard(
+        name="tiny",
+        architecture="plain",
+        labels=FER2013.keys,
+        input_shape=(48, 48, 1),
+        framing="fer2013",
+        recipe={"epochs": 40, "optimizer": {"name": "adam"}},
+        data={"train": {"n": 100, "sha256": "a" * 64}, "validation": {"n": 9, "sha256": "b" * 64}},
+        chosen={"epoch": 37, "metric": "val_accuracy", "split": "validation", "value": 0.69},
+        licence="MIT",
+    )
+    return replace(card, **changes)  # type: ignore[arg-type]
+
+
+def write(
+    out: Path,
+    predictions: Predictions | None = None,
+    *,
+    data_sha256: str = DATA,
+    errors: int = 3,
+    note: str = "",
+) -> list[str]:
+    predictions = predictions or make_predictions()
+    face = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48).astype(np.uint8)
+    return write_report(
+        out,
+        evaluate(predictions, n_resamples=50),
+        predictions,
+        card=make_card(),
+        model_sha256=MODEL,
+        data_sha256=data_sha256,
+        command=COMMAND,
+        worst_errors=[(row, face) for row in predictions.confident_errors(errors)],
+        note=note,
+    )
+
+
+def metrics_of(out: Path) -> dict[str, object]:
+    values = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert isinstance(values, dict)
+    return values
+
+
+@pytest.fixture
+def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty plots, for tests that look at everything else of a report."""
+    for name in ("confusion_matrix_png", "reliability_png", "per_class_png", "coverage_png"):
+        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "deep" / "report"
+    write(out)
+    return out
+
+
+def test_folder_holds_exactly_the_report(report: Path) -> None:
+    assert sorted(path.name for path in report.iterdir()) == sorted(REPORT_FILES)
+    assert list(report.parent.iterdir()) == [report]
+    assert report.stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def _umask() -> int:
+    import os
+
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_metrics_json_holds_every_number(report: Path) -> None:
+    predictions = make_predictions()
+    expected = evaluate(predictions, n_resamples=50)
+    values = metrics_of(report)
+    assert values["split"] == "test" and values["n"] == 120
+    assert values["accuracy"] == expected.accuracy
+    assert values["accuracy_ci95"] == list(expected.accuracy_ci95)
+    assert values["accuracy_unseen"] == expected.accuracy_unseen
+    assert values["accuracy_unseen_ci95"] == list(expected.accuracy_unseen_ci95 or ())
+    assert values["n_seen_twins"] == expected.n_seen_twins != 0
+    for key in ("balanced_accuracy", "macro_f1", "nll", "brier", "ece"):
+        assert values[key] == getattr(expected, key)
+    per_class = values["per_class"]
+    assert isinstance(per_class, dict) and list(per_class) == list(FER2013.keys)
+    assert per_class["fear"]["support"] == 17
+    assert values["confusion_matrix"] == expected.confusion_matrix.tolist()
+    assert values["labels"] == list(FER2013.keys)
+    assert (values["model_sha256"], values["data_sha256"]) == (MODEL, DATA)
+    assert values["tta"] == "none" and values["command"] == COMMAND
+    assert values["mien_version"] == "0.1.0" and values["commit"]
+    assert values["bootstrap"] == {"resamples": 50, "seed": 0}
+    assert values["note"] is None
+
+
+def test_predictions_csv_has_a_line_per_face(report: Path) -> None:
+    predictions = make_predictions()
+    with open(report / "predictions.csv", newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 120
+    assert list(rows[0])[:6] == ["name", "label", "predicted", "confidence", "correct", "seen_twin"]
+    assert list(rows[0])[6:] == [f"p_{key}" for key in FER2013.keys]
+    for i in (0, 59, 119):
+        row = rows[i]
+        assert row["name"] == f"row {i + 2}"
+        assert row["label"] == FER2013[i % 7].key
+        assert row["predicted"] == FER2013[int(predictions.predicted[i])].key
+        assert (row["correct"] == "true") == bool(predictions.correct[i])
+        assert predictions.seen_twin is not None
+        assert (row["seen_twin"] == "true") == bool(predictions.seen_twin[i])
+        assert float(row["confidence"]) == pytest.approx(predictions.confidence[i], rel=1e-7)
+        given = [float(row[f"p_{key}"]) for key in FER2013.keys]
+        np.testing.assert_allclose(given, predictions.probabilities[i], rtol=1e-7)
+
+
+def test_csv_quotes_names_and_leaves_unknown_twins_empty() -> None:
+    predictions = replace(make_predictions(1, seen=False), names=('a,"b"\nc.png',))
+    row = next(csv.DictReader(io.StringIO(predictions_csv(predictions), newline="")))
+    assert row["name"] == 'a,"b"\nc.png' and row["seen_twin"] == ""
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
+    page = _Page()
+    page.feed((report / "report.html").read_text(encoding="utf-8"))
+    assert len(page.sources) == 4 + 3
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert not page.tags & {"script", "link", "iframe", "1"}
+    result = evaluate(make_predictions(), n_resamples=50)
+    for text in (
+        "tiny on test",
+        "faces <1>.csv",
+        percent(result.accuracy),
+        percent_interval(result.accuracy_ci95),
+        percent(result.accuracy_unseen),
+        f"{result.n_seen_twins} of 120 faces have a pixel-identical twin",
+        "not what the person feels",
+        "Surprise",
+        "epoch 37, metric val_accuracy, split validation",
+        "optimizer",
+        MODEL,
+        DATA,
+        COMMAND,
+        "judged",
+    ):
+        assert text in page.text, text
+
+
+def test_markdown_says_the_same(report: Path) -> None:
+    text = (report / "report.md").read_text(encoding="utf-8")
+    result = evaluate(make_predictions(), n_resamples=50)
+    assert text.startswith("# tiny on test\n")
+    assert r"faces \<1\>.csv" in text
+    assert f"| Accuracy | {percent(result.accuracy)} |" in text
+    assert COMMAND in text and DATA in text
+    for name in ("per_class_f1", "confusion_matrix", "reliability", "coverage"):
+        assert f"({name}.png)" in text
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert len(headings) == 7
+
+
+def test_same_input_gives_the_same_files(report: Path, tmp_path: Path) -> None:
+    write(tmp_path / "again")
+    for name in REPORT_FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (report / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_unknown_twins_are_null_with_the_reason(tmp_path: Path) -> None:
+    cautions = write(tmp_path / "r", make_predictions(seen=False))
+    values = metrics_of(tmp_path / "r")
+    assert values["accuracy_unseen"] is None and values["n_seen_twins"] is None
+    assert values["accuracy_unseen_ci95"] is None
+    assert len(cautions) == 1 and "no training rows" in cautions[0]
+    for name in ("report.md", "report.html"):
+        assert "the source holds no training rows" in (tmp_path / "r" / name).read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_score_on_the_choosing_split_is_cautioned(tmp_path: Path) -> None:
+    cautions = write(tmp_path / "r", make_predictions(split="validation"))
+    assert "was chosen on the validation split" in cautions[0]
+    assert not any("chosen" in text for text in write(tmp_path / "s"))
+
+
+@pytest.mark.usefixtures("quick_plots")
+@pytest.mark.parametrize(("split", "sha256"), [("train", DATA), ("test", "a" * 64)])
+def test_score_on_training_faces_is_cautioned(tmp_path: Path, split: str, sha256: str) -> None:
+    predictions = make_predictions(split=split, seen=False)
+    cautions = write(tmp_path / "r", predictions, data_sha256=sha256)
+    assert "were trained on" in cautions[0]
+    if sha256 != DATA:
+        assert "as its train rows" in (tmp_path / "r" / "report.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_note_comes_first(tmp_path: Path) -> None:
+    cautions = write(tmp_path / "r", note="Some rows are left out.")
+    assert cautions[0] == "Some rows are left out."
+    assert metrics_of(tmp_path / "r")["note"] == "Some rows are left out."
+    assert "Some rows are left out." in (tmp_path / "r" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_without_errors_there_is_no_section_for_them(tmp_path: Path) -> None:
+    write(tmp_path / "r", errors=0)
+    assert "Most confident errors" not in (tmp_path / "r" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_older_report_is_replaced_and_other_files_are_not(tmp_path: Path) -> None:
+    out = tmp_path / "r"
+    write(out)
+    (out / "metrics.json").write_text("old")
+    check_report_folder(out)
+    write(out)
+    assert metrics_of(out)["n"] == 120
+    (out / "thesis.tex").write_text("mine")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for refuse in (lambda: check_report_folder(out), lambda: write(out)):
+        with pytest.raises(OutputError, match="thesis"):
+            refuse()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_file_in_the_folders_place_is_refused_early(tmp_path: Path) -> None:
+    (tmp_path / "r").write_text("x")
+    with pytest.raises(OutputError, match="is a file"):
+        check_report_folder(tmp_path / "r")
+    check_report_folder(tmp_path / "new")
+
+
+@pytest.mark.usefixtures("quick_plots")
+@pytest.mark.parametrize("name", REPORT_FILES)
+def test_full_disk_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real = Path.write_bytes
+
+    def fill_up(path: Path, content: bytes) -> int:
+        if path.name == name:
+            real(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    with pytest.raises(OutputError, match="No space left on device; nothing half-written"):
+        write(tmp_path / "r", errors=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_full_disk_keeps_the_older_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "r"
+    write(out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError):
+        write(out)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_really_full_disk(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(options, capture_output=True).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        with pytest.raises(OutputError, match="No space left"):
+            write(disk / "report")
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_face_names_that_are_no_text_do_not_spoil_the_report(tmp_path: Path) -> None:
+    predictions = make_predictions(7)
+    predictions = replace(
+        predictions,
+        names=("bad\udcff.png", *predictions.names[1:]),
+        probabilities=np.roll(predictions.probabilities, 1, axis=1),
+    )
+    write(tmp_path / "r", predictions, errors=7)
+    assert "bad\\udcff.png" in (tmp_path / "r" / "predictions.csv").read_text("utf-8")
+
+
+def png(content: bytes) -> PIL.Image.Image:
+    picture = PIL.Image.open(io.BytesIO(content))
+    picture.load()
+    return picture
+
+
+def all_plots(evaluation: Evaluation, predictions: Predictions) -> list[PIL.Image.Image]:
+    return [
+        png(plots.confusion_matrix_png(evaluation)),
+        png(plots.reliability_png(evaluation)),
+        png(plots.per_class_png(evaluation)),
+        png(plots.coverage_png(evaluation, coverage_curve(predictions))),
+    ]
+
+
+def is_framed_in_white(picture: PIL.Image.Image) -> bool:
+    """Nothing is cut off: the outermost pixels are blank."""
+    pixels = np.asarray(picture.convert("L"))
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    return all((edge > 250).all() for edge in edges)
+
+
+@pytest.mark.filterwarnings("error")
+def test_plots_are_large_and_nothing_is_cut_off() -> None:
+    predictions = make_predictions()
+    for picture in all_plots(evaluate(predictions, n_resamples=20), predictions):
+        assert picture.format == "PNG"
+        assert min(picture.size) >= 700
+        assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        assert is_framed_in_white(picture)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("right", [True, False])
+def test_plots_of_one_face_and_classes_without_rows(right: bool) -> None:
+    predictions = Predictions(
+        names=("a",),
+        labels=np.array([3]),
+        probabilities=np.eye(8)[[3 if right else 0]],
+        label_set=FERPLUS,
+        split="test",
+        source="x",
+    )
+    pictures = all_plots(evaluate(predictions, n_resamples=20), predictions)
+    assert len(pictures) == 4
+    assert all(is_framed_in_white(picture) for picture in pictures)
+
+
+def test_confusion_matrix_is_dark_where_the_counts_are() -> None:
+    predictions = make_predictions(70)
+    perfect = replace(predictions, probabilities=np.eye(7)[predictions.labels])
+    picture = png(plots.confusion_matrix_png(evaluate(perfect, n_resamples=2)))
+    pixels = np.asarray(picture.convert("RGB")).astype(int)
+    dark_blue = (pixels[..., 2] > 90) & (pixels[..., 0] < 40)
+    assert 0.04 < dark_blue.mean() < 0.2
+
+
+def test_plotting_leaves_matplotlib_alone() -> None:
+    code = (
+        "import sys, numpy as np, matplotlib\n"
+        # Looking at the backend would load pyplot.
+        "def state():\n"
+        "    names = set(matplotlib.rcParams) - {'backend'}\n"
+        "    return {name: matplotlib.rcParams[name] for name in names}\n"
+        "before = state()\n"
+        "from mien.evaluation.metrics import evaluate\n"
+        "from mien.evaluation.predictions import Predictions\n"
+        "from mien.evaluation import plots\n"
+        "from mien.labels import FER2013\n"
+        "p = Predictions(('a',), np.array([0]), np.eye(7)[[0]], FER2013, 'test', 'x')\n"
+        "plots.reliability_png(evaluate(p))\n"
+        "assert state() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_document_escapes_in_both_forms() -> None:
+    sections = [Section("a|b", (Text("<i> *x*"), Table(("h",), (("p|q\nr",),), 1)))]
+    assert "&lt;i&gt; *x*" in to_html("t", "s", sections)
+    markdown = to_markdown("t", "s", sections)
+    assert r"## a\|b" in markdown and r"\<i\> \*x\*" in markdown
+    assert r"| p\|q, r |" in markdown
