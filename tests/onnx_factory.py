@@ -22,7 +22,7 @@ def make_graph(
     classes: int = 7,
     *,
     seed: int = 0,
-    gain: float = 4.0,
+    gain: float = 1.0,
     batch: str | int = "n",
 ) -> onnx.ModelProto:
     """A network float32 (n, h, w, c) -> logits (n, classes), without a card."""

@@ -41,8 +41,8 @@ class YuNet:
     """
 
     name = "yunet"
-    # Measured with: python benchmark/crop_geometry.py pixels.png yunet
-    crops: Mapping[str, CropGeometry] = {"fer2013": CropGeometry(1.21, 0.0, 0.02)}
+    # Measured with: python benchmark/crop_geometry.py pixels.png yunet --model FILE
+    crops: Mapping[str, CropGeometry] = {"fer2013": CropGeometry(1.23, 0.0, 0.01)}
 
     def __init__(
         self, model: Path, *, score_threshold: float = 0.7, minimum_side_px: float = 10.0

@@ -1,0 +1,23 @@
+"""``mien fetch``: put a model file into the cache."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="What to fetch; `mien models` lists the names.")],
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take a local copy instead of the network."),
+    ] = None,
+) -> None:
+    """Fetch a model file into the cache, checked against its pinned hash; prints its path.
+
+    Needed once. Afterwards everything works without a network.
+    """
+    from mien import weights
+    from mien.model_files import DEFAULT_MODEL
+
+    print(weights.fetch(DEFAULT_MODEL if name == "default" else name, from_file=from_file))

@@ -1,0 +1,165 @@
+"""``mien recognize``: expressions in photos and folders of photos."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from mien.results import FrameResult
+    from mien.video.pictures import Picture
+
+_Item = TypeVar("_Item")
+
+
+class DetectorName(StrEnum):
+    """Detectors by name, as `mien.recognition.detectors.DETECTOR_NAMES`."""
+
+    AUTO = "auto"
+    YUNET = "yunet"
+    HAAR = "haar"
+    WHOLE = "whole"
+
+
+def recognize(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Photos, and folders of photos.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per picture.")
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a table: .csv (a row per face) or .jsonl."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR|FILE", help="Write annotated copies of the pictures."),
+    ] = None,
+    detector: Annotated[
+        DetectorName,
+        typer.Option(
+            help="auto: YuNet, or Haar where YuNet's file cannot be had; "
+            "whole: every picture is one face."
+        ),
+    ] = DetectorName.AUTO,
+    model: Annotated[
+        str, typer.Option(help="A name of `mien models`, a training's folder, or an .onnx file.")
+    ] = "default",
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Refuse larger pictures. [default: 100 million]"),
+    ] = None,
+) -> None:
+    """Recognise the expressions in photos; prints a table.
+
+    A picture that cannot be read is named on stderr, the others are done all the same, and the
+    exit code is 1. A picture without a face is no failure.
+    """
+    from mien.errors import SourceError
+    from mien.images import MAX_PIXELS, read_image
+    from mien.recognition.recognizer import Recognizer
+    from mien.video.overlay import annotate
+    from mien.video.pictures import plan_copies
+    from mien.video.sinks import TABLE_SUFFIXES, check_suffix, json_line, open_table, write_picture
+
+    if table is not None:
+        check_suffix(table, TABLE_SUFFIXES, "table")
+    pictures, failures = _find(sources)
+    copies = plan_copies(pictures, out) if out is not None else [None] * len(pictures)
+    results: list[FrameResult] = []
+    with ExitStack() as stack:
+        if pictures:
+            recognizer = Recognizer(model, detector.value, offline=offline, on_fallback=_warn)
+            keys = recognizer.classifier.label_set.keys
+            write = stack.enter_context(open_table(table, keys)) if table else None
+        for picture, copy in _with_progress(
+            list(zip(pictures, copies, strict=True)), quiet=as_json and sys.stdout.isatty()
+        ):
+            try:
+                image_rgb = read_image(picture.path, max_pixels=max_pixels or MAX_PIXELS)
+            except SourceError as error:
+                _warn(str(error))
+                failures += 1
+                continue
+            result = recognizer.recognize(image_rgb, source=str(picture.path))
+            if write is not None:
+                write(result)
+            if copy is not None:
+                write_picture(copy, annotate(image_rgb, result))
+            if as_json:
+                print(json_line(result))
+            else:
+                results.append(result)
+    if results:
+        _print_table(results)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _find(sources: Sequence[Path]) -> "tuple[list[Picture], int]":
+    """The pictures of all sources, and how many sources failed."""
+    from mien.errors import SourceError
+    from mien.video.pictures import find_pictures
+
+    pictures: list[Picture] = []
+    failures = 0
+    for source in sources:
+        try:
+            pictures.extend(find_pictures(source))
+        except SourceError as error:
+            _warn(str(error))
+            failures += 1
+    return pictures, failures
+
+
+def _warn(message: str) -> None:
+    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+
+
+def _with_progress(items: Sequence[_Item], *, quiet: bool) -> Iterator[_Item]:
+    """The items, with a bar on stderr where that is a terminal and it takes a while."""
+    if quiet or len(items) < 5 or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, "recognizing", console=Console(stderr=True), transient=True)
+
+
+def _print_table(results: "Iterable[FrameResult]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    table = Table("picture", "face", "box (x y w h)", "expression", "then", box=None)
+    for result in results:
+        if not result.faces:
+            table.add_row(_plain(result.source), "", "", "no face found", "")
+        for number, face in enumerate(result.faces, 1):
+            box = " ".join(f"{value:.0f}" for value in face.box_xywh_px)
+            shown = face.expression
+            if shown is None:
+                continue
+            ranked = sorted(
+                zip(shown.probabilities, shown.label_set, strict=True), key=lambda pair: -pair[0]
+            )
+            first, *others = (f"{label.display_name} {p:.0%}" for p, label in ranked[:3])
+            source = _plain(result.source) if number == 1 else ""
+            table.add_row(source, str(number), box, first, ", ".join(others))
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    """Text without the brackets that Rich would take for markup."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,90 @@
+"""The one composing class: picture -> faces -> crops -> expressions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mien.errors import DetectorError
+from mien.model_files import resolve_model
+from mien.preprocessing import crop_face
+from mien.recognition.classifier import Classifier
+from mien.recognition.detector import FaceDetector
+from mien.recognition.detectors import load_detector
+from mien.results import Face, FrameResult
+from mien.samples import Image
+
+
+class Recognizer:
+    """Finds the faces of pictures and says what they show. May be shared by threads.
+
+    Args:
+        model: ``default``, a name that ``mien models`` prints, the folder of a training, an
+            ``.onnx`` file, or a `Classifier`.
+        detector: ``auto``, ``yunet``, ``haar``, ``whole`` (the picture is one face), or a
+            `FaceDetector`.
+        offline: never touch the network.
+        on_fallback: as in `load_detector`; the line is logged where None.
+
+    Raises:
+        ModelError: the model is not there, is corrupt or contradicts its card.
+        WeightsError: the model's name is known, but its file is not on this machine.
+        DetectorError: the detector is not there, or was not measured for the framing of faces
+            that the model was trained with.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Classifier = "default",
+        detector: str | FaceDetector = "auto",
+        *,
+        offline: bool = False,
+        on_fallback: Callable[[str], None] | None = None,
+    ) -> None:
+        if not isinstance(model, Classifier):
+            model = Classifier(resolve_model(str(model)))
+        if isinstance(detector, str):
+            extra = {} if on_fallback is None else {"on_fallback": on_fallback}
+            detector = load_detector(detector, offline=offline, **extra)
+        self.classifier = model
+        """What classifies the crops."""
+        self.detector = detector
+        """What finds the faces."""
+        try:
+            self._geometry = detector.crops[model.card.framing]
+        except KeyError:
+            raise DetectorError(
+                f"the model's training faces are framed as {model.card.framing!r}, for which the "
+                f"detector {detector.name} has no crop; it knows: {', '.join(detector.crops)}"
+            ) from None
+
+    def recognize(
+        self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
+    ) -> FrameResult:
+        """Recognise the expressions in one picture.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+            source: path or URL of the picture, kept in the result.
+            frame: number of the frame in its source, kept in the result.
+            time_s: presentation time in seconds, kept in the result.
+
+        Returns:
+            The faces from left to right with their expressions; no faces where there are none.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3).
+        """
+        found = self.detector.detect(image_rgb)
+        crops = [crop_face(image_rgb, face.box_xywh_px, self._geometry) for face in found]
+        expressions = self.classifier.classify(crops)
+        return FrameResult(
+            width_px=image_rgb.shape[1],
+            height_px=image_rgb.shape[0],
+            detector=self.detector.name,
+            faces=tuple(
+                Face(face.box_xywh_px, face.score, face.landmarks_px, expression)
+                for face, expression in zip(found, expressions, strict=True)
+            ),
+            source=source,
+            frame=frame,
+            time_s=time_s,
+        )
