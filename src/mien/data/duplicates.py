@@ -1,0 +1,56 @@
+"""Exact twins: pictures that are the same pixel by pixel, within a split and across splits.
+
+A row of the test part whose twin was trained on measures memory, not skill. FER-2013 has
+hundreds of them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.fingerprints import digests
+from mien.samples import Images, Samples, Split
+
+
+def twin_groups(images: Images) -> list[NDArray[np.int64]]:
+    """Groups of pixel-identical pictures.
+
+    Args:
+        images: uint8 (n, H, W), (n, H, W, 3) RGB, or pictures decoded on access.
+
+    Returns:
+        Positions of each group's pictures, ascending; two at least. Groups are in the order of
+        their first pictures.
+
+    Raises:
+        ImageError, ImageTooLargeError, DatasetError: a picture is damaged or refused.
+    """
+    return groups_of(digests(images))
+
+
+def seen_twins(samples: Samples) -> NDArray[np.bool_]:
+    """Rows for validation or test whose pixel-identical twin is a training row.
+
+    Returns:
+        bool (n,); never true for a training row.
+
+    Raises:
+        ImageError, ImageTooLargeError, DatasetError: a picture is damaged or refused.
+    """
+    return seen_in_training(digests(samples.images), samples.splits)
+
+
+def groups_of(found: NDArray[np.bytes_]) -> list[NDArray[np.int64]]:
+    """Groups of equal digests, as `twin_groups` has them."""
+    order = np.argsort(found, kind="stable")
+    ordered = found[order]
+    borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    groups = [group for group in np.split(order, borders) if len(group) > 1]
+    return sorted(groups, key=lambda group: int(group[0]))
+
+
+def seen_in_training(
+    found: NDArray[np.bytes_], splits: NDArray[np.str_]
+) -> NDArray[np.bool_]:
+    """Rows outside the training split whose digest a training row has, (n,)."""
+    in_train = splits == Split.TRAIN.value
+    return ~in_train & np.isin(found, found[in_train])
