@@ -1,0 +1,81 @@
+"""MODEL on a command line: names, folders, files, and what to do where there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from mien import weights
+from mien.errors import ModelError, WeightsError
+from mien.model_files import DEFAULT_MODEL, resolve_model
+
+
+def test_default_stands_for_a_classifier_that_is_known() -> None:
+    assert weights.MODEL_FILES[DEFAULT_MODEL].kind == "classifier"
+
+
+def test_names_come_from_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+
+    def find(name: str) -> Path:
+        asked.append(name)
+        return tmp_path / name
+
+    monkeypatch.setattr(weights, "find", find)
+    assert resolve_model("default") == tmp_path / DEFAULT_MODEL
+    assert resolve_model(DEFAULT_MODEL) == tmp_path / DEFAULT_MODEL
+    assert asked == [DEFAULT_MODEL, DEFAULT_MODEL]
+
+
+def test_known_name_without_file_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "find", lambda name: None)
+    with pytest.raises(WeightsError, match=f"mien fetch {DEFAULT_MODEL}"):
+        resolve_model("default")
+
+
+def test_detector_is_not_a_model() -> None:
+    with pytest.raises(ModelError, match="known names: default, mien-small"):
+        resolve_model("yunet")
+
+
+def test_run_folder_and_file(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    model = run / "model.onnx"
+    model.write_bytes(b"")
+    assert resolve_model(str(run)) == model
+    assert resolve_model(str(model)) == model
+    loud = tmp_path / "LOUD.ONNX"
+    loud.write_bytes(b"")
+    assert resolve_model(str(loud)) == loud
+
+
+def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m.onnx").write_bytes(b"")
+    assert resolve_model("~/m.onnx") == tmp_path / "m.onnx"
+
+
+def test_run_folder_that_was_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is not the folder of a training"):
+        resolve_model(str(tmp_path))
+    (tmp_path / "best.keras").write_bytes(b"")
+    with pytest.raises(ModelError, match=f"mien export {tmp_path} --data SRC"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["best.keras", "old.h5", "older.HDF5"])
+def test_keras_file_names_the_export(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ModelError, match=f"Keras file.*mien export {tmp_path}"):
+        resolve_model(str(tmp_path / name))
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(ModelError, match="is not a model"):
+        resolve_model(str(tmp_path / "a.txt"))
+    for missing in ("missing", str(tmp_path / "missing.onnx"), "missing.keras"):
+        with pytest.raises(ModelError, match="no model is called"):
+            resolve_model(missing)
+    with pytest.raises(ModelError, match="File name too long"):
+        resolve_model("x" * 5000)
