@@ -67,7 +67,9 @@ def _load(entry: Path, identity: dict[str, str | int]) -> CsvColumns | None:
             return None
         columns = {}
         for name in _COLUMNS:
-            columns[name] = np.load(entry / f"{name}.npy", allow_pickle=False)
+            # Mapped, not loaded: entries are replaced whole and never changed in place.
+            mapped = np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            columns[name] = np.asarray(mapped)
             if _checksum(columns[name]) != manifest["checksums"][name]:
                 return None
         return CsvColumns(**columns)
@@ -91,4 +93,4 @@ def _store(entry: Path, identity: dict[str, str | int], columns: CsvColumns) -> 
 
 
 def _checksum(array: NDArray[np.generic]) -> int:
-    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8))
+    return zlib.crc32(memoryview(np.ascontiguousarray(array).view(np.uint8)))

@@ -48,9 +48,8 @@ def groups_of(found: NDArray[np.bytes_]) -> list[NDArray[np.int64]]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def seen_in_training(
-    found: NDArray[np.bytes_], splits: NDArray[np.str_]
-) -> NDArray[np.bool_]:
+def seen_in_training(found: NDArray[np.bytes_], splits: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Rows outside the training split whose digest a training row has, (n,)."""
     in_train = splits == Split.TRAIN.value
-    return ~in_train & np.isin(found, found[in_train])
+    seen: NDArray[np.bool_] = ~in_train & np.isin(found, found[in_train])
+    return seen

@@ -43,7 +43,7 @@ class CsvColumns:
     """The decoded columns of a csv, one row each."""
 
     images: NDArray[np.uint8]
-    """uint8 (n, side, side) grey."""
+    """uint8 (n, side, side) grey, read-only."""
     labels: NDArray[np.int64]
     """Class index in FER-2013's order, (n,)."""
     splits: NDArray[np.str_]
@@ -134,8 +134,10 @@ class _Reader:
         if not self._images:
             raise DatasetError(f"{self._where} has a header but no rows; get a complete copy")
         side = math.isqrt(self._pixels)
+        images = np.concatenate(self._images).reshape(-1, side, side)
+        images.setflags(write=False)  # as they are when they come from the cache
         return CsvColumns(
-            images=np.concatenate(self._images).reshape(-1, side, side),
+            images=images,
             labels=np.array(self._labels, dtype=np.int64),
             splits=np.array(self._splits, dtype=np.str_),
             rows=np.array(self._rows, dtype=np.int64),

@@ -63,8 +63,8 @@ def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
     kept, chosen = stratified_split(labels, plan.validation_fraction, plan.seed)
     if not len(chosen):
         raise DatasetError(
-            f"{samples.source} has too few training rows per class to take {plan.validation_fraction:.0%} "
-            "of each for validation; give a larger fraction or more rows"
+            f"{samples.source} has too few training rows to take {plan.validation_fraction:.0%} "
+            "of each class for validation; give a larger fraction or more rows"
         )
     splits = np.full(len(samples), Split.TEST.value, dtype="<U10")
     splits[train[kept]] = Split.TRAIN.value

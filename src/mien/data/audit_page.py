@@ -1,0 +1,146 @@
+"""The audit as files: ``audit.json`` for programs and ``audit.html`` to look at.
+
+The page shows the pictures behind the numbers, the worst first, so that anyone can see whether
+the audit is right.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mien import pages
+from mien.data.audit import AuditReport
+from mien.data.audit_findings import findings, to_json
+from mien.files import atomic_folder
+from mien.samples import Image, Samples
+
+SHOWN = 24
+"""Pictures or pairs shown of each kind, at most."""
+
+_HEIGHT_PX = 144
+_GAP_PX = 6
+_PER_PICTURE = 4
+
+
+def write_audit(folder: Path, report: AuditReport) -> None:
+    """Write ``audit.json`` and ``audit.html`` into a folder, both or none.
+
+    Raises:
+        OutputError: the folder cannot be written or holds other files; it is as it was.
+    """
+    with atomic_folder(folder) as temporary:
+        text = json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n"
+        (temporary / "audit.json").write_text(text, "utf-8")
+        (temporary / "audit.html").write_text(audit_page(report), "utf-8")
+
+
+def audit_page(report: AuditReport) -> str:
+    """The audit as one HTML file."""
+    samples = report.samples
+    cards = [(what, f"{count:,}", note) for what, count, note in findings(report)]
+    parts = [pages.figures(cards), pages.section("Rows by class", _balance(samples))]
+    damaged = [(samples.names[row], what) for row, what in report.damaged[:SHOWN]]
+    if damaged:
+        table = pages.table(("picture", "what is wrong"), damaged, numeric_from=2)
+        parts.append(pages.section("Damaged pictures", table))
+    for title, text, pictures in _galleries(report):
+        if pictures:
+            body = pages.paragraph(text) + pages.picture_grid(pictures)
+            parts.append(pages.section(title, body))
+    subtitle = f"{samples.source}: {len(samples):,} rows"
+    return pages.page("Audit of labelled faces", subtitle, "".join(parts))
+
+
+def _balance(samples: Samples) -> str:
+    counts = samples.counts()
+    header = ["class", *(heading for split in counts for heading in (split.value, "share"))]
+    rows = [
+        [
+            label.display_name,
+            *(
+                cell
+                for column in counts.values()
+                for cell in (f"{column[index]:,}", f"{column[index] / column.sum():.1%}")
+            ),
+        ]
+        for index, label in enumerate(samples.label_set)
+    ]
+    totals = [cell for column in counts.values() for cell in (f"{int(column.sum()):,}", "")]
+    return pages.table(header, [*rows, ["All", *totals]])
+
+
+def _galleries(
+    report: AuditReport,
+) -> Iterable[tuple[str, str, list[tuple[bytes, str]]]]:
+    """Title, explanation and captioned pictures of each kind of finding."""
+    samples = report.samples
+    groups = sorted(report.conflicting, key=len, reverse=True)[:SHOWN]
+    yield (
+        "Twins with conflicting labels",
+        "Each picture stands in several rows, pixel by pixel the same, under different classes. "
+        "No network can be right about all of them.",
+        [(_png([samples.images[int(g[0])]]), _caption(samples, g.tolist())) for g in groups],
+    )
+    pairs = report.near_across[:SHOWN]
+    yield (
+        "Near twins across splits",
+        "The same photograph in two versions, one to learn from and one to be tested on. The "
+        "number is the correlation of their pixels.",
+        [
+            (
+                _png([samples.images[pair.first], samples.images[pair.second]]),
+                _caption(samples, (pair.first, pair.second))
+                + f"\n{pair.correlation:.3f}{' mirrored' if pair.mirrored else ''}",
+            )
+            for pair in pairs
+        ],
+    )
+    across = report.groups_across[:SHOWN]
+    yield (
+        "Pixel-identical rows across splits",
+        "The same pixels in more than one split.",
+        [(_png([samples.images[int(g[0])]]), _caption(samples, g.tolist())) for g in across],
+    )
+    singles = [
+        ("Constant pictures", "Every pixel is the same.", report.constant),
+        ("Tiny pictures", "Too small to show an expression.", report.tiny),
+    ]
+    if report.ferplus is not None:
+        text = "Most of FER+'s annotators saw no face in these."
+        singles.append(("Not a face, says FER+", text, report.ferplus.not_a_face))
+    for title, text, rows in singles:
+        yield (
+            title,
+            text,
+            [
+                (_png([samples.images[row]]), _caption(samples, [row]))
+                for row in rows[:SHOWN].tolist()
+            ],
+        )
+
+
+def _caption(samples: Samples, rows: Sequence[int]) -> str:
+    lines = [
+        f"{samples.names[row]}, {samples.splits[row]}: {samples.label_set[samples.labels[row]].key}"
+        for row in rows[:_PER_PICTURE]
+    ]
+    if len(rows) > _PER_PICTURE:
+        lines.append(f"and {len(rows) - _PER_PICTURE} more")
+    return "\n".join(lines)
+
+
+def _png(images: Sequence[Image]) -> bytes:
+    """Pictures side by side, all of one height, as a PNG."""
+    shown: list[Image] = []
+    for image in images:
+        rgb = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
+        width = max(1, min(4 * _HEIGHT_PX, round(rgb.shape[1] * _HEIGHT_PX / rgb.shape[0])))
+        tile = cv2.resize(rgb, (width, _HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+        if shown:
+            shown.append(np.full((_HEIGHT_PX, _GAP_PX, 3), 255, dtype=np.uint8))
+        shown.append(np.asarray(tile, dtype=np.uint8))
+    row = np.hstack(shown)
+    return cv2.imencode(".png", cv2.cvtColor(row, cv2.COLOR_RGB2BGR))[1].tobytes()
