@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "onnx": {"training"},
     "onnxruntime": {"recognition.classifier"},
     "pooch": {"weights"},
-    "requests": set(),
+    "requests": {"weights"},
     "urllib": {"weights"},
     "http": {"weights"},
     "socket": {"weights"},
@@ -60,7 +60,8 @@ def imports_of(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
             if node.module == "mien":
-                found |= {f"mien.{alias.name}" for alias in node.names}
+                names = (alias.name for alias in node.names)
+                found |= {f"mien.{name}" for name in names if not name.startswith("__")}
             else:
                 found.add(str(node.module))
     return found

@@ -86,7 +86,7 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
     return layers
 
 
-class RandomAffine(keras.layers.Layer):
+class RandomAffine(keras.layers.Layer):  # type: ignore[misc]
     """Rotation, shear, zoom, shift and flip as one affine map per picture.
 
     Angles, factors and shifts are uniform in their ranges, as in Keras's former
