@@ -24,6 +24,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty plots, for tests that look at everything else."""
+    for name in ("confusion_matrix_png", "reliability_png", "per_class_png", "coverage_png"):
+        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
+
+
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders; the first test face of each class is also a training face."""
@@ -78,6 +85,7 @@ def test_report_of_class_folders(faces: Path, model: Path, tmp_path: Path) -> No
     assert result.stderr == ""
 
 
+@pytest.mark.usefixtures("quick_plots")
 def test_probabilities_are_the_classifiers(faces: Path, model: Path, tmp_path: Path) -> None:
     from mien.data import read_samples
     from mien.recognition.classifier import Classifier
@@ -94,6 +102,7 @@ def test_probabilities_are_the_classifiers(faces: Path, model: Path, tmp_path: P
     assert metrics_of(tmp_path / "r")["data_sha256"] == rows.sha256()
 
 
+@pytest.mark.usefixtures("quick_plots")
 def test_split_and_flip_change_the_result(faces: Path, model: Path, tmp_path: Path) -> None:
     run(model, "--data", faces, "--out", tmp_path / "plain")
     run(model, "--data", faces, "--tta", "flip", "--out", tmp_path / "flip")
@@ -105,12 +114,14 @@ def test_split_and_flip_change_the_result(faces: Path, model: Path, tmp_path: Pa
     assert "Caution: these faces were trained on" in result.stdout
 
 
+@pytest.mark.usefixtures("quick_plots")
 def test_folder_of_a_training_is_a_model(faces: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "model.onnx")
     result = run(tmp_path, "--data", faces, "--out", tmp_path / "report")
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.usefixtures("quick_plots")
 def test_alphabetical_model_is_matched_by_name(faces: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "m.onnx", labels=tuple(sorted(FER2013.keys)))
     run(tmp_path / "m.onnx", "--data", faces, "--out", tmp_path / "r")
@@ -142,6 +153,7 @@ def write_fer_csv(folder: Path) -> tuple[Path, Path]:
     return folder / "fer2013.csv", folder / "fer2013new.csv"
 
 
+@pytest.mark.usefixtures("quick_plots")
 def test_ferplus_measures_against_the_majority(model: Path, tmp_path: Path) -> None:
     faces, plus = write_fer_csv(tmp_path)
     result = run(model, "--data", faces, "--ferplus", plus, "--out", tmp_path / "r")
@@ -190,6 +202,15 @@ def test_wrong_usage_exits_with_2(model: Path, faces: Path) -> None:
     assert run(model, "--data", faces).exit_code == 2
     assert run(model, "--data", faces, "--out", "r", "--split", "public").exit_code == 2
     assert run(model, "--data", faces, "--out", "r", "--tta", "rotate").exit_code == 2
+
+
+def test_failure_is_one_line_of_the_command() -> None:
+    from mien.cli.app import app
+
+    result = CliRunner().invoke(app, ["evaluate", "nope", "--data", "x", "--out", "r"])
+    assert result.exit_code == 1 and result.stdout == ""
+    assert result.stderr.startswith("mien: no model is called nope")
+    assert result.stderr.count("\n") == 1
 
 
 def test_help_shows_an_example() -> None:
