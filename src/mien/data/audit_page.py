@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mien import pages
-from mien.data.audit import AuditReport
+from mien.data.audit import AuditReport, NearPair
 from mien.data.audit_findings import findings, to_json
 from mien.files import atomic_folder
 from mien.samples import Image, Samples
@@ -20,9 +20,13 @@ from mien.samples import Image, Samples
 SHOWN = 24
 """Pictures or pairs shown of each kind, at most."""
 
-_HEIGHT_PX = 144
-_GAP_PX = 6
+_HEIGHT_PX = 96
+_GAP_PX = 4
 _PER_PICTURE = 4
+_GRID_STYLE = (
+    "display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); "
+    "column-gap: 1.25rem; white-space: pre-line; overflow-wrap: anywhere"
+)
 
 
 def write_audit(folder: Path, report: AuditReport) -> None:
@@ -48,8 +52,7 @@ def audit_page(report: AuditReport) -> str:
         parts.append(pages.section("Damaged pictures", table))
     for title, text, pictures in _galleries(report):
         if pictures:
-            body = pages.paragraph(text) + pages.picture_grid(pictures)
-            parts.append(pages.section(title, body))
+            parts.append(pages.section(title, pages.paragraph(text) + _grid(pictures)))
     subtitle = f"{samples.source}: {len(samples):,} rows"
     return pages.page("Audit of labelled faces", subtitle, "".join(parts))
 
@@ -84,7 +87,6 @@ def _galleries(
         "No network can be right about all of them.",
         [(_png([samples.images[int(g[0])]]), _caption(samples, g.tolist())) for g in groups],
     )
-    pairs = report.near_across[:SHOWN]
     yield (
         "Near twins across splits",
         "The same photograph in two versions, one to learn from and one to be tested on. The "
@@ -93,9 +95,9 @@ def _galleries(
             (
                 _png([samples.images[pair.first], samples.images[pair.second]]),
                 _caption(samples, (pair.first, pair.second))
-                + f"\n{pair.correlation:.3f}{' mirrored' if pair.mirrored else ''}",
+                + f"\n{pair.correlation:.3f}{', mirrored' if pair.mirrored else ''}",
             )
-            for pair in pairs
+            for pair in _without_repeats(report.near_across)
         ],
     )
     across = report.groups_across[:SHOWN]
@@ -122,9 +124,32 @@ def _galleries(
         )
 
 
+def _without_repeats(pairs: Iterable[NearPair]) -> list[NearPair]:
+    """The first pairs, each row in one of them only: some rows have dozens of near twins."""
+    kept: list[NearPair] = []
+    used: set[int] = set()
+    for pair in pairs:
+        if len(kept) == SHOWN:
+            break
+        if not used & {pair.first, pair.second}:
+            kept.append(pair)
+            used |= {pair.first, pair.second}
+    return kept
+
+
+def _grid(pictures: Sequence[tuple[bytes, str]]) -> str:
+    """Pictures of any shape side by side; the captions keep their line breaks."""
+    cells = "".join(
+        pages.picture(png, alt=caption.replace("\n", ", "), caption=caption)
+        for png, caption in pictures
+    )
+    return f'<div style="{_GRID_STYLE}">\n{cells}</div>\n'
+
+
 def _caption(samples: Samples, rows: Sequence[int]) -> str:
     lines = [
-        f"{samples.names[row]}, {samples.splits[row]}: {samples.label_set[samples.labels[row]].key}"
+        f"{samples.label_set[samples.labels[row]].key} · {samples.splits[row]} "
+        f"{samples.names[row].removeprefix(samples.splits[row] + '/')}"
         for row in rows[:_PER_PICTURE]
     ]
     if len(rows) > _PER_PICTURE:

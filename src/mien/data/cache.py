@@ -93,4 +93,4 @@ def _store(entry: Path, identity: dict[str, str | int], columns: CsvColumns) -> 
 
 
 def _checksum(array: NDArray[np.generic]) -> int:
-    return zlib.crc32(memoryview(np.ascontiguousarray(array).view(np.uint8)))
+    return zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data)

@@ -92,5 +92,5 @@ def digests(images: Images) -> NDArray[np.bytes_]:
 def _digest(image: Image) -> bytes:
     shape = repr(image.shape).encode()
     return hashlib.blake2b(
-        memoryview(np.ascontiguousarray(image)), digest_size=_DIGEST_BYTES, person=shape[:16]
+        np.ascontiguousarray(image).data, digest_size=_DIGEST_BYTES, person=shape[:16]
     ).digest()
