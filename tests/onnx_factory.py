@@ -70,8 +70,7 @@ def make_card(model: onnx.ModelProto, **changes: Any) -> ModelCard:
     ).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     golden = powers / powers.sum(axis=1, keepdims=True)
-    card = replace(card, golden=tuple(tuple(row) for row in golden.tolist()))
-    return replace(card, **changes)
+    return replace(card, **{"golden": tuple(tuple(row) for row in golden.tolist()), **changes})
 
 
 def with_card(model: onnx.ModelProto, card: ModelCard | str | None) -> bytes:

@@ -82,8 +82,9 @@ class Haar:
                 outputRejectLevels=True,
             )
         found = []
-        for (x, y, width, height), margin in zip(boxes, margins, strict=True):
-            score = 1.0 / (1.0 + math.exp(_EVEN_MARGIN - min(float(margin), 50.0)))
+        for xywh, margin in zip(boxes, margins, strict=True):
+            x, y, width, height = (float(value) for value in xywh)
+            score = 1.0 / (1.0 + math.exp(_EVEN_MARGIN - float(margin)))
             box = clipped((x / scale, y / scale, width / scale, height / scale), image_rgb)
             if score >= self._score_threshold and box is not None:
                 found.append(Detection(box, score))

@@ -1,0 +1,136 @@
+"""What every face detector must do; a new one is added to `DETECTORS`."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mien.images import read_image
+from mien.recognition.detector import FaceDetector
+from mien.recognition.detectors.haar import Haar
+from mien.recognition.detectors.whole import Whole
+from mien.recognition.detectors.yunet import YuNet
+from mien.recognition.fakes import FixedFaces
+
+YUNET_FILE = "face_detection_yunet_2023mar.onnx"
+DETECTORS: dict[str, Callable[[pytest.FixtureRequest], FaceDetector]] = {
+    "yunet": lambda request: YuNet(
+        request.getfixturevalue("shared_folder") / "models" / YUNET_FILE
+    ),
+    "haar": lambda request: Haar(),
+    "whole": lambda request: Whole(),
+    "fixed": lambda request: FixedFaces([(-5.0, 2.0, 30.0, 40.0), (0.0, 0.0, 1.0, 1.0)]),
+}
+
+
+@pytest.fixture(params=DETECTORS)
+def detector(request):
+    return DETECTORS[request.param](request)
+
+
+@pytest.fixture(params=["yunet", "haar"])
+def finder(request):
+    """Detectors that look at the pixels."""
+    return DETECTORS[request.param](request)
+
+
+def check(detections, image):
+    height, width = image.shape[:2]
+    for found in detections:
+        left, top, box_width, box_height = found.box_xywh_px
+        assert 0 <= left < left + box_width <= width + 1e-6
+        assert 0 <= top < top + box_height <= height + 1e-6
+        assert 0 <= found.score <= 1
+        assert len(found.landmarks_px) in (0, 5)
+    boxes = [found.box_xywh_px for found in detections]
+    assert boxes == sorted(boxes)
+
+
+def test_name_and_crops(detector):
+    assert detector.name
+    geometry = detector.crops["fer2013"]
+    assert 0.8 < geometry.side_per_width < 1.5
+    assert abs(geometry.shift_x) < 0.1
+    assert abs(geometry.shift_y) < 0.1
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 40), (40, 1), (3, 2), (23, 24), (97, 61), (480, 481), (2, 3000)]
+)
+def test_any_size(detector, shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    detections = detector.detect(image)
+    assert isinstance(detections, tuple)
+    check(detections, image)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_plain_pictures_have_no_face(finder, value):
+    assert finder.detect(np.full((240, 320, 3), value, np.uint8)) == ()
+
+
+def test_noise_has_no_face(finder):
+    grey = np.random.default_rng(0).integers(0, 256, (240, 320, 1), dtype=np.uint8)
+    assert finder.detect(np.repeat(grey, 3, axis=2)) == ()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3)),
+        np.zeros((0, 10, 3), np.uint8),
+    ],
+)
+def test_what_is_no_picture(detector, image):
+    with pytest.raises(ValueError, match="expected uint8"):
+        detector.detect(image)
+
+
+def test_the_picture_is_not_changed_and_read_only_is_enough(detector):
+    image = np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    image.setflags(write=False)
+    before = image.copy()
+    assert detector.detect(image) == detector.detect(image)
+    assert np.array_equal(image, before)
+    # Mirrored pictures and those of other libraries need not be contiguous.
+    check(detector.detect(image[:, ::-1]), image)
+
+
+def test_five_people(finder, shared_folder):
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    detections = finder.detect(image)
+    check(detections, image)
+    # One wears sunglasses, which the Haar cascade does not take for a face.
+    assert len(detections) == (5 if finder.name == "yunet" else 4)
+    assert finder.detect(image) == detections
+    mirrored = finder.detect(np.ascontiguousarray(image[:, ::-1]))
+    assert len(mirrored) in (len(detections), len(detections) + 1)
+
+
+@pytest.mark.parametrize("scale", [2, 5])
+def test_boxes_of_large_pictures_are_in_their_pixels(finder, shared_folder, scale):
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    small = finder.detect(image)
+    large = finder.detect(np.repeat(np.repeat(image, scale, axis=0), scale, axis=1))
+    assert len(large) == len(small) > 0
+    for a, b in zip(small, large, strict=True):
+        difference = np.array(b.box_xywh_px) / scale - a.box_xywh_px
+        assert np.abs(difference).max() < 0.2 * a.box_xywh_px[2]
+
+
+def test_a_face_that_fills_a_large_picture(shared_folder):
+    yunet = YuNet(shared_folder / "models" / YUNET_FILE)
+    image = read_image(shared_folder / "media" / "Image_with_alpha.png")
+    close = image[180:720, 520:1000]
+    for scale in (1, 2, 4):
+        enlarged = np.repeat(np.repeat(close, scale, axis=0), scale, axis=1)
+        assert len(yunet.detect(enlarged)) == 1
+
+
+def test_tiny_pictures_are_enlarged(shared_folder):
+    yunet = YuNet(shared_folder / "models" / YUNET_FILE)
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    close = image[210:390, 280:440]
+    assert len(yunet.detect(np.ascontiguousarray(close[::4, ::4]))) == 1

@@ -1,0 +1,288 @@
+"""The command as people run it: a process, its exit code, stdout and stderr."""
+
+import csv
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+import mien
+from mien.cli.app import app
+from mien.labels import FER2013
+from onnx_factory import make_model_bytes, write_model
+from picture_factory import encode, gradient, huge_png, noise
+
+RUN = "from mien.cli.app import main; main()"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a model, a picture and an empty cache."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_model(folder / "tiny.onnx")
+    (folder / "a.png").write_bytes(encode(gradient(200, 300), "PNG"))
+    return folder
+
+
+def mien_command(place, *arguments, stdout=subprocess.PIPE):
+    environment = {**os.environ, "MIEN_CACHE": str(place / "cache"), "COLUMNS": "200"}
+    environment.pop("FORCE_COLOR", None)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN, *map(str, arguments)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        cwd=place,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+
+
+def recognize(place, *arguments, detector="whole", **options):
+    options.setdefault("stdout", subprocess.PIPE)
+    return mien_command(
+        place, "recognize", *arguments, "--model", "tiny.onnx", "--detector", detector, **options
+    )
+
+
+def lines(content):
+    return content.decode().splitlines()
+
+
+def assert_fails_on_one_line(done, *words):
+    assert done.returncode == 1
+    stderr = lines(done.stderr)
+    assert len(stderr) == 1, stderr
+    assert stderr[0].startswith("mien: ")
+    for word in words:
+        assert word in stderr[0]
+
+
+def test_json_is_one_line_per_picture_and_nothing_else(place):
+    done = recognize(place, "a.png", "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    (line,) = lines(done.stdout)
+    result = json.loads(line)
+    assert list(result) == [*("source", "frame", "time_s", "width", "height", "detector", "faces")]
+    assert (result["source"], result["width"], result["height"]) == ("a.png", 300, 200)
+    (face,) = result["faces"]
+    assert face["box"] == [50.0, 0.0, 200.0, 200.0]
+    assert list(face["probabilities"]) == list(FER2013.keys)
+    assert sum(face["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert face["confidence"] == face["probabilities"][face["expression"]]
+    assert recognize(place, "a.png", "--json").stdout == done.stdout
+
+
+def test_a_picture_without_a_face_is_no_failure(place):
+    done = recognize(place, "a.png", "--json", detector="haar")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["faces"] == []
+    done = recognize(place, "a.png", detector="haar")
+    assert done.returncode == 0
+    assert b"no face found" in done.stdout
+
+
+def test_table_for_people(place):
+    done = recognize(place, "a.png")
+    assert done.returncode == 0
+    assert any(label.display_name in done.stdout.decode() for label in FER2013)
+    assert b"50 0 200 200" in done.stdout
+
+
+def test_folder_with_table_and_copies(place, tmp_path):
+    for name in ("in/b.png", "in/sub/a.png", "in/[red]x.gif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(encode(noise(), Path(name).suffix[1:].upper()))
+    out, table = tmp_path / "out", tmp_path / "t.csv"
+    done = recognize(place, tmp_path / "in", "--out", out, "--table", table)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"[red]x.gif" in done.stdout
+    copies = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
+    assert copies == ["[red]x.png", "b.png", "sub/a.png"]
+    with PIL.Image.open(out / "b.png") as picture:
+        assert picture.size == (160, 120)
+    with table.open(newline="") as stream:
+        assert [Path(row["source"]).name for row in csv.DictReader(stream)] == [
+            *("[red]x.gif", "b.png", "a.png")
+        ]
+
+
+def test_one_annotated_file(place, tmp_path):
+    out = tmp_path / "marked.jpg"
+    assert recognize(place, "a.png", "--out", out).returncode == 0
+    with PIL.Image.open(out) as picture:
+        assert picture.format == "JPEG"
+
+
+BAD_PICTURES = {
+    "empty.jpg": b"",
+    "text.png": b"hello",
+    "broken.jpg": encode(noise(), "JPEG")[:3000],
+    "huge.png": huge_png(),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PICTURES)
+def test_bad_pictures(place, name):
+    (place / name).write_bytes(BAD_PICTURES[name])
+    done = recognize(place, name, "--json")
+    assert_fails_on_one_line(done, name)
+    assert done.stdout == b""
+
+
+def test_the_limit_of_pixels_can_be_moved(place):
+    done = recognize(place, "a.png", "--max-pixels", "59999")
+    assert_fails_on_one_line(done, "--max-pixels 60000")
+    assert recognize(place, "a.png", "--max-pixels", "60000").returncode == 0
+
+
+def test_the_others_are_done_all_the_same(place):
+    (place / "zero.png").write_bytes(b"")
+    done = recognize(place, "zero.png", "a.png", "missing.png", "--json")
+    assert done.returncode == 1
+    assert [json.loads(line)["source"] for line in lines(done.stdout)] == ["a.png"]
+    stderr = lines(done.stderr)
+    assert len(stderr) == 2
+    assert any("zero.png" in line for line in stderr)
+    assert any("missing.png" in line for line in stderr)
+
+
+def test_bad_sources(place, tmp_path):
+    assert_fails_on_one_line(recognize(place, "none.png"), "none.png")
+    assert_fails_on_one_line(recognize(place, tmp_path), "no pictures")
+    assert_fails_on_one_line(recognize(place, "two\nlines.png"), "two lines.png")
+
+
+@pytest.mark.parametrize(
+    ("model", "word"),
+    [("none.onnx", "none.onnx"), ("a.png", "not a model"), ("zero.onnx", "not a working ONNX")],
+)
+def test_bad_models(place, model, word):
+    (place / "zero.onnx").write_bytes(b"")
+    done = mien_command(place, "recognize", "a.png", "--model", model, "--detector", "whole")
+    assert_fails_on_one_line(done, word)
+
+
+def test_bad_outputs(place, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_fails_on_one_line(recognize(place, "a.png", "--table", "t.xlsx"), ".csv")
+    under_a_file = tmp_path / "file" / "t.csv"
+    assert_fails_on_one_line(recognize(place, "a.png", "--table", under_a_file), "cannot write")
+    assert_fails_on_one_line(recognize(place, "a.png", "--out", tmp_path / "file"), "cannot write")
+    before = (place / "a.png").read_bytes()
+    assert_fails_on_one_line(recognize(place, "a.png", "--out", place), "overwritten")
+    assert_fails_on_one_line(recognize(place, "a.png", "--out", "a.png"), "overwritten")
+    assert (place / "a.png").read_bytes() == before
+
+
+def test_an_absent_detector(place):
+    done = recognize(place, "a.png", "--offline", detector="yunet")
+    assert_fails_on_one_line(done, "mien fetch yunet --from FILE")
+    done = recognize(place, "a.png", "--offline", "--json", detector="auto")
+    assert done.returncode == 0
+    assert len(lines(done.stderr)) == 1
+    assert json.loads(done.stdout)["detector"] == "haar"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout(place):
+    with open("/dev/full", "wb") as full:
+        done = recognize(place, "a.png", "--json", stdout=full)
+    assert_fails_on_one_line(done, os.strerror(errno.ENOSPC))
+
+
+def test_a_reader_that_goes_away(place):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        done = recognize(place, "a.png", "--json", stdout=gone)
+    assert_fails_on_one_line(done, "closed")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["recognize"], ["nonsense"], ["recognize", "a.png", "--detector", "mtcnn"]),
+        *(["recognize", "a.png", "--max-pixels", "0"], ["fetch"], ["recognize", "--nonsense"]),
+    ],
+)
+def test_wrong_usage(place, arguments):
+    done = mien_command(place, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+
+
+def test_file_names_that_are_no_text(place, tmp_path):
+    name = os.fsencode(tmp_path) + b"/\xff.png"
+    try:
+        with open(name, "wb") as stream:
+            stream.write(encode(noise(), "PNG"))
+    except OSError:
+        pytest.skip("this file system takes text only")
+    done = recognize(place, os.fsdecode(name), "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["source"] == os.fsdecode(name)
+    assert recognize(place, os.fsdecode(name)).returncode == 0
+
+
+def test_help_and_version(place):
+    done = mien_command(place, "--version")
+    assert (done.returncode, done.stdout) == (0, f"mien {mien.__version__}\n".encode())
+    done = mien_command(place, "--help")
+    assert done.returncode == 0
+    for command in ("recognize", "fetch", "models"):
+        assert command.encode() in done.stdout
+        assert mien_command(place, command, "--help").returncode == 0
+
+
+def test_help_loads_nothing_heavy(place):
+    heavy = ("cv2", "numpy", "onnxruntime", "PIL", "pooch", "keras", "tensorflow", "matplotlib")
+    script = (
+        "import sys; from mien.cli import app; "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
+
+
+def test_fetch_and_models(place, tmp_path, monkeypatch, shared_folder):
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
+    runner = CliRunner()
+    done = runner.invoke(app, ["models"])
+    assert done.exit_code == 0
+    assert "mien fetch yunet" in done.stdout
+    copy = shared_folder / "models" / "face_detection_yunet_2023mar.onnx"
+    done = runner.invoke(app, ["fetch", "yunet", "--from", str(copy)])
+    assert done.exit_code == 0
+    path = Path(done.stdout.strip())
+    assert path.read_bytes() == copy.read_bytes()
+    assert str(path) in runner.invoke(app, ["models"]).stdout
+    done = runner.invoke(app, ["fetch", "yolo"])
+    assert done.exit_code == 1
+    assert "known: mien-small, yunet" in done.stderr
+
+
+def test_models_shows_what_the_card_says(monkeypatch, tmp_path):
+    from mien import weights
+    from test_model_card import SCORE
+
+    monkeypatch.setattr(weights, "_PACKAGED", tmp_path)
+    (tmp_path / "mien-small.onnx").write_bytes(make_model_bytes(scores=(SCORE,)))
+    done = CliRunner().invoke(app, ["models"])
+    assert done.exit_code == 0
+    assert "69.0% [67.0%, 71.0%] FER-2013 PublicTest" in done.stdout
+
+
+def test_ctrl_c_ends_with_130(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.weights.fetch", interrupted)
+    monkeypatch.setattr("mien.weights.find", interrupted)
+    assert CliRunner().invoke(app, ["models"]).exit_code == 130

@@ -1,0 +1,249 @@
+import csv
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mien.errors import OutputError, SourceError
+from mien.labels import FER2013, FERPLUS
+from mien.results import Expression, Face, FrameResult
+from mien.video.overlay import annotate
+from mien.video.pictures import find_pictures, plan_copies
+from mien.video.sinks import json_line, open_table, write_picture, write_table
+from picture_factory import gradient
+
+EXPRESSION = Expression(FER2013, (0.02, 0.01, 0.02, 0.8, 0.05, 0.05, 0.05))
+
+
+def result_of(height, width, *boxes, expression=EXPRESSION, track=None):
+    faces = tuple(Face(box, 0.9, expression=expression, track=track) for box in boxes)
+    return FrameResult(width, height, "fixed", faces, "a,b.jpg")
+
+
+def background(height, width, value):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def changed(image, annotated):
+    return (image != annotated).any(axis=2)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize(("height", "width"), [(360, 640), (2160, 3840), (300, 200)])
+def test_box_and_label_are_visible(value, height, width):
+    image = background(height, width, value)
+    before = image.copy()
+    box = (width * 0.3, height * 0.3, width * 0.2, height * 0.3)
+    annotated = annotate(image, result_of(height, width, box))
+    assert annotated.dtype == np.uint8
+    assert annotated.shape == image.shape
+    assert np.array_equal(image, before)
+    color = np.array(FER2013[3].color_rgb)
+    drawn = (annotated == color).all(axis=2)
+    # The box's left line, and a tag of the label's colour above the box.
+    assert drawn[int(height * 0.45), int(box[0]) : int(box[0] + box[2] / 2)].any()
+    assert drawn[: int(box[1])].sum() > width
+    # The face itself stays as it is.
+    inside = np.s_[int(height * 0.4) : int(height * 0.5), int(width * 0.35) : int(width * 0.45)]
+    assert not changed(image, annotated)[inside].any()
+
+
+def test_text_scales_with_the_picture():
+    extents = []
+    for scale in (1, 4):
+        height, width = 360 * scale, 640 * scale
+        image = background(height, width, 0)
+        box = tuple(scale * value for value in (200.0, 120.0, 100.0, 120.0))
+        rows = changed(image, annotate(image, result_of(height, width, box)))[: int(box[1])]
+        extents.append(np.flatnonzero(rows.any(axis=1)).size)
+    assert extents[1] / extents[0] == pytest.approx(4.0, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0.0, 0.0, 60.0, 60.0),
+        (580.0, 0.0, 60.0, 60.0),
+        (0.0, 300.0, 60.0, 60.0),
+        (580.0, 300.0, 60.0, 60.0),
+        (0.0, 0.0, 640.0, 360.0),
+        (300.0, 100.0, 1.0, 1.0),
+    ],
+)
+def test_tags_stay_in_the_picture(box):
+    image = background(360, 640, 0)
+    annotated = annotate(image, result_of(360, 640, box, track=12))
+    tag = (annotated == np.array(FER2013[3].color_rgb)).all(axis=2)
+    assert tag.sum() > 500  # the whole filled tag, not a cut one
+
+
+def test_neighbours_keep_their_own_tags():
+    image = background(400, 800, 0)
+    alone = []
+    boxes = [(100.0, 150.0, 60.0, 80.0), (130.0, 160.0, 60.0, 80.0), (165.0, 155.0, 60.0, 80.0)]
+    other = Expression(FER2013, (0.9, 0.1, 0, 0, 0, 0, 0))
+    for box in boxes:
+        annotated = annotate(image, result_of(400, 800, box, expression=other))
+        alone.append(int((annotated == FER2013[0].color_rgb).all(axis=2).sum()))
+    together = annotate(image, result_of(400, 800, *boxes, expression=other))
+    # Charts and boxes may give way; tags covered by one another would lose a third of this.
+    assert (together == FER2013[0].color_rgb).all(axis=2).sum() > 0.65 * sum(alone)
+
+
+def test_the_chart_shows_all_classes():
+    image = background(720, 1280, 0)
+    result = result_of(720, 1280, (300.0, 200.0, 200.0, 250.0))
+    annotated = annotate(image, result)
+    for label, probability in zip(FER2013, EXPRESSION.probabilities, strict=True):
+        if probability >= 0.05:
+            assert (annotated == np.array(label.color_rgb)).all(axis=2).sum() > 5
+
+
+def test_small_faces_get_no_chart():
+    image = background(720, 1280, 0)
+    small = annotate(image, result_of(720, 1280, (300.0, 200.0, 20.0, 25.0)))
+    assert not (small == np.array(FER2013[4].color_rgb)).all(axis=2).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (8, 8), (30, 2000)])
+def test_tiny_pictures(shape):
+    height, width = shape
+    box = (0.0, 0.0, float(width), float(height))
+    image = background(height, width, 50)
+    assert annotate(image, result_of(height, width, box)).shape == image.shape
+
+
+def test_unclassified_faces_other_labels_and_none():
+    image = gradient(300, 400)
+    unclassified = annotate(image, result_of(300, 400, (50.0, 50.0, 80.0, 80.0), expression=None))
+    assert changed(image, unclassified).any()
+    eight = Expression(FERPLUS, (0, 0, 0, 0, 0, 0, 0, 1.0))
+    bright = annotate(image, result_of(300, 400, (50.0, 50.0, 80.0, 80.0), expression=eight))
+    assert (bright == np.array(FERPLUS[7].color_rgb)).all(axis=2).any()
+    nothing = annotate(image, result_of(300, 400))
+    assert np.array_equal(nothing, image)
+    assert nothing is not image
+
+
+def test_a_result_of_another_picture_is_refused():
+    with pytest.raises(ValueError, match="640 x 360"):
+        annotate(gradient(), result_of(360, 640))
+
+
+def test_read_only_pictures_can_be_annotated():
+    image = gradient(100, 100)
+    image.setflags(write=False)
+    assert annotate(image, result_of(100, 100, (10.0, 10.0, 50.0, 50.0))).shape == image.shape
+
+
+RESULTS = [
+    result_of(60, 100, (1.0, 2.0, 3.0, 4.0), (10.0, 2.0, 3.0, 4.5), track=2),
+    result_of(60, 100),
+    result_of(60, 100, (5.0, 5.0, 5.0, 5.0), expression=None),
+]
+
+
+def test_csv_has_a_row_per_face(tmp_path):
+    path = tmp_path / "out.csv"
+    write_table(path, RESULTS, FER2013.keys)
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 3
+    assert list(rows[0]) == [
+        *("source", "frame", "time_s", "face", "x", "y", "w", "h", "detection_score", "track"),
+        *("expression", "confidence", *(f"p_{key}" for key in FER2013.keys)),
+    ]
+    assert rows[0]["source"] == "a,b.jpg"
+    assert [row["face"] for row in rows] == ["0", "1", "0"]
+    assert (rows[1]["x"], rows[1]["h"], rows[1]["track"]) == ("10.0", "4.5", "2")
+    assert rows[0]["expression"] == FER2013[3].key
+    probabilities = [float(rows[0][f"p_{key}"]) for key in FER2013.keys]
+    assert probabilities == list(EXPRESSION.probabilities)
+    assert rows[2]["expression"] == rows[2]["p_" + FER2013[0].key] == rows[2]["track"] == ""
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.json", "OUT.JSONL"])
+def test_json_lines_have_a_line_per_picture(tmp_path, name):
+    path = tmp_path / name
+    write_table(path, RESULTS, FER2013.keys)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [result.as_dict() for result in RESULTS]
+    assert lines == [json_line(result) for result in RESULTS]
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out", "out.csv.gz"])
+def test_other_tables_are_refused(tmp_path, name):
+    with pytest.raises(OutputError, match=r"\.csv \.jsonl \.json"):
+        write_table(tmp_path / name, RESULTS, FER2013.keys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_old_table(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), open_table(path, FER2013.keys) as write:
+        write(RESULTS[0])
+        raise RuntimeError("bug")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_file_names_that_are_no_text(tmp_path):
+    odd = FrameResult(1, 1, "x", source="\udcff.jpg")
+    write_table(tmp_path / "out.jsonl", [odd], FER2013.keys)
+    assert json.loads((tmp_path / "out.jsonl").read_bytes())["source"] == "\udcff.jpg"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp", ".tif"])
+def test_pictures_are_written(tmp_path, suffix):
+    path = tmp_path / f"new/a{suffix}"
+    write_picture(path, gradient())
+    with PIL.Image.open(path) as picture:
+        assert picture.size == (60, 40)
+    assert len(list(path.parent.iterdir())) == 1
+
+
+def test_other_pictures_are_refused(tmp_path):
+    with pytest.raises(OutputError, match=r"\.png"):
+        write_picture(tmp_path / "a.xyz", gradient())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("in/a.png", "in/sub/a.png", "in/b.gif", "in/b.png", "other/a.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def test_copies_keep_names_and_never_collide(folder):
+    pictures = [*find_pictures(folder / "in"), *find_pictures(folder / "other" / "a.png")]
+    copies = plan_copies(pictures, folder / "out")
+    assert [str(copy.relative_to(folder / "out")) for copy in copies] == [
+        *("a.png", "b.png", "b-2.png", "sub/a.png", "a-2.png")
+    ]
+
+
+def test_one_file_is_for_one_picture(folder):
+    (picture,) = find_pictures(folder / "other" / "a.png")
+    assert plan_copies([picture], folder / "x.jpg") == [folder / "x.jpg"]
+    with pytest.raises(OutputError, match="name a folder"):
+        plan_copies([picture, picture], folder / "x.jpg")
+
+
+def test_sources_are_never_overwritten(folder):
+    pictures = find_pictures(folder / "in")
+    with pytest.raises(OutputError, match="overwritten"):
+        plan_copies(pictures, folder / "in")
+    with pytest.raises(OutputError, match="overwritten"):
+        plan_copies(pictures[:1], pictures[0].path)
+
+
+def test_sources_that_are_not_there(folder):
+    with pytest.raises(SourceError, match="no such file or folder"):
+        find_pictures(folder / "none")
+    (folder / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no pictures"):
+        find_pictures(folder / "empty")
