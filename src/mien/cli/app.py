@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mien import __version__
+from mien.cli.audit import audit
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
@@ -25,6 +26,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     export,
+    audit,
     fetch,
     models,
 )
