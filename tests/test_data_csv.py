@@ -168,12 +168,11 @@ def test_decode_rows_by_hand():
     assert caught.value.row == 1
 
 
-def test_real_rows_come_back_as_they_were_written(tmp_path, shared_folder):
-    tool = unpack_tool(shared_folder)
-    images, labels = tool.read(shared_folder / "data/fer2013", 700)
-    tool.write_csv(images, labels, tmp_path)
+def test_real_rows_come_back_as_they_were_written(tmp_path, shared_folder, fer2013):
+    images, labels = fer2013[0][28_000:29_400], fer2013[1][28_000:29_400]
+    unpack_tool(shared_folder).write_csv(images, labels, tmp_path)
     samples = read_samples(tmp_path / "fer2013.csv", ferplus=tmp_path / "fer2013new.csv")
-    assert len(samples) == 1400
+    assert samples.splits.tolist() == ["train"] * 709 + ["validation"] * 691
     assert np.array_equal(samples.images, images)
     assert samples.labels.tolist() == [int(row["emotion"]) for row in labels]
     assert samples.votes is not None and samples.votes.shape == (1400, 10)

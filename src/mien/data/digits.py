@@ -1,9 +1,10 @@
 """Pixels written as decimal text -> uint8, vectorised.
 
-The raw FER-2013 csv holds 83 million numbers in 270 MB of text. Python's ``int()`` takes well
-over ten seconds for them; here a chunk of rows is one byte buffer, and a number is the byte that
-ends it plus ten times the one before and a hundred times the one before that, for all numbers at
-once. Whatever does not look like plain numbers is read again slowly, to say what is wrong.
+The raw FER-2013 csv holds 83 million numbers in 270 MB of text, for which Python's ``int()`` takes
+about ten seconds. Here a chunk of rows is one byte buffer, and a number is the byte that ends it
+plus ten times the one before and a hundred times the one before that, for all numbers at once.
+Whatever does not look like plain numbers is read again slowly, to say what is wrong.
+``numpy.fromstring`` is about as fast but was rejected: it turns 300 into 44 without a word.
 """
 
 import numpy as np

@@ -1,0 +1,260 @@
+"""Class folders and archives: layouts, names, refusals."""
+
+import io
+import struct
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from mien.data import archives, read_samples
+from mien.errors import DatasetError, ImageError, ImageTooLargeError
+from mien.labels import FER2013, FERPLUS
+from samples_factory import class_folders, png, random_faces, zip_of
+
+SEVEN = FER2013.keys
+SYNONYMS = ("Anger", "disgusted", "fearful", "Happiness", "sadness", "surprised", "NEUTRAL")
+
+
+def below(part, names=SEVEN):
+    return [f"{part}/{name}" for name in names]
+
+
+LAYOUTS = {
+    "parts": (below("train") + below("test"), {"train": 7, "test": 7}),
+    "val": (
+        below("train") + below("val") + below("test"),
+        {"train": 7, "validation": 7, "test": 7},
+    ),
+    "valid": (below("train") + below("valid"), {"train": 7, "validation": 7}),
+    "images": (below("images/train") + below("images/validation"), {"train": 7, "validation": 7}),
+    "capitals": (below("Train") + below("Test"), {"train": 7, "test": 7}),
+    "wrapped": (below("a/b/train") + below("a/b/test"), {"train": 7, "test": 7}),
+    "top": (list(SEVEN), {"train": 7}),
+    "wrapped top": (below("faces"), {"train": 7}),
+    "synonyms": (below("train", SYNONYMS), {"train": 7}),
+    "few": (["train/happy", "test/sad"], {"train": 1, "test": 1}),
+    "nested": (["train/happy/1/2", "train/sad/x"], {"train": 2}),
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(tmp_path, layout, kind):
+    folders, expected = LAYOUTS[layout]
+    written = class_folders(tmp_path / "set", folders)
+    source = tmp_path / "set"
+    if kind == "zip":
+        source = zip_of(tmp_path / "set.zip", written)
+    samples = read_samples(source)
+    assert len(samples) == 2 * len(folders)
+    counts = {split.value: int(count.sum()) for split, count in samples.counts().items()}
+    assert counts == {split: 2 * n for split, n in expected.items()}
+    assert samples.label_set is FER2013
+    assert samples.source == str(source)
+    assert list(samples.names) == sorted(written)
+    for index, name in enumerate(samples.names):
+        assert png(samples.images[index]) == written[name]
+        folder = next(part for part in name.split("/") if part in FER2013)
+        assert samples.labels[index] == FER2013.index(folder)
+
+
+def test_folder_and_zip_agree(tmp_path):
+    written = class_folders(tmp_path / "set", below("train") + below("test"))
+    folder = read_samples(tmp_path / "set")
+    archive = read_samples(zip_of(tmp_path / "set.zip", written))
+    assert folder.sha256() == archive.sha256()
+    assert list(folder.names) == list(archive.names)
+
+
+def test_contempt_makes_the_eight_classes(tmp_path):
+    class_folders(tmp_path, below("train", FERPLUS.keys))
+    samples = read_samples(tmp_path)
+    assert samples.label_set is FERPLUS
+    assert len(np.unique(samples.labels)) == 8
+
+
+def test_hidden_files_and_other_files_are_ignored(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"))
+    extra = {
+        "__MACOSX/train/happy/._0.png": b"x",
+        "train/happy/.hidden.png": b"x",
+        "train/.cache/0.png": b"x",
+        "train/happy/notes.txt": b"x",
+        "train/loose.png": b"x",
+        "readme.md": b"x",
+    }
+    for name, content in extra.items():
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert list(read_samples(tmp_path / "set").names) == sorted(written)
+    archive = zip_of(tmp_path / "set.zip", {**extra, **written})
+    assert list(read_samples(archive).names) == sorted(written)
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (["train/happy", "train/bored"], r"unknown class folder 'bored'; known: angry, disgust"),
+        (["happy", "bored"], r"unknown class folder 'bored'"),
+        (["a", "b"], r"no class folders.*train/CLASS.*one wrapping folder.*angry"),
+        (["train"], "no class folders"),
+        ([], "no class folders"),
+    ],
+)
+def test_refused_layouts(tmp_path, folders, message):
+    written = class_folders(tmp_path / "set", folders)
+    (tmp_path / "set").mkdir(exist_ok=True)
+    for source in (tmp_path / "set", zip_of(tmp_path / "set.zip", written)):
+        with pytest.raises(DatasetError, match=message) as caught:
+            read_samples(source)
+        assert str(source) in str(caught.value)
+
+
+def test_class_folder_without_pictures(tmp_path):
+    class_folders(tmp_path, below("train"))
+    (tmp_path / "test/happy").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="class folder test: happy has no pictures"):
+        read_samples(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("happy/0.png", png(random_faces(1)[0]))
+        archive.writestr("sad/", b"")
+    with pytest.raises(DatasetError, match="class folder sad has no pictures"):
+        read_samples(tmp_path / "a.zip")
+
+
+def test_broken_picture_is_named_when_it_is_looked_at(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"))
+    written["train/happy/1.png"] = written["train/happy/1.png"][:60]
+    written["train/sad/1.png"] = b""
+    for name, content in written.items():
+        (tmp_path / "set" / name).write_bytes(content)
+    for source in (tmp_path / "set", zip_of(tmp_path / "set.zip", written)):
+        samples = read_samples(source)
+        for name in ("train/happy/1.png", "train/sad/1.png"):
+            with pytest.raises(ImageError, match=name) as caught:
+                samples.images[list(samples.names).index(name)]
+            assert str(source) in str(caught.value)
+        assert samples.images[0].shape == (16, 16)
+
+
+def test_picture_removed_meanwhile(tmp_path):
+    class_folders(tmp_path, below("train"))
+    samples = read_samples(tmp_path)
+    (tmp_path / samples.names[0]).unlink()
+    with pytest.raises(ImageError, match="cannot read"):
+        samples.images[0]
+
+
+def test_large_pictures_are_refused_by_their_header(tmp_path):
+    class_folders(tmp_path, ["happy"])
+    samples = read_samples(tmp_path, max_pixels=100)
+    with pytest.raises(ImageTooLargeError, match=r"happy/0\.png"):
+        samples.images[0]
+
+
+def test_take_keeps_order_and_stays_lazy(tmp_path):
+    class_folders(tmp_path, below("train"))
+    samples = read_samples(tmp_path)
+    some = samples.take(np.array([5, 0]))
+    assert list(some.names) == [samples.names[5], samples.names[0]]
+    assert np.array_equal(some.images[0], samples.images[5])
+
+
+def test_colour_pictures_stay_rgb(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    samples = read_samples(zip_of(tmp_path / "a.zip", {"happy/a.png": png(rgb)}))
+    assert np.array_equal(samples.images[0], rgb)
+
+
+def test_links_that_lead_up_do_not_hang(tmp_path):
+    class_folders(tmp_path, below("train"))
+    (tmp_path / "train/happy/loop").symlink_to(tmp_path, target_is_directory=True)
+    assert len(read_samples(tmp_path)) == 14
+
+
+def test_archive_is_read_by_many_threads(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"), per_folder=10)
+    samples = read_samples(zip_of(tmp_path / "set.zip", written))
+    with ThreadPoolExecutor(8) as pool:
+        images = list(pool.map(samples.images.__getitem__, list(range(70)) * 3))
+    assert all(png(images[i]) == written[samples.names[i % 70]] for i in range(210))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.png", "a/../../x.png", "/etc/x.png", "C:/x.png", "..\\x.png"]
+)
+def test_members_outside_the_archive_are_refused(tmp_path, name):
+    path = zip_of(tmp_path / "a.zip", {"happy/0.png": png(random_faces(1)[0]), name: b"x"})
+    with pytest.raises(DatasetError, match="points outside the archive"):
+        read_samples(path)
+
+
+def test_backslashes_are_slashes(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {"train\\happy\\0.png": png(random_faces(1)[0])})
+    assert list(read_samples(path).names) == ["train/happy/0.png"]
+
+
+def test_bombs_are_refused_by_name(tmp_path, monkeypatch):
+    path = zip_of(tmp_path / "a.zip", {"happy/0.png": bytes(2 << 20)})
+    with pytest.raises(DatasetError, match=r"happy/0\.png unpacks to .* zip bomb"):
+        read_samples(path)
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1 << 20)
+    with pytest.raises(DatasetError, match=r"happy/0\.png unpacks to .* limit of 1,048,576"):
+        read_samples(path)
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 100)
+    with pytest.raises(DatasetError, match="more than the limit of 100"):
+        read_samples(zip_of(tmp_path / "b.zip", {"happy/0.png": png(random_faces(1)[0])}))
+
+
+def lying_zip(path, *, flag=0, declared=None):
+    """An archive of one picture whose table says something else."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("happy/0.png", png(random_faces(1)[0]))
+    content = bytearray(stream.getvalue())
+    for signature, at_flag, at_size in ((b"PK\x03\x04", 6, 22), (b"PK\x01\x02", 8, 24)):
+        start = content.index(signature)
+        content[start + at_flag] |= flag
+        if declared is not None:
+            content[start + at_size : start + at_size + 4] = struct.pack("<I", declared)
+    path.write_bytes(content)
+    return path
+
+
+def test_encrypted_members_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"happy/0\.png is encrypted"):
+        read_samples(lying_zip(tmp_path / "a.zip", flag=1))
+
+
+def test_member_larger_than_declared_is_refused(tmp_path):
+    samples = read_samples(lying_zip(tmp_path / "a.zip", declared=50))
+    with pytest.raises((DatasetError, ImageError), match=r"happy/0\.png"):
+        samples.images[0]
+
+
+def test_damaged_member_is_named(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {"happy/0.png": png(random_faces(1)[0])})
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(content)
+    samples = read_samples(path)
+    with pytest.raises(DatasetError, match=r"a\.zip: happy/0\.png is damaged"):
+        samples.images[0]
+
+
+def test_nothing_is_unpacked(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"))
+    path = zip_of(tmp_path / "a.zip", written)
+    before = sorted(tmp_path.rglob("*"))
+    samples = read_samples(path)
+    assert samples.sha256()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_votes_need_a_csv(tmp_path):
+    class_folders(tmp_path, ["happy"])
+    with pytest.raises(DatasetError, match="follow the rows of a csv"):
+        read_samples(tmp_path, ferplus=tmp_path / "fer2013new.csv")

@@ -1,0 +1,85 @@
+"""Splits: official ones as they come, stratified ones by the class."""
+
+import numpy as np
+import pytest
+
+from mien.data.splits import OFFICIAL, SplitPlan, assign, stratified_split, without_training_twins
+from mien.errors import DatasetError
+from samples_factory import SPLITS, random_faces, samples_of
+
+FER2013_TRAINING = (3995, 436, 4097, 7215, 4830, 3171, 4965)
+
+
+def made_up(n=60):
+    splits = [SPLITS[0]] * (n - 10) + [SPLITS[1]] * 5 + [SPLITS[2]] * 5
+    return samples_of(random_faces(n, side=8), [i % 3 for i in range(n)], splits)
+
+
+def test_published_counts_of_fer2013():
+    labels = np.repeat(np.arange(7), FER2013_TRAINING)
+    first, second = stratified_split(labels, 0.3, seed=42)
+    assert (len(first), len(second)) == (20_099, 8_610)
+    per_class = np.bincount(labels[second])
+    assert per_class.tolist() == [int(n * 3 // 10) for n in FER2013_TRAINING]
+    assert np.array_equal(np.sort(np.concatenate([first, second])), np.arange(len(labels)))
+    assert (np.diff(first) > 0).all() and (np.diff(second) > 0).all()
+
+
+def test_floor_does_not_suffer_from_binary_fractions():
+    labels = np.zeros(10, dtype=np.int64)
+    for tenths in range(10):
+        assert len(stratified_split(labels, tenths / 10, seed=0)[1]) == tenths
+
+
+def test_seed_decides_which_rows():
+    labels = np.arange(300) % 3
+    _, one = stratified_split(labels, 0.2, seed=1)
+    _, again = stratified_split(labels, 0.2, seed=1)
+    _, other = stratified_split(labels, 0.2, seed=2)
+    assert np.array_equal(one, again)
+    assert len(one) == len(other) == 60
+    assert not np.array_equal(one, other)
+
+
+def test_rows_are_not_taken_by_position():
+    _, second = stratified_split(np.zeros(1000, dtype=np.int64), 0.5, seed=0)
+    assert 400 < second.mean() < 600
+
+
+def test_official_splits_stay():
+    samples = made_up()
+    assert assign(samples) is samples
+    assert assign(samples, OFFICIAL) is samples
+
+
+def test_carving_validation_out_of_train():
+    samples = made_up()
+    planned = assign(samples, SplitPlan(validation_fraction=0.25, seed=3))
+    counts = {split.value: int(count.sum()) for split, count in planned.counts().items()}
+    assert counts == {"train": 38, "validation": 12, "test": 10}  # 17, 17, 16 rows: 4 each
+    assert (planned.splits[50:] == "test").all()
+    assert planned.labels is samples.labels
+    assert (samples.splits[:50] == "train").all()
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1, 1.5])
+def test_impossible_fractions(fraction):
+    with pytest.raises(ValueError, match="fraction in"):
+        SplitPlan(validation_fraction=fraction)
+
+
+def test_too_few_rows():
+    with pytest.raises(DatasetError, match="too few training rows"):
+        assign(made_up(), SplitPlan(validation_fraction=0.01))
+    only_test = samples_of(random_faces(2, side=8), [0, 1], ["test", "test"])
+    with pytest.raises(DatasetError, match="no training rows"):
+        assign(only_test)
+
+
+def test_without_training_twins():
+    images = random_faces(6, side=8)
+    images[2] = images[4]  # train like validation
+    images[1] = images[0]  # train like train
+    splits = ["train", "train", "train", "train", "validation", "test"]
+    kept = without_training_twins(samples_of(images, [0] * 6, splits))
+    assert list(kept.names) == ["row 2", "row 3", "row 5", "row 6", "row 7"]
