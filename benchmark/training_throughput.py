@@ -3,7 +3,7 @@
     python benchmark/training_throughput.py RECIPE [--rows 8192] [--rounds 3]
 
 Both train the same network in the same precision with the same optimiser and losses. The
-baseline has its float32 arrays ready in memory and no augmentation; ours decodes nothing either
+baseline has its arrays ready in memory and no augmentation; ours decodes nothing either
 but shuffles, augments, keeps the history, validates nothing, and comes through
 `mien.data.batches`. The rounds alternate; the median rate of the steps after the first ten
 counts. The pictures are noise: their content does not change the time.

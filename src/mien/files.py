@@ -93,6 +93,8 @@ def _replace_folder(temporary: Path, path: Path) -> None:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        raise  # of stdout, which callers may write to inside the block
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(

@@ -157,7 +157,7 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
         if not len(part):
             raise TrainingError(
                 f"{samples.source} has no {split} rows for recipe {recipe.name}; "
-                "carve them out with --set split.validation=0.1"
+                "carve them out with --set split.validation_fraction=0.1"
             )
     return parts
 
