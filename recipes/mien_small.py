@@ -2,7 +2,7 @@
 
 Claim: to be measured.
 
-    mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv --out runs/mien_small
+    mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv --out RUN
 
 Trained on all rows of Training; the epoch is the one that is best on PublicTest; PrivateTest is
 not looked at. The second head learns the ten annotators' votes (Barsoum et al., 2016) from the
