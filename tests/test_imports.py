@@ -22,7 +22,14 @@ LAYERS = (
 modules, from its own layer; the packages of one layer are blind to each other."""
 
 MAY_IMPORT = {
-    "keras": {"zoo", "training", "data.augmentation", "data.batches", "cli.progress"},
+    "keras": {
+        "zoo",
+        "training",
+        "data.augmentation",
+        "data.batches",
+        "cli.progress",
+        "cli.console",
+    },
     "tensorflow": {"training"},
     "tf2onnx": {"training"},
     "onnx": {"training"},

@@ -1,6 +1,7 @@
 """Where commands print: results on stdout, everything else on stderr."""
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,29 @@ errors = Console(stderr=True, highlight=False)
 """Progress, warnings and errors, on stderr."""
 
 
-def quiet_tensorflow() -> None:
-    """Keep TensorFlow's notes about kernels off the terminal; before its first import."""
+def load_keras_quietly() -> None:
+    """Import Keras and its backend without TensorFlow's notes about kernels.
+
+    TensorFlow writes them to the file descriptor before its log level counts, so that is turned
+    away during the import; Python's own errors are raised as ever.
+
+    Raises:
+        MissingExtraError: Keras or its backend is not installed.
+    """
+    from mien.errors import needs_extra
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with needs_extra("train"):
+            import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def split_table(parts: "Mapping[Split, Samples]", samples: "Samples") -> "Table":

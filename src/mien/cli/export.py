@@ -34,9 +34,9 @@ def export(
     faces (--data). With --scores and without --data the run's model.onnx is taken as it is, and
     the measured results go into its card.
     """
-    from mien.cli.console import output, quiet_tensorflow
+    from mien.cli.console import load_keras_quietly, output
 
-    quiet_tensorflow()
+    load_keras_quietly()
     target = out or run / "model.onnx"
     if data is not None:
         from mien.data import read_samples

@@ -29,16 +29,18 @@ def train(
     bundle. An interrupted training goes on with --resume and ends with the same weights. The
     best epoch is chosen on the validation split; the test split is never looked at.
     """
-    from mien.cli.console import errors, output, quiet_tensorflow, split_table
+    from mien.cli.console import errors, load_keras_quietly, output, split_table
 
-    quiet_tensorflow()
+    load_keras_quietly()
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
     from mien.training.recipe import load_recipe
     from mien.training.run import split_samples
     from mien.training.run import train as run_training
+    from mien.training.run_folder import check_folder
 
     chosen = load_recipe(recipe).replace(set_ or [])
+    check_folder(out, chosen, resume)  # before the work, not after it
     samples = read_samples(data, ferplus=ferplus)
     errors.print(split_table(split_samples(samples, chosen), samples))
     with EpochProgress(chosen.epochs) as progress:

@@ -79,13 +79,14 @@ def train(
         RecipeError: the recipe does not fit the zoo or the data.
         OutputError: the folder cannot be written.
     """
+    run_folder.check_folder(folder, recipe, resume)
     parts = split_samples(samples, recipe)
     spec = input_spec(recipe)
     keras.utils.set_random_seed(recipe.seed)
     network = zoo.build(
         recipe.architecture, spec, len(samples.label_set), **recipe.architecture_options
     )
-    run_folder.open_folder(folder, recipe, resume)
+    run_folder.write_recipe(folder, recipe)
     run_folder.describe(folder, parts)
 
     model, twin = training_twin(network, recipe)

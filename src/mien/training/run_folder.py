@@ -31,12 +31,11 @@ TENSORBOARD = "tensorboard"
 """Folder of TensorBoard's event files."""
 
 
-def open_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Check that the run may be written here, and write ``recipe.json``.
+def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
+    """Check that a run may be written here; nothing is written.
 
     Raises:
-        TrainingError: the folder has something else, or a run of another recipe; it is as it was.
-        OutputError: the folder cannot be written.
+        TrainingError: the folder has something else, or a run of another recipe.
     """
     stored = folder / "recipe.json"
     if folder.is_dir() and any(folder.iterdir()) and not resume:
@@ -48,7 +47,15 @@ def open_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
             f"{stored} is another recipe than the one named; resume with the same, "
             "or name another folder"
         )
-    write_text(stored, json.dumps(recipe.as_dict(), indent=1) + "\n")
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write ``recipe.json``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_text(folder / "recipe.json", json.dumps(recipe.as_dict(), indent=1) + "\n")
 
 
 def describe(folder: Path, parts: Mapping[Split, Samples]) -> None:

@@ -1,0 +1,38 @@
+"""The command `mien` as people run it: a process with an exit code, stdout and stderr."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_RUN = "from mien.cli.app import main; main()"
+
+
+def mien(
+    *arguments: object, cwd: Path, timeout_s: float = 120, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a folder, whose ``cache`` it uses."""
+    environment = {**os.environ, "MIEN_CACHE": str(cwd / "cache"), "COLUMNS": "200"}
+    environment.pop("FORCE_COLOR", None)
+    return subprocess.run(
+        [sys.executable, "-c", _RUN, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=timeout_s,
+        check=False,
+        **options,
+    )
+
+
+def assert_fails_on_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 1, nothing on stdout, and one line on stderr with these words."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mien: ")
+    for word in words:
+        assert word in lines[0]

@@ -1,0 +1,88 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+from mien.data.batches import Batches
+from mien.preprocessing import InputSpec
+from mien.samples import Image, Samples
+from samples_factory import random_faces, samples_of
+
+SPEC = InputSpec(48, 48, 1)
+
+
+class OnAccess:
+    """Pictures decoded on access, as those of a folder."""
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Image:
+        return self.images[index]
+
+    def take(self, indices: np.ndarray) -> "OnAccess":
+        return OnAccess([self.images[i] for i in indices])
+
+
+def make(n: int = 10, *, images: object = None, **options: object) -> Batches:
+    labels = [row % 7 for row in range(n)]
+    samples = samples_of(random_faces(n), labels, ["train"] * n)
+    if images is not None:
+        samples = Samples(
+            OnAccess(images), samples.labels, samples.splits, samples.label_set, samples.names, "x"
+        )
+    targets = {"expression": np.eye(n, dtype=np.float32)}
+    weights = {"expression": np.arange(n, dtype=np.float32)}
+    return Batches(samples, SPEC, targets, weights, batch_size=4, **options)
+
+
+def rows(batches: Batches, indices: Sequence[int]) -> list[int]:
+    return [int(row) for i in indices for row in batches[i][2]["expression"]]
+
+
+def test_without_a_seed_rows_come_once_in_order():
+    batches = make()
+    assert (batches.num_batches, batches.steps_per_epoch) == (3, 3)
+    assert rows(batches, range(3)) == list(range(10))
+    images, targets, _ = batches[2]
+    assert (images.dtype, images.shape) == (np.uint8, (2, 48, 48, 1))
+    assert targets["expression"].argmax(axis=1).tolist() == [8, 9]
+
+
+def test_every_epoch_holds_every_row_once_in_another_order():
+    batches = make(seed=5)
+    assert batches.num_batches is None
+    first, second = rows(batches, range(3)), rows(batches, range(3, 6))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert first != rows(make(seed=6), range(3))
+
+
+def test_a_batch_depends_on_seed_epoch_and_step_alone():
+    whole, resumed = make(seed=5), make(seed=5)
+    resumed.first_epoch = 2
+    expected = rows(whole, range(6, 9))
+    assert rows(resumed, [2, 0, 1]) == expected[8:] + expected[:4] + expected[4:8]
+
+
+def test_pictures_belong_to_their_rows():
+    faces = random_faces(10)
+    images, _, weights = make(seed=5)[1]
+    for image, row in zip(images, weights["expression"], strict=True):
+        np.testing.assert_array_equal(image[..., 0], faces[int(row)])
+
+
+def test_pictures_on_access_are_prepared_alike_whatever_their_size():
+    faces = list(random_faces(10, side=30))
+    faces[3] = np.repeat(random_faces(1, side=96)[0][..., np.newaxis], 3, axis=2)
+    batches = make(images=faces)
+    assert batches.workers > 1
+    images, _, _ = batches[0]
+    assert (images.dtype, images.shape) == (np.uint8, (4, 48, 48, 1))
+    small = faces[3].reshape(48, 2, 48, 2, 3).mean(axis=(1, 3, 4))
+    np.testing.assert_allclose(images[3][..., 0], small, atol=1.01)
