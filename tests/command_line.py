@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 _RUN = "from mien.cli.app import main; main()"
 
 
 def mien(
-    *arguments: object, cwd: Path, timeout_s: float = 120, **options: Any
+    *arguments: object, cwd: Path, path: Path | None = None, timeout_s: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end in a folder, whose ``cache`` it uses."""
+    """Run a command to its end in a folder, whose ``cache`` it uses; ``path`` goes first in
+    the search for modules."""
     environment = {**os.environ, "MIEN_CACHE": str(cwd / "cache"), "COLUMNS": "200"}
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
     environment.pop("FORCE_COLOR", None)
     return subprocess.run(
         [sys.executable, "-c", _RUN, *map(str, arguments)],
@@ -23,7 +25,6 @@ def mien(
         env=environment,
         timeout=timeout_s,
         check=False,
-        **options,
     )
 
 

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.labels import FER2013
 from mien.model_card import METADATA_KEY, ModelCard, golden_inputs
+from mien.seal import SEAL_KEY, UNSEALED, seal
 
 
 def make_graph(
@@ -74,11 +75,13 @@ def make_card(model: onnx.ModelProto, **changes: Any) -> ModelCard:
 
 
 def with_card(model: onnx.ModelProto, card: ModelCard | str | None) -> bytes:
-    """The network's file with a card (or any text in its place) in the metadata."""
+    """The network's file with a card (or any text in its place) in the metadata, sealed."""
     del model.metadata_props[:]
     if card is not None:
         text = card if isinstance(card, str) else card.to_json()
         model.metadata_props.add(key=METADATA_KEY, value=text)
+        model.metadata_props.add(key=SEAL_KEY, value=UNSEALED)
+        return seal(model.SerializeToString())
     return model.SerializeToString()
 
 

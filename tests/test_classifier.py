@@ -173,3 +173,25 @@ def test_softmax():
     large = softmax(np.array([[1e4, 0.0], [-1e4, 0.0]], np.float32))
     assert large.tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert softmax(np.empty((0, 7), np.float32)).shape == (0, 7)
+
+
+def test_any_changed_byte_is_noticed():
+    """Weights in one place, the card in another; golden outputs alone would miss most."""
+    content = make_model_bytes()
+    random = np.random.default_rng(0)
+    for position in random.integers(0, len(content), 60).tolist():
+        changed = bytearray(content)
+        changed[position] ^= 1 << int(random.integers(0, 7))
+        with pytest.raises(ModelError):
+            Classifier(bytes(changed))
+
+
+def test_exchanged_labels_are_noticed():
+    content = make_model_bytes()
+    first, second = (f'"{key}"'.encode() for key in FER2013.keys[:2])
+    assert content.count(first) == content.count(second) == 1
+    aside = b"\xff\xfe\xfd\xfc\xff\xfe\xfd\xfc"
+    edited = content.replace(first, aside).replace(second, first).replace(aside, second)
+    assert len(edited) == len(content)
+    with pytest.raises(ModelError, match="edited"):
+        Classifier(edited)

@@ -99,3 +99,16 @@ def test_a_used_folder_and_a_wrong_field_are_one_line(place: Path) -> None:
     done = mien(*train, "--out", "new", "--set", "epoch=2", cwd=place)
     assert_fails_on_one_line(done, "no recipe field 'epoch'")
     assert not (place / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("train", "tiny.py", "--data", "faces.csv"), ("export", "run", "--data", "faces.csv")],
+)
+def test_without_keras_the_extra_is_named(place: Path, command: tuple[str, ...]) -> None:
+    (place / "blocked" / "keras").mkdir(parents=True, exist_ok=True)
+    (place / "blocked" / "keras" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')"
+    )
+    done = mien(*command, "--out", "nothing", cwd=place, path=place / "blocked")
+    assert_fails_on_one_line(done, "keras is not installed", "pip install 'mien[train]'")

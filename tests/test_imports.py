@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
     {"errors", "labels"},
-    {"samples", "results", "cache_root", "pages", "files", "provenance"},
+    {"samples", "results", "cache_root", "pages", "files", "provenance", "seal"},
     {"images", "preprocessing", "weights"},
     {"model_card", "model_files"},
     {"data", "zoo", "evaluation", "recognition", "video"},

@@ -1,5 +1,6 @@
 """Trainings end to end, on tiny data: run folder, resumption, killing, refusals."""
 
+import errno
 import json
 import os
 import signal
@@ -203,6 +204,38 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         train(RECIPE, tiny_samples(), tmp_path / "file" / "run")
+
+
+def test_a_start_that_fails_leaves_no_folder(tmp_path: Path):
+    for samples, recipe in (
+        (replace(tiny_samples(), votes=None), RECIPE),
+        (tiny_samples(), replace(RECIPE, architecture="missing")),
+        (tiny_samples(), replace(RECIPE, architecture_options={"depth": 1})),
+    ):
+        with pytest.raises(RecipeError):
+            train(recipe, samples, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_one_clear_line_and_the_training_goes_on_later(
+    whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "epoch_00002" in path.name:
+            real(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        train(RECIPE, tiny_samples(), tmp_path / "run")
+    backups = [path.name for path in (tmp_path / "run" / "backup").iterdir()]
+    assert backups == ["epoch_00001.npz"]
+    monkeypatch.undo()
+    train(RECIPE, tiny_samples(), tmp_path / "run", resume=True)
+    np.testing.assert_array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
 
 
 def test_a_damaged_backup_is_explained(tmp_path: Path):

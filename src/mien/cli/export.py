@@ -14,18 +14,25 @@ class Format(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder of mien train.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of mien train.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Labelled faces to prove the export on; the training's own will do."),
+        typer.Option(
+            metavar="SRC",
+            help="Labelled faces to prove the export on; the training's own will do.",
+        ),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; model.onnx in the run folder if not given.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write. [default: RUN/model.onnx]"),
     ] = None,
     scores: Annotated[
         list[Path] | None,
-        typer.Option(help="metrics.json of an evaluation of this run, to go into the card."),
+        typer.Option(
+            metavar="FILE",
+            help="metrics.json of an evaluation of this run, to go into the card; may be repeated.",
+        ),
     ] = None,
 ) -> None:
     """Export a training's best network as an ONNX bundle with its model card inside.

@@ -41,13 +41,11 @@ class EpochProgress:
         self._bar.stop()
 
     def epoch_done(self, row: dict[str, float]) -> None:
-        """Print the epoch's figures."""
+        """Print the epoch's losses and accuracies."""
         errors.print(
             f"epoch {row['epoch']:3.0f}/{self._epochs}"
-            f"  loss {row['loss']:.4f}  accuracy {100 * row['accuracy']:.2f} %"
-            f"  validation: loss {row['val_loss']:.4f}"
-            f"  accuracy {100 * row['val_accuracy']:.2f} %",
-            highlight=False,
+            f"  train {row['loss']:.4f} {100 * row['accuracy']:.2f} %"
+            f"  validation {row['val_loss']:.4f} {100 * row['val_accuracy']:.2f} %",
         )
 
     def callback(self) -> keras.callbacks.Callback:

@@ -7,17 +7,31 @@ import typer
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe file, e.g. recipes/plain_cnn.py.")],
-    data: Annotated[
-        Path, typer.Option(help="fer2013.csv (plain, .gz, .zip), or class folders, or their zip.")
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE", help="Recipe file, e.g. recipes/plain_cnn.py.")
     ],
-    out: Annotated[Path, typer.Option(help="Run folder to write; must be new.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="SRC",
+            help="fer2013.csv (plain, .gz, .zip), or class folders, or their zip.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Run folder; a new one, but with --resume.")
+    ],
     ferplus: Annotated[
-        Path | None, typer.Option(help="fer2013new.csv with the FER+ votes of the same rows.")
+        Path | None,
+        typer.Option(metavar="FILE", help="fer2013new.csv: the FER+ votes of the same rows."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a field of the recipe, e.g. epochs=2 or augmentation.zoom=0; "
+            "may be repeated.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that is in the folder.")

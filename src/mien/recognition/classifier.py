@@ -1,10 +1,10 @@
 """The expression classifier: cropped faces in, distributions out, through ONNX Runtime.
 
 Everything about the network comes from the card inside its file, and nothing from its name. On
-load the card is checked against the graph, and three inputs made by arithmetic must give the
-probabilities that the card expects: a file that was damaged, edited, or is computed wrongly on
-this machine is refused, not believed. Only ONNX Runtime's CPU kernels are used: a face takes
-under a millisecond there.
+load the file is checked against its seal, the card against the graph, and three inputs made by
+arithmetic must give the probabilities that the card expects: a file that was damaged, edited, or
+is computed wrongly on this machine is refused, not believed. Only CPU kernels are used: a face
+takes under a millisecond there.
 """
 
 import os
@@ -23,11 +23,13 @@ from mien.model_card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_in
 from mien.preprocessing import to_network_input
 from mien.results import Expression
 from mien.samples import Image
+from mien.seal import SEAL_KEY, is_intact
 
 BATCH_FACES = 256
 """Faces that go through the network at a time: bounds the memory, whatever comes in."""
 
 _ERRORS_ONLY = 3
+_REMEDY = "get a good copy or export it again"
 
 
 class Classifier:
@@ -45,7 +47,7 @@ class Classifier:
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
         self._session = _open_session(content, name, threads or min(2, os.cpu_count() or 1))
-        self.card = _read_card(self._session, name)
+        self.card = _read_card(self._session, content, name)
         """The card inside the file."""
         self._input_name = _check_graph(self._session, self.card, name)
         _check_golden(self, name)
@@ -137,20 +139,26 @@ def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.Infere
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no narrower common base
         reason = str(error).split("\n")[0].strip() or type(error).__name__
-        raise ModelError(f"{name} is not a working ONNX file ({reason})") from error
+        raise ModelError(f"{name} is not a working ONNX file ({reason}); {_REMEDY}") from error
 
 
-def _read_card(session: onnxruntime.InferenceSession, name: str) -> ModelCard:
+def _read_card(session: onnxruntime.InferenceSession, content: bytes, name: str) -> ModelCard:
     try:
         metadata = session.get_modelmeta().custom_metadata_map
-        if METADATA_KEY in metadata:
-            return ModelCard.from_json(metadata[METADATA_KEY])
-    except (ModelError, UnicodeDecodeError) as error:
-        raise ModelError(f"{name}: {error}") from error
-    raise ModelError(
-        f"{name} has no model card, so its labels and input are unknown; "
-        "use a file made by: mien export"
-    )
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{name} is damaged (its metadata are no text); {_REMEDY}") from error
+    if METADATA_KEY not in metadata:
+        raise ModelError(
+            f"{name} has no model card, so its labels and input are unknown; "
+            "use a file made by: mien export"
+        )
+    try:
+        card = ModelCard.from_json(metadata[METADATA_KEY])
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}; {_REMEDY}") from error
+    if not is_intact(content, metadata.get(SEAL_KEY, "")):
+        raise ModelError(f"{name} was damaged or edited after its export; {_REMEDY}")
+    return card
 
 
 def _check_graph(session: onnxruntime.InferenceSession, card: ModelCard, name: str) -> str:

@@ -9,14 +9,18 @@ SwapEMAWeights because it swaps by adding and subtracting, which changes the wei
 
 import csv
 import importlib.util
+import io
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from mien.errors import TrainingError
 from mien.files import atomic_file
@@ -24,7 +28,7 @@ from mien.files import atomic_file
 METRIC = "val_accuracy"
 """What chooses the epoch: top-1 accuracy on the validation split; the first one on a tie."""
 
-_BACKUP = re.compile(r"epoch_(\d+)\.weights\.h5")
+_BACKUP = re.compile(r"epoch_(\d+)\.npz")
 
 
 class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]
@@ -74,7 +78,10 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Backup(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch, weights and optimiser in one file whose name holds the epoch."""
+    """After each epoch, weights and optimiser in one file whose name holds the epoch.
+
+    Plain NumPy arrays, written by Python: HDF5 crashes the process on a full disk.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -82,17 +89,40 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the new backup, then delete the older ones."""
-        with atomic_file(self._folder / f"epoch_{epoch + 1:05d}.weights.h5") as temporary:
-            # Keras insists on the ending.
-            weights = temporary.with_name(f"{temporary.name}.weights.h5")
-            try:
-                self.model.save_weights(weights)
-                weights.replace(temporary)
-            finally:
-                weights.unlink(missing_ok=True)
+        arrays = [keras.ops.convert_to_numpy(variable) for variable in _state(self.model)]
+        buffer = io.BytesIO()
+        np.savez(buffer, *arrays)
+        with atomic_file(self._folder / f"epoch_{epoch + 1:05d}.npz") as temporary:
+            temporary.write_bytes(buffer.getvalue())
         for path, done in _backups(self._folder):
             if done <= epoch:
                 path.unlink()
+
+
+def load_backup(model: keras.Model, path: Path) -> None:
+    """Put a backup's values into a compiled model and its optimiser.
+
+    Raises:
+        TrainingError: the file is damaged or of another model; the model is as it was.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = _state(model)
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            arrays = [stored[name] for name in stored.files]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise TrainingError(
+            f"{path} is damaged; delete it and start again with --resume"
+        ) from error
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise TrainingError(f"{path} is the backup of another model; name another folder")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    """Everything that a training changes: weights, random states, optimiser."""
+    return [*model.variables, *model.optimizer.variables]
 
 
 def sweep(folder: Path) -> None:

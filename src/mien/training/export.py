@@ -26,6 +26,7 @@ from mien.model_card import METADATA_KEY, ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Image
+from mien.seal import SEAL_KEY, UNSEALED, seal
 from mien.training import callbacks
 
 PARITY_TOLERANCE = 1e-4
@@ -129,16 +130,14 @@ def write_bundle(bundle: bytes, out: Path) -> Path:
 
 
 def with_card(bundle: bytes, card: ModelCard) -> bytes:
-    """A copy of an ONNX file with another card; the graph stays as it is."""
+    """A copy of an ONNX file with another card, sealed; the graph stays as it is."""
     with needs_extra("train"):
         import onnx
     model = onnx.load_model_from_string(bundle)
-    others = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
     del model.metadata_props[:]
-    model.metadata_props.extend(others)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card.to_json()
-    return bytes(model.SerializeToString(deterministic=True))
+    for key, value in ((METADATA_KEY, card.to_json()), (SEAL_KEY, UNSEALED)):
+        model.metadata_props.add(key=key, value=value)
+    return seal(model.SerializeToString(deterministic=True))
 
 
 def card_of_run(run: Path, network: keras.Model) -> ModelCard:

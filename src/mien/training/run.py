@@ -86,9 +86,6 @@ def train(
     network = zoo.build(
         recipe.architecture, spec, len(samples.label_set), **recipe.architecture_options
     )
-    run_folder.write_recipe(folder, recipe)
-    run_folder.describe(folder, parts)
-
     model, twin = training_twin(network, recipe)
     train_batches = Batches(
         parts[Split.TRAIN],
@@ -111,6 +108,9 @@ def train(
         # XLA on a CPU is slower than oneDNN's kernels; JAX has nothing else.
         jit_compile=keras.backend.backend() == "jax",
     )
+    # Nothing is written before everything that can be wrong with the recipe has been tried.
+    run_folder.write_recipe(folder, recipe)
+    run_folder.describe(folder, parts)
     first_epoch = run_folder.restore(model, folder)
     train_batches.first_epoch = first_epoch
     average = callbacks.AverageWeights() if recipe.ema_momentum else None

@@ -96,11 +96,5 @@ def restore(model: keras.Model, folder: Path) -> int:
     if backup is None:
         return 0
     path, epochs_done = backup
-    model.optimizer.build(model.trainable_variables)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"{path} is damaged ({error}); delete it and start again with --resume"
-        ) from error
+    callbacks.load_backup(model, path)
     return epochs_done
