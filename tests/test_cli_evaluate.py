@@ -160,7 +160,8 @@ def test_ferplus_measures_against_the_majority(model: Path, tmp_path: Path) -> N
     assert result.exit_code == 0, (result.output, result.exception)
     values = metrics_of(tmp_path / "r")
     assert values["n"] == 2
-    assert "Of 4 faces, 2 are measured; 1 have no such label; 1 are contempt" in str(values["note"])
+    note = str(values["note"])
+    assert "Of 4 faces, 2 are measured; without such a label: 1; contempt" in note
     assert "majority of the FER+ annotators" in result.stdout
     assert "--ferplus" in str(values["command"])
     per_class = values["per_class"]

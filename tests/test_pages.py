@@ -103,3 +103,13 @@ def test_picture_width_and_grid_order() -> None:
     assert grid.index("first") < grid.index("second")
     assert 'alt="first, line"' in grid
     assert check(grid).seen.count("img") == 2
+
+
+def test_a_percent_sign_stays_with_its_number() -> None:
+    for html in (
+        pages.paragraph("61.7 %"),
+        pages.table(["n"], [["61.7 %"]]),
+        pages.picture_grid([(b"", "61.7 %")]),
+    ):
+        assert "61.7\u00a0%" in html and "61.7 %" not in html
+    assert "mien --out 'a %'" in pages.code("mien --out 'a %'").replace("&#x27;", "'")

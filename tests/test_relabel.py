@@ -32,8 +32,8 @@ def test_rows_without_label_or_unknown_to_the_model_are_left_out_and_counted() -
     assert result.samples.images[:, 0, 0].tolist() == [1, 4, 5]
     assert result.samples.label_set is FERPLUS
     assert result.note == (
-        "Labels: majority. Of 4 faces, 2 are measured; 1 have no such label; "
-        "1 are contempt, which the model does not know."
+        "Labels: majority. Of 4 faces, 2 are measured; without such a label: 1; "
+        "contempt, which the model does not know: 1."
     )
 
 
@@ -42,4 +42,4 @@ def test_model_with_every_class_keeps_every_labelled_row() -> None:
         make_samples(), NEW, FERPLUS, name="majority", model_labels=FERPLUS, split=Split.TEST
     )
     assert result.kept.tolist() == [1, 3, 4, 5]
-    assert result.note == "Labels: majority. Of 4 faces, 3 are measured; 1 have no such label."
+    assert result.note == "Labels: majority. Of 4 faces, 3 are measured; without such a label: 1."

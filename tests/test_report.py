@@ -17,7 +17,13 @@ import pytest
 from mien.errors import OutputError
 from mien.evaluation import plots
 from mien.evaluation.confidence import coverage_curve
-from mien.evaluation.content import percent, percent_interval
+from mien.evaluation.content import (
+    Provenance,
+    cautions,
+    percent,
+    percent_interval,
+    report_sections,
+)
 from mien.evaluation.document import Section, Table, Text, to_html, to_markdown
 from mien.evaluation.metrics import Evaluation, evaluate
 from mien.evaluation.predictions import Predictions
@@ -186,6 +192,11 @@ class _Page(HTMLParser):
         self.text += data
 
 
+def unbroken(text: str) -> str:
+    """The text as pages set it: a percent sign stays with its number."""
+    return text.replace(" %", "\u00a0%")
+
+
 def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
     page = _Page()
     page.feed((report / "report.html").read_text(encoding="utf-8"))
@@ -196,13 +207,13 @@ def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
     for text in (
         "tiny on test",
         "faces <1>.csv",
-        percent(result.accuracy),
-        percent_interval(result.accuracy_ci95),
-        percent(result.accuracy_unseen),
+        unbroken(percent(result.accuracy)),
+        unbroken(percent_interval(result.accuracy_ci95)),
+        unbroken(percent(result.accuracy_unseen)),
         f"{result.n_seen_twins} of 120 faces have a pixel-identical twin",
         "not what the person feels",
         "Surprise",
-        "epoch 37, metric val_accuracy, split validation",
+        unbroken("epoch 37, metric val_accuracy, split validation, value 69.00 %"),
         "optimizer",
         MODEL,
         DATA,
@@ -439,6 +450,33 @@ def test_plotting_leaves_matplotlib_alone() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_one_twin_is_spoken_of_as_one() -> None:
+    seen = np.arange(120) == 0
+    result = evaluate(replace(make_predictions(), seen_twin=seen), n_resamples=2)
+    provenance = Provenance(make_card(), MODEL, DATA, COMMAND, "0", "0")
+    (text,) = cautions(result, provenance)
+    assert text.startswith("1 of 120 faces has a pixel-identical twin")
+    assert text.endswith("leaves it out.")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_kept_epoch_and_empty_facts_are_for_people() -> None:
+    chosen = {"epoch": 11, "metric": "val_accuracy", "of_epochs": 12, "value": 0.6174421906471252}
+    card = make_card(chosen=chosen, recipe={"options": {}, "clip": None})
+    predictions = make_predictions(14)
+    evaluation = evaluate(predictions, n_resamples=2)
+    provenance = Provenance(card, MODEL, DATA, COMMAND, "0", "0")
+    (section,) = (
+        part
+        for part in report_sections(evaluation, predictions, provenance, ())
+        if part.title == "Model"
+    )
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    facts = dict(table.rows)
+    assert facts["kept epoch"] == "epoch 11 of 12, metric val_accuracy, value 61.74 %"
+    assert facts["recipe: options"] == facts["recipe: clip"] == "none"
 
 
 def test_document_escapes_in_both_forms() -> None:

@@ -30,9 +30,12 @@ p { margin: .6rem 0; max-width: 44rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; }
+/* Names break between words only; long values such as hashes anywhere. */
+td + td { overflow-wrap: anywhere; }
 th { font-weight: 600; }
-th.number, td.number { text-align: right; white-space: nowrap; padding: .35rem .6rem; }
+th.number, td.number { text-align: right; padding: .35rem 0 .35rem .6rem; }
+td.number { white-space: nowrap; }
 tr { break-inside: avoid; }
 dl.figures { display: grid; gap: .75rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
@@ -56,6 +59,11 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4
 """.strip()
 
 
+def _text(text: str) -> str:
+    """Plain text as HTML, in which no line ends between a number and its percent sign."""
+    return escape(text).replace(" %", "\u00a0%")
+
+
 def page(title: str, subtitle: str, body: str) -> str:
     """A complete HTML document.
 
@@ -64,24 +72,24 @@ def page(title: str, subtitle: str, body: str) -> str:
         subtitle: one line under the heading; empty for none.
         body: HTML fragments, e.g. joined results of `section`.
     """
-    below = f'<p class="subtitle">{escape(subtitle)}</p>\n' if subtitle else ""
+    below = f'<p class="subtitle">{_text(subtitle)}</p>\n' if subtitle else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n"
-        f"<body>\n<main>\n<header>\n<h1>{escape(title)}</h1>\n{below}</header>\n"
+        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n"
+        f"<body>\n<main>\n<header>\n<h1>{_text(title)}</h1>\n{below}</header>\n"
         f"{body}\n</main>\n</body>\n</html>\n"
     )
 
 
 def section(title: str, body: str) -> str:
     """A heading and what stands under it."""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>\n"
+    return f"<section>\n<h2>{_text(title)}</h2>\n{body}\n</section>\n"
 
 
 def paragraph(text: str) -> str:
     """A paragraph of plain text."""
-    return f"<p>{escape(text)}</p>\n"
+    return f"<p>{_text(text)}</p>\n"
 
 
 def code(text: str) -> str:
@@ -96,8 +104,8 @@ def figures(items: Iterable[tuple[str, str, str]]) -> str:
         items: (what it is, the number, a note such as its interval; empty for none) each.
     """
     cards = "".join(
-        f'<div><dt>{escape(name)}</dt><dd class="value">{escape(value)}</dd>'
-        + (f'<dd class="note">{escape(note)}</dd>' if note else "")
+        f'<div><dt>{_text(name)}</dt><dd class="value">{_text(value)}</dd>'
+        + (f'<dd class="note">{_text(note)}</dd>' if note else "")
         + "</div>\n"
         for name, value, note in items
     )
@@ -119,8 +127,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric_from:
         return (
             "<tr>"
             + "".join(
-                f"<{start}>{escape(cell)}</{tag}>"
-                for start, cell in zip(opened, cells, strict=True)
+                f"<{start}>{_text(cell)}</{tag}>" for start, cell in zip(opened, cells, strict=True)
             )
             + "</tr>\n"
         )
@@ -141,9 +148,9 @@ def picture(png: bytes, alt: str, *, width_px: int | None = None, caption: str =
     """
     encoded = base64.b64encode(png).decode("ascii")
     width = "" if width_px is None else f' width="{width_px}"'
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    below = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><img src="data:image/png;base64,{encoded}" alt="{escape(alt)}"{width}>'
+        f'<figure><img src="data:image/png;base64,{encoded}" alt="{_text(alt)}"{width}>'
         f"{below}</figure>\n"
     )
 

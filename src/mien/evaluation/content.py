@@ -115,9 +115,11 @@ def _twins(evaluation: Evaluation) -> str:
         return "Accuracy on unseen faces is unknown: every face is also among the training rows."
     if evaluation.n_seen_twins == 0:
         return "No face of this split has a pixel-identical twin among the training rows."
+    twins = evaluation.n_seen_twins
+    have, them = ("has", "it") if twins == 1 else ("have", "them")
     return (
-        f"{evaluation.n_seen_twins:,} of {evaluation.n:,} faces have a pixel-identical twin among "
-        "the source's training rows; accuracy on unseen faces leaves them out."
+        f"{twins:,} of {evaluation.n:,} faces {have} a pixel-identical twin among the source's "
+        f"training rows; accuracy on unseen faces leaves {them} out."
     )
 
 
@@ -209,7 +211,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
         ("classes, in order", names),
         ("input", f"{width} x {height} pixels, {'grey' if channels == 1 else 'RGB'}"),
         ("framing of faces", card.framing),
-        ("kept epoch", _plain(card.chosen) or "not stated"),
+        ("kept epoch", _kept(card.chosen)),
         ("temperature", f"{card.temperature:g}"),
         ("trained by commit", card.commit or "not stated"),
         ("licence", card.licence or "not stated"),
@@ -244,8 +246,23 @@ def _split_with_hash(card: ModelCard, sha256: str) -> str | None:
     return None
 
 
+def _kept(chosen: Mapping[str, object]) -> str:
+    """Which epoch was kept, and why; cards of other makers may say other things."""
+    if not chosen:
+        return "not stated"
+    words = dict(chosen)
+    if {"epoch", "of_epochs"} <= words.keys():
+        words["epoch"] = f"{words['epoch']} of {words.pop('of_epochs')}"
+    metric, value = str(words.get("metric", "")), words.get("value")
+    if isinstance(value, float):
+        words["value"] = f"{100 * value:.2f} %" if metric.endswith("accuracy") else f"{value:.4g}"
+    return ", ".join(f"{key} {_plain(item)}" for key, item in words.items())
+
+
 def _plain(value: object) -> str:
     """A value of a card as one line for people."""
+    if value is None or value == {} or value == []:
+        return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
     return value if isinstance(value, str) else json.dumps(value, default=str)

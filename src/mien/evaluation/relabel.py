@@ -55,11 +55,11 @@ def relabel(
     in_split = samples.splits == split.value
     texts = [
         f"Labels: {name}. Of {int(in_split.sum()):,} faces, {int((in_split & keep).sum()):,} are "
-        f"measured; {int((in_split & ~has_label).sum()):,} have no such label"
+        f"measured; without such a label: {int((in_split & ~has_label).sum()):,}"
     ]
     for index in np.flatnonzero(~known).tolist():
         rows = int((in_split & (labels == index)).sum())
-        texts.append(f"{rows:,} are {label_set[index].key}, which the model does not know")
+        texts.append(f"{label_set[index].key}, which the model does not know: {rows:,}")
     return Relabelled(
         samples=replace(taken, labels=labels[kept], label_set=label_set),
         kept=kept,
