@@ -1,5 +1,6 @@
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -98,6 +99,25 @@ def test_the_chart_shows_all_classes():
     for label, probability in zip(FER2013, EXPRESSION.probabilities, strict=True):
         if probability >= 0.05:
             assert (annotated == np.array(label.color_rgb)).all(axis=2).sum() > 5
+
+
+def test_classes_of_0_percent_have_no_bar():
+    image = background(720, 1280, 0)
+    almost_sure = Expression(FER2013, (0.004, 0.0, 0.0, 0.99, 0.006, 0.0, 0.0))
+    box = (300.0, 200.0, 200.0, 250.0)
+    annotated = annotate(image, result_of(720, 1280, box, expression=almost_sure))
+    drawn = [bool((annotated == np.array(label.color_rgb)).all(axis=2).any()) for label in FER2013]
+    assert drawn == [False, False, False, True, True, False, False]
+
+
+def test_a_line_leads_to_a_chart_away_from_its_face():
+    # No room at the sides or below: the chart stands above the tag.
+    image = background(900, 300, 0)
+    annotated = annotate(image, result_of(900, 300, (80.0, 720.0, 140.0, 150.0)))
+    rows = np.flatnonzero((annotated == np.array(FER2013[3].color_rgb)).all(axis=2).any(axis=1))
+    assert rows[-1] - rows[0] > 250  # face, tag, line and chart
+    # A row may be free between the tag and the face's box; the chart is further away.
+    assert np.diff(rows).max() <= 2
 
 
 def test_small_faces_get_no_chart():
@@ -239,6 +259,30 @@ def test_sources_are_never_overwritten(folder):
         plan_copies(pictures, folder / "in")
     with pytest.raises(OutputError, match="overwritten"):
         plan_copies(pictures[:1], pictures[0].path)
+
+
+@pytest.mark.parametrize("name", ["y.foo", "y.gif", "y.pdf", "y.Tar.GZ"])
+def test_other_endings_are_no_folders(folder, name):
+    pictures = find_pictures(folder / "in")
+    with pytest.raises(OutputError, match=rf"as .*{name}; use one of \.png .* or .*{name}/ for a"):
+        plan_copies(pictures[:1], folder / name)
+    wanted = folder / name / "a.png"
+    assert plan_copies(pictures[:1], f"{folder / name}/") == [wanted]
+    wanted.parent.mkdir()
+    assert plan_copies(pictures[:1], folder / name) == [wanted]
+
+
+def test_folders_without_an_ending_are_made(folder):
+    pictures = find_pictures(folder / "in")
+    for name in ("new", ".hidden", "a.png/"):
+        copies = plan_copies(pictures[-1:], f"{folder / 'x'}/{name}")
+        assert copies[0].parent.parent == folder / "x" / name
+
+
+@pytest.mark.parametrize("address", ["http://x.y/a.jpg", "https://x.y/b", "RTSP://cam/1"])
+def test_addresses_are_not_read(address):
+    with pytest.raises(SourceError, match=f"^{address} is an address; download"):
+        find_pictures(Path(address))
 
 
 def test_sources_that_are_not_there(folder):

@@ -22,6 +22,8 @@ _PANEL = (20, 22, 26, 205)
 _TRACK = (255, 255, 255, 40)
 _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)
+_SMALLEST_BAR = 0.005
+"""Probability below which a bar would be a sliver that says 0 %."""
 _UNCLASSIFIED = (128, 128, 128)
 
 
@@ -190,6 +192,9 @@ def _draw_chart(
     too_large = width > size[0] or height > size[1] or height > 2 * (bottom - top)
     if too_large or _covered(place, taken) > 0:
         return None
+    if _gap(place, _rect(face)) > 2 * gap:
+        nearest = min((_rect(face), tag), key=lambda rect: _gap(place, rect))
+        _draw_leader(draw, place, nearest, face, style)
     draw.rounded_rectangle(place, radius=_whole(pad), fill=_PANEL)
     draw.rounded_rectangle(
         place, radius=_whole(pad), outline=_color(face), width=_whole(style.line / 2)
@@ -202,9 +207,36 @@ def _draw_chart(
         start = place[0] + 2 * pad + name_width
         half = row * 0.3
         draw.rectangle((start, middle - half, start + bar_width, middle + half), fill=_TRACK)
+        if expression.probabilities[number] < _SMALLEST_BAR:
+            continue
         end = start + bar_width * expression.probabilities[number]
         draw.rectangle((start, middle - half, end, middle + half), fill=(*label.color_rgb, 255))
     return place
+
+
+def _draw_leader(
+    draw: ImageDraw.ImageDraw, panel: _Rect, end: _Rect, face: Face, style: _Style
+) -> None:
+    """A line from a panel that stands away from its face to the face or its tag."""
+    (x, to_x), (y, to_y) = (_facing(panel, end, axis) for axis in (0, 1))
+    for color, width in ((_BLACK, style.line + 2), (_color(face), style.line)):
+        draw.line((x, y, to_x, to_y), fill=(*color, 255), width=_whole(width))
+
+
+def _facing(a: _Rect, b: _Rect, axis: int) -> tuple[float, float]:
+    """Where the shortest line between two rectangles begins and ends on an axis."""
+    if a[axis + 2] < b[axis]:
+        return a[axis + 2], b[axis]
+    if b[axis + 2] < a[axis]:
+        return a[axis], b[axis + 2]
+    middle = (max(a[axis], b[axis]) + min(a[axis + 2], b[axis + 2])) / 2
+    return middle, middle
+
+
+def _gap(a: _Rect, b: _Rect) -> float:
+    """Shortest distance between two rectangles, in pixels."""
+    (x, to_x), (y, to_y) = (_facing(a, b, axis) for axis in (0, 1))
+    return float(np.hypot(to_x - x, to_y - y))
 
 
 def _least_covered(

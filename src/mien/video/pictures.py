@@ -1,5 +1,7 @@
 """Which pictures a person means, and where their annotated copies go."""
 
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -23,9 +25,13 @@ def find_pictures(source: Path) -> Sequence[Picture]:
     """The picture that a path names, or those of the folder that it names, ordered by name.
 
     Raises:
-        SourceError: there is no such file or folder, or the folder holds no pictures.
+        SourceError: there is no such file or folder, it is an address of the web, or the folder
+            holds no pictures.
     """
     if not source.is_dir():
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(source), re.IGNORECASE):
+            address = re.sub(":/+", "://", str(source), count=1)
+            raise SourceError(f"{address} is an address; download the picture and name the file")
         if not source.exists():
             raise SourceError(f"no such file or folder: {source}")
         return [Picture(source, PurePath(source.name))]
@@ -35,22 +41,30 @@ def find_pictures(source: Path) -> Sequence[Picture]:
     return found
 
 
-def plan_copies(pictures: Sequence[Picture], out: Path) -> list[Path]:
+def plan_copies(pictures: Sequence[Picture], out: Path | str) -> list[Path]:
     """Where each picture's annotated copy goes; nothing is written yet.
 
     Args:
         pictures: what will be annotated.
         out: a file with a picture's ending for one picture, else a folder, in which names below
             the sources are kept; equal names get a number, and endings that cannot be written
-            become ``.png``.
+            become ``.png``. A new folder whose name has an ending must be text that ends in "/".
 
     Returns:
         One path per picture, all different.
 
     Raises:
-        OutputError: ``out`` is a file for several pictures, or a copy would overwrite a source.
+        OutputError: ``out`` is a file for several pictures or has an ending that is not a
+            picture's, or a copy would overwrite a source.
     """
-    names_file = out.suffix.lower() in PICTURE_SUFFIXES and not out.is_dir()
+    is_folder = str(out).endswith(("/", os.sep)) or Path(out).is_dir()
+    out = Path(out)
+    names_file = bool(out.suffix) and not is_folder
+    if names_file and out.suffix.lower() not in PICTURE_SUFFIXES:
+        raise OutputError(
+            f"cannot write pictures as {out}; use one of {' '.join(PICTURE_SUFFIXES)}, "
+            f"or {out}/ for a folder"
+        )
     if names_file and len(pictures) > 1:
         raise OutputError(f"{out} is one file for {len(pictures)} pictures; name a folder")
     copies = [out] if names_file else list(_distinct(out, (picture.name for picture in pictures)))
