@@ -49,6 +49,37 @@ def test_full_disk_is_one_line(tmp_path):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space or name another place"),
+        (errno.EACCES, "name a place that you may write to"),
+        (errno.EIO, "name another place"),
+    ],
+)
+def test_the_message_says_what_to_do(tmp_path, number, remedy):
+    with pytest.raises(OutputError) as caught, atomic_file(tmp_path / "a.txt"):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value).endswith(f"; nothing half-written was left; {remedy}")
+
+
+@pytest.mark.parametrize("kind", [atomic_file, atomic_folder])
+def test_failure_removes_the_folders_that_were_made(tmp_path, kind):
+    (tmp_path / "old").mkdir()
+    with pytest.raises(RuntimeError), kind(tmp_path / "old" / "new" / "newer" / "a"):
+        raise RuntimeError("bug")
+    assert names(tmp_path) == ["old"]
+    assert names(tmp_path / "old") == []
+
+
+@pytest.mark.parametrize("kind", [atomic_file, atomic_folder])
+def test_failure_keeps_folders_that_others_use(tmp_path, kind):
+    with pytest.raises(RuntimeError), kind(tmp_path / "new" / "newer" / "a"):
+        (tmp_path / "new" / "theirs").write_text("x")
+        raise RuntimeError("bug")
+    assert names(tmp_path / "new") == ["theirs"]
+
+
 def test_a_folder_in_place_of_the_file(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write_text(tmp_path, "x")

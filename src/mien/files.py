@@ -5,6 +5,7 @@ is complete. On any failure, a full disk or Ctrl-C included, the temporary one i
 what stood there before is still there.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +15,15 @@ from pathlib import Path
 
 from mien.errors import OutputError
 
+_FULL, _FORBIDDEN = "free some space or name another place", "name a place that you may write to"
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+}
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -22,8 +32,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be written; ``path`` is as it was.
     """
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _explained(path), _parents(path):
         handle, name = tempfile.mkstemp(
             prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
         )
@@ -48,8 +57,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written, or holds other files; ``path`` is as it was.
     """
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _explained(path), _parents(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
@@ -90,6 +98,20 @@ def _replace_folder(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Make the folders above a path; where the block fails, remove those that were made."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):  # others may have put something there meanwhile
+            for folder in missing:
+                folder.rmdir()
+        raise
+
+
+@contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
@@ -97,8 +119,9 @@ def _explained(path: Path) -> Iterator[None]:
         raise  # of stdout, which callers may write to inside the block
     except OSError as error:
         reason = error.strerror or str(error)
+        remedy = _REMEDIES.get(error.errno or 0, "name another place")
         raise OutputError(
-            f"cannot write {path}: {reason}; nothing half-written was left"
+            f"cannot write {path}: {reason}; nothing half-written was left; {remedy}"
         ) from error
 
 
