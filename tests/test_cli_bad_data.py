@@ -69,6 +69,12 @@ def bomb(folder: Path) -> Path:
     return folder / "a.zip"
 
 
+def csv_bomb(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013.csv", GOOD + bytes(8 << 20))
+    return folder / "a.zip"
+
+
 def lying_bomb(folder: Path) -> Path:
     """Its directory says that the member is small."""
     path = bomb(folder)
@@ -92,6 +98,7 @@ def lying_bomb(folder: Path) -> Path:
         (empty_class, ("sad",)),
         (climbing_member, ("a.zip", "../sad/a.png")),
         (bomb, ("a.zip", "happy/a.png")),
+        (csv_bomb, ("a.zip: fer2013.csv", "as a zip bomb does")),
     ],
 )
 def test_bad_data_set(tmp_path: Path, make: Callable[[Path], Path], words: tuple[str, ...]) -> None:
