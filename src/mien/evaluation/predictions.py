@@ -209,5 +209,7 @@ def _first_bad_row(probabilities: NDArray[np.float64]) -> int | None:
 
 def _no_rows(samples: Samples, split: Split) -> str:
     counts = samples.counts()
-    there = ", ".join(f"{name} ({int(rows.sum())} rows)" for name, rows in counts.items())
-    return f"{samples.source} has no split {split}; it has: {there or 'no rows at all'}"
+    if not any(rows.sum() for rows in counts.values()):
+        return f"{samples.source} has no split {split}, and no rows at all; name another source"
+    there = ", ".join(f"{name} ({int(rows.sum()):,})" for name, rows in counts.items())
+    return f"{samples.source} has no split {split}; measure one that has rows (--split): {there}"
