@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import mien
-from mien.cli.app import app
+from mien.cli.app import COMMANDS, app
 from mien.labels import FER2013
 from onnx_factory import make_model_bytes, write_model
 from picture_factory import encode, gradient, huge_png, noise
@@ -169,6 +169,52 @@ def test_bad_models(place, model, word):
     assert_fails_on_one_line(done, word)
 
 
+def test_an_address_is_no_file(place):
+    done = recognize(place, "http://x.y/a.jpg")
+    assert_fails_on_one_line(done, "http://x.y/a.jpg is an address; download the picture")
+
+
+def test_another_ending_is_no_folder(place):
+    assert_fails_on_one_line(recognize(place, "a.png", "--out", "y.gif"), "y.gif/ for a folder")
+    assert not (place / "y.gif").exists()
+    assert recognize(place, "a.png", "--out", "y.foo/").returncode == 0
+    assert (place / "y.foo" / "a.png").is_file()
+
+
+def test_results_go_to_stdout_below_a_bar(place, monkeypatch, capsys):
+    from rich.console import Console
+
+    from mien.cli import console
+
+    monkeypatch.setattr(console, "errors", Console(stderr=True, force_terminal=True))
+    with console.progress_bar("working") as show:
+        show(1, 2)
+        console.print_line("result")
+    shown = capsys.readouterr()
+    assert shown.out == "result\n"
+    assert "working" in shown.err
+
+
+def test_narrow_windows_cut_nothing(place, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(place)
+    name = "a_name_that_is_much_too_long_for_its_column_in_a_window_of_80_columns.png"
+    Path(name).write_bytes(Path("a.png").read_bytes())
+    script = f"import os; os.environ['COLUMNS'] = '80'; {RUN}"
+    options = ("--model", "tiny.onnx", "--detector", "whole")
+    done = subprocess.run(
+        [sys.executable, "-c", script, "recognize", name, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = done.stdout.splitlines()
+    assert max(map(len, rows)) <= 80
+    width = rows[0].index("face")
+    assert "".join(row[:width].strip() for row in rows[1:]) == name
+    assert " 0%" not in done.stdout
+
+
 def test_bad_outputs(place, tmp_path):
     (tmp_path / "file").write_text("")
     assert_fails_on_one_line(recognize(place, "a.png", "--table", "t.xlsx"), ".csv")
@@ -194,7 +240,7 @@ def test_an_absent_detector(place):
 def test_a_full_disk_behind_stdout(place):
     with open("/dev/full", "wb") as full:
         done = recognize(place, "a.png", "--json", stdout=full)
-    assert_fails_on_one_line(done, os.strerror(errno.ENOSPC))
+    assert_fails_on_one_line(done, f"cannot write to stdout: {os.strerror(errno.ENOSPC)}")
 
 
 def test_a_reader_that_goes_away(place):
@@ -202,7 +248,7 @@ def test_a_reader_that_goes_away(place):
     os.close(read)
     with os.fdopen(write, "wb") as gone:
         done = recognize(place, "a.png", "--json", stdout=gone)
-    assert_fails_on_one_line(done, "closed")
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize(
@@ -239,6 +285,19 @@ def test_help_and_version(place):
     for command in ("recognize", "fetch", "models"):
         assert command.encode() in done.stdout
         assert mien_command(place, command, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("command", [function.__name__ for function in COMMANDS])
+def test_help_is_tidy_at_80_columns(monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = CliRunner().invoke(app, [command, "--help"]).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for untidy in ("{", "...\n\n  ...", "<Path", "<path>", "<str>", "list["):
+        assert untidy not in shown.replace("SOURCE...", "SOURCE")
+    if command == "recognize":
+        assert "[default: 100 million]" in " ".join(shown.split())
+    listed = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    assert " ".join(shown.split("\n\n")[1].split()) in listed
 
 
 def test_help_loads_nothing_heavy(place):

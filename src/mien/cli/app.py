@@ -3,16 +3,20 @@
 0: done; 1: the work failed, with one line on stderr; 2: wrong usage; 130: Ctrl-C.
 """
 
+import errno
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from mien import __version__
 from mien.cli.audit import audit
+from mien.cli.console import warn
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
@@ -32,10 +36,38 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 """Every command, in the order of the help; a command is called as its function."""
 
+
+class _Command(TyperCommand):
+    """A command whose help is plain: names without braces, arguments without Python's types."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the line of usage."""
+        return [re.sub(r"[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first sentence, whole, for the list of commands; it is wrapped there."""
+        return (self.help or "").split("\n\n")[0].replace("\n", " ")
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then options."""
+        for kind in ("argument", "option"):
+            records = [
+                record
+                for parameter in self.get_params(ctx)
+                if parameter.param_type_name == kind and (record := parameter.get_help_record(ctx))
+            ]
+            if kind == "argument":
+                records = [(name.split(" <")[0], text) for name, text in records]
+            if records:
+                with formatter.section(f"{kind.title()}s"):
+                    formatter.write_dl(records)
+
+
 app = typer.Typer(
     name="mien",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -50,7 +82,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def mien(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Recognise the expressions that faces show, and train and prove networks that do."""
@@ -69,10 +102,13 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             # Nobody reads any more; without this, Python complains again as it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _fail("the output was closed before everything was written")
+            raise typer.Exit(1) from None  # no fault of ours that needs words
         except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            _fail(f"{error.strerror or error}{where}")
+            # Only writing fills a disk, and files explain that themselves.
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT) and not error.filename
+            before = "cannot write to stdout: " if full else ""
+            after = f": {error.filename}" if error.filename else ""
+            _fail(f"{before}{error.strerror or error}{after}")
         except MemoryError:
             _fail("out of memory; use smaller pictures or batches")
         except KeyboardInterrupt:
@@ -82,12 +118,12 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _fail(message: str) -> NoReturn:
-    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+    warn(message)
     raise typer.Exit(1)
 
 
 for _command in COMMANDS:
-    app.command(_command.__name__)(_guarded(_command))
+    app.command(_command.__name__, cls=_Command)(_guarded(_command))
 
 
 def main() -> None:

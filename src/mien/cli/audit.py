@@ -28,19 +28,18 @@ def audit(
     Finds rows that are pixel-identical, or the same photograph in another version, within and
     across the splits; audit.html shows them, audit.json lists them all. Changes nothing.
 
-    Example: mien audit --data fer2013.csv --ferplus fer2013new.csv
-    """
-    from rich.progress import Progress
+    For example:
 
-    from mien.cli.console import errors, output, split_table
+    mien audit --data fer2013.csv --ferplus fer2013new.csv
+    """
+    from mien.cli.console import errors, output, progress_bar, split_table
     from mien.data import read_samples
     from mien.data.audit import audit as look
     from mien.data.audit_page import write_audit
 
     samples = read_samples(data, ferplus=ferplus)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task("pictures", total=len(samples))
-        report = look(samples, progress=lambda done, _: progress.update(task, completed=done))
+    with progress_bar("pictures") as progress:
+        report = look(samples, progress=progress)
     write_audit(out, report)
     output.print(split_table({split: samples.of(split) for split in samples.counts()}, samples))
     output.print()

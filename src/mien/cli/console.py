@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,10 +13,52 @@ if TYPE_CHECKING:
 
     from mien.samples import Samples, Split
 
-output = Console(highlight=False, soft_wrap=True)
-"""Results, on stdout."""
+_WIDE = 160
+_is_wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+
+output = Console(highlight=False, soft_wrap=True, width=_WIDE if _is_wide else None)
+"""Results, on stdout; wide in files and pipes, where nobody's window is too narrow."""
 errors = Console(stderr=True, highlight=False)
 """Progress, warnings and errors, on stderr."""
+
+
+def warn(message: str) -> None:
+    """Print a warning or error, as one line on stderr."""
+    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+
+
+def print_line(text: str) -> None:
+    """Print a line of results.
+
+    Raises:
+        OutputError: stdout cannot be written.
+        BrokenPipeError: nobody reads it any more.
+    """
+    from mien.errors import OutputError
+
+    try:
+        print(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write to stdout: {error.strerror}") from error
+
+
+@contextmanager
+def progress_bar(what: str, *, shown: bool = True) -> "Iterator[Callable[[int, int], None]]":
+    """Yield a function that moves a bar on stderr: (done, total); nothing off a terminal.
+
+    Args:
+        what: words before the bar.
+        shown: False for no bar at all.
+    """
+    from rich.progress import Progress
+
+    disable = not (shown and errors.is_terminal)
+    # Rich would send what is printed to stdout meanwhile to the bar's stderr.
+    with Progress(console=errors, transient=True, disable=disable, redirect_stdout=False) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def load_keras_quietly() -> None:

@@ -66,9 +66,11 @@ def evaluate(
     report.md for people, and the plots. Accuracy comes with a 95 % interval, and also for the
     faces that have no pixel-identical twin among the training faces.
 
-    Example: mien evaluate default --data fer2013.csv --split test --out report
+    For example:
+
+    mien evaluate default --data fer2013.csv --split validation --out report
     """
-    from mien.cli.console import output
+    from mien.cli.console import output, progress_bar
     from mien.data import read_samples
     from mien.data.duplicates import seen_twins
     from mien.evaluation import metrics
@@ -86,7 +88,7 @@ def evaluate(
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
     samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
-    with _Progress() as progress:
+    with progress_bar("judging faces") as progress:
         predictions = predict(
             classifier.probabilities,
             samples,
@@ -141,26 +143,6 @@ def _relabelled(
     )
     seen = None if seen is None else seen[relabelled.kept]
     return relabelled.samples, seen, relabelled.note
-
-
-class _Progress:
-    """A bar on stderr while faces are judged; nothing where stderr is no terminal."""
-
-    def __enter__(self) -> "_Progress":
-        from rich.progress import Progress
-
-        from mien.cli.console import errors
-
-        self._bar = Progress(console=errors, transient=True, disable=not errors.is_terminal)
-        self._task = self._bar.add_task("judging faces", total=None)
-        self._bar.start()
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        self._bar.update(self._task, completed=done, total=total)
-
-    def __exit__(self, *_exception: object) -> None:
-        self._bar.stop()
 
 
 def _scores(evaluation: "Evaluation") -> "Table":

@@ -7,15 +7,18 @@ import typer
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="What to fetch; `mien models` lists the names.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What to fetch; `mien models` lists the names.")
+    ],
     from_file: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Take a local copy instead of the network."),
     ] = None,
 ) -> None:
-    """Fetch a model file into the cache, checked against its pinned hash; prints its path.
+    """Fetch a model file into the cache and print its path.
 
-    Needed once. Afterwards everything works without a network.
+    Needed once; the file is checked against its pinned hash. Afterwards everything works without
+    a network.
     """
     from mien import weights
     from mien.model_files import DEFAULT_MODEL

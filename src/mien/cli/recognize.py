@@ -1,19 +1,17 @@
 """``mien recognize``: expressions in photos and folders of photos."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from mien.results import FrameResult
+    from mien.results import Expression, FrameResult
     from mien.video.pictures import Picture
-
-_Item = TypeVar("_Item")
 
 
 class DetectorName(StrEnum):
@@ -27,7 +25,7 @@ class DetectorName(StrEnum):
 
 def recognize(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", help="Photos, and folders of photos.")
+        list[Path], typer.Argument(metavar="SOURCE", help="Photos, and folders of photos.")
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON per picture.")
@@ -37,8 +35,11 @@ def recognize(
         typer.Option(metavar="FILE", help="Write a table: .csv (a row per face) or .jsonl."),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR|FILE", help="Write annotated copies of the pictures."),
+        str | None,
+        typer.Option(
+            metavar="DIR|FILE",
+            help="Write annotated copies of the pictures: a folder, or a file for one picture.",
+        ),
     ] = None,
     detector: Annotated[
         DetectorName,
@@ -48,12 +49,15 @@ def recognize(
         ),
     ] = DetectorName.AUTO,
     model: Annotated[
-        str, typer.Option(help="A name of `mien models`, a training's folder, or an .onnx file.")
+        str,
+        typer.Option(
+            metavar="MODEL", help="A name of `mien models`, a training's folder, or an .onnx file."
+        ),
     ] = "default",
     offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
     max_pixels: Annotated[
         int | None,
-        typer.Option(min=1, help="Refuse larger pictures. [default: 100 million]"),
+        typer.Option(min=1, metavar="N", help="Refuse larger pictures. [default: 100 million]"),
     ] = None,
 ) -> None:
     """Recognise the expressions in photos; prints a table.
@@ -61,6 +65,7 @@ def recognize(
     A picture that cannot be read is named on stderr, the others are done all the same, and the
     exit code is 1. A picture without a face is no failure.
     """
+    from mien.cli.console import print_line, progress_bar, warn
     from mien.errors import SourceError
     from mien.images import MAX_PIXELS, read_image
     from mien.recognition.recognizer import Recognizer
@@ -75,16 +80,17 @@ def recognize(
     results: list[FrameResult] = []
     with ExitStack() as stack:
         if pictures:
-            recognizer = Recognizer(model, detector.value, offline=offline, on_fallback=_warn)
+            recognizer = Recognizer(model, detector.value, offline=offline, on_fallback=warn)
             keys = recognizer.classifier.label_set.keys
             write = stack.enter_context(open_table(table, keys)) if table else None
-        for picture, copy in _with_progress(
-            list(zip(pictures, copies, strict=True)), quiet=as_json and sys.stdout.isatty()
-        ):
+        is_long = len(pictures) > 4 and not (as_json and sys.stdout.isatty())
+        show = stack.enter_context(progress_bar("recognizing", shown=is_long))
+        for done, (picture, copy) in enumerate(zip(pictures, copies, strict=True)):
+            show(done, len(pictures))
             try:
                 image_rgb = read_image(picture.path, max_pixels=max_pixels or MAX_PIXELS)
             except SourceError as error:
-                _warn(str(error))
+                warn(str(error))
                 failures += 1
                 continue
             result = recognizer.recognize(image_rgb, source=str(picture.path))
@@ -93,7 +99,7 @@ def recognize(
             if copy is not None:
                 write_picture(copy, annotate(image_rgb, result))
             if as_json:
-                print(json_line(result))
+                print_line(json_line(result))
             else:
                 results.append(result)
     if results:
@@ -104,6 +110,7 @@ def recognize(
 
 def _find(sources: Sequence[Path]) -> "tuple[list[Picture], int]":
     """The pictures of all sources, and how many sources failed."""
+    from mien.cli.console import warn
     from mien.errors import SourceError
     from mien.video.pictures import find_pictures
 
@@ -113,53 +120,39 @@ def _find(sources: Sequence[Path]) -> "tuple[list[Picture], int]":
         try:
             pictures.extend(find_pictures(source))
         except SourceError as error:
-            _warn(str(error))
+            warn(str(error))
             failures += 1
     return pictures, failures
 
 
-def _warn(message: str) -> None:
-    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
-
-
-def _with_progress(items: Sequence[_Item], *, quiet: bool) -> Iterator[_Item]:
-    """The items, with a bar on stderr where that is a terminal and it takes a while."""
-    if quiet or len(items) < 5 or not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, "recognizing", console=Console(stderr=True), transient=True)
-
-
 def _print_table(results: "Iterable[FrameResult]") -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    table = Table("picture", "face", "box (x y w h)", "expression", "then", box=None)
+    from mien.cli.console import output
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("picture", overflow="fold")
+    for title in ("face", "box (x y w h)", "expression"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("then")
     for result in results:
+        # File names may hold what Rich would take for markup.
+        source = escape(result.source)
         if not result.faces:
-            table.add_row(_plain(result.source), "", "", "no face found", "")
+            table.add_row(source, "", "", "no face found", "")
         for number, face in enumerate(result.faces, 1):
-            box = " ".join(f"{value:.0f}" for value in face.box_xywh_px)
-            shown = face.expression
-            if shown is None:
+            if face.expression is None:
                 continue
-            ranked = sorted(
-                zip(shown.probabilities, shown.label_set, strict=True), key=lambda pair: -pair[0]
-            )
-            first, *others = (f"{label.display_name} {p:.0%}" for p, label in ranked[:3])
-            source = _plain(result.source) if number == 1 else ""
-            table.add_row(source, str(number), box, first, ", ".join(others))
-    console.print(table)
+            box = " ".join(f"{value:.0f}" for value in face.box_xywh_px)
+            first, *others = _ranked(face.expression)
+            table.add_row(source if number == 1 else "", str(number), box, first, ", ".join(others))
+    output.print(table)
 
 
-def _plain(text: str) -> str:
-    """Text without the brackets that Rich would take for markup."""
-    from rich.markup import escape
-
-    return escape(text)
+def _ranked(expression: "Expression") -> list[str]:
+    """The most probable classes with their percentages, without those of 0 %."""
+    ranked = sorted(
+        zip(expression.probabilities, expression.label_set, strict=True), key=lambda pair: -pair[0]
+    )
+    return [f"{label.display_name} {p:.0%}" for p, label in ranked[:3] if p >= 0.005]
