@@ -36,6 +36,7 @@ td + td { overflow-wrap: anywhere; }
 th { font-weight: 600; }
 th.number, td.number { text-align: right; padding: .35rem 0 .35rem .6rem; }
 td.number { white-space: nowrap; }
+@media (max-width: 36rem) { table { font-size: .8rem; } main { padding: 1.5rem .9rem 3rem; } }
 tr { break-inside: avoid; }
 dl.figures { display: grid; gap: .75rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
