@@ -34,13 +34,13 @@ def curves_png(history: Sequence[dict[str, float]], best_epoch: int, title: str)
     _draw(right, history, "accuracy", best_epoch, scale=100.0)
     right.set_ylabel("Top-1 accuracy (%)")
     best = 100 * history[best_epoch - 1]["val_accuracy"]
-    right.annotate(
-        f"kept: epoch {best_epoch}, {best:.2f} %",
-        (best_epoch, best),
-        xytext=(0.97, 0.06),
-        textcoords="axes fraction",
+    right.text(
+        0.98,
+        0.05,
+        f"kept: epoch {best_epoch}, {best:.2f} % on validation",
+        transform=right.transAxes,
         ha="right",
-        arrowprops={"arrowstyle": "-", "color": "0.5", "lw": 0.8},
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
     )
     figure.suptitle(title, fontsize=12)
     buffer = io.BytesIO()
