@@ -1,6 +1,8 @@
 """mien-small, the default model: slim_resnet on FER-2013 with FER+ votes as a second task.
 
-Claim: to be measured.
+Claim: 69.3 % top-1 accuracy on PublicTest (95 % interval 67.7 to 70.7) without test-time
+augmentation, 67.8 % on its faces without a twin in Training; one run, seed 1, at commit 0088570,
+58 minutes on 2 busy cores of an Intel Xeon (Sapphire Rapids), no GPU.
 
     mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv --out RUN
 

@@ -1,6 +1,6 @@
 """plain_cnn as it is published in tutorials: ten epochs of Adam with strong augmentation.
 
-Claim: none yet; the recipe is faithful, but no full run of it has been logged.
+Claim: none; the settings are the published ones, and no full run of them has been logged.
 
     mien train recipes/plain_cnn.py --data fer2013.csv --out runs/plain_cnn
 

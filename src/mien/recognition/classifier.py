@@ -133,8 +133,6 @@ def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.Infere
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
-    # Idle threads sleep: detection and decoding need the processor between two frames.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no narrower common base
