@@ -267,3 +267,38 @@ def test_a_damaged_network_is_one_clear_line(tmp_path: Path):
     (tmp_path / "best.keras").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(ModelError, match="damaged"):
         export.export_run(tmp_path, list(tiny_samples(7).images))
+
+
+JAX_TRAINING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import keras
+from test_training import RECIPE, StopAt, tiny_samples
+from mien.training.run import train
+assert keras.backend.backend() == "jax"
+folder = Path(sys.argv[1])
+whole = train(RECIPE, tiny_samples(), folder / "whole")
+assert whole.bundle is None
+try:
+    train(RECIPE, tiny_samples(), folder / "broken_off", extra_callbacks=[StopAt(1, 1)])
+except KeyboardInterrupt:
+    pass
+resumed = train(RECIPE, tiny_samples(), folder / "broken_off", resume=True)
+assert resumed.history == whole.history
+"""
+
+
+def test_a_training_on_jax_resumes_too_and_is_exported_by_tensorflow(tmp_path: Path):
+    pytest.importorskip("jax", reason="needs JAX")
+    subprocess.run(
+        [sys.executable, "-c", JAX_TRAINING, tmp_path, Path(__file__).parent],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        check=True,
+    )
+    whole, resumed = tmp_path / "whole", tmp_path / "broken_off"
+    for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    bundle, parity = export.export_run(whole, list(tiny_samples(14).images))
+    assert parity.largest_difference <= export.PARITY_TOLERANCE
+    assert Classifier(bundle).card.chosen["of_epochs"] == 3

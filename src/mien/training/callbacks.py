@@ -55,11 +55,12 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_begin(self, logs: Any = None) -> None:
         """Put the average in."""
         variables = self.model.trainable_variables
-        self._raw = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        # Copies, here and below: JAX hands buffers on, and two owners of one lose it.
+        self._raw = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         averages = optimizer._model_variables_moving_average
         for variable, average in zip(variables, averages, strict=True):
-            variable.assign(average)
+            variable.assign(np.array(keras.ops.convert_to_numpy(average)))
 
     def on_test_end(self, logs: Any = None) -> None:
         """Put the raw weights back."""
