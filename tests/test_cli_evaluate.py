@@ -56,8 +56,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> Result:
+    """Evaluate on the test split, where no other is named: most sets here have no other."""
     app = typer.Typer()
     app.command()(evaluate)
+    if "--split" not in arguments:
+        arguments = (*arguments, "--split", "test")
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -218,3 +221,15 @@ def test_help_shows_an_example() -> None:
     result = run("--help")
     assert result.exit_code == 0
     assert "mien evaluate default --data fer2013.csv" in " ".join(result.output.split())
+
+
+def test_the_validation_split_is_the_default(model: Path, tmp_path: Path) -> None:
+    """A forgotten option must not look at the test split."""
+    faces, _ = write_fer_csv(tmp_path)
+    app = typer.Typer()
+    app.command()(evaluate)
+    arguments = [str(model), "--data", str(faces), "--out", str(tmp_path / "r")]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, DatasetError)
+    assert "no split validation" in str(error)
+    assert not (tmp_path / "r").exists()

@@ -140,7 +140,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_training import RECIPE, tiny_samples
 from mien.training.run import train
-train(RECIPE, tiny_samples(), Path(sys.argv[1]), resume=True)
+train(RECIPE, tiny_samples(), Path(sys.argv[1]))
 """
 
 
@@ -179,8 +179,11 @@ def test_a_used_folder_is_refused(whole_run: Path):
 
 
 def test_another_recipe_or_other_data_do_not_resume(whole_run: Path):
-    with pytest.raises(TrainingError, match="another recipe"):
+    with pytest.raises(TrainingError, match="another recipe: epochs is 3 there and 9 here"):
         train(replace(RECIPE, epochs=9), tiny_samples(), whole_run, resume=True)
+    with pytest.raises(TrainingError, match="leave out --resume"):
+        train(RECIPE, tiny_samples(), whole_run / "typo", resume=True)
+    assert not (whole_run / "typo").exists()
     with pytest.raises(TrainingError, match="data differ"):
         train(RECIPE, tiny_samples(seed=5), whole_run, resume=True)
     assert len(read_history(whole_run / "history.csv")) == 3

@@ -60,6 +60,8 @@ def _from_path(model: str) -> Path:
         return path
     if path.exists():
         raise ModelError(f"{model} is not a model; name an .onnx file or the folder of a training")
+    if path.suffix.lower() in {".onnx", *_KERAS_SUFFIXES}:
+        raise ModelError(f"no such model file: {model}; make one with: mien train, mien export")
     known = ", ".join(("default", *_names()))
     raise ModelError(f"no model is called {model}; known names: {known}; or name a file or folder")
 

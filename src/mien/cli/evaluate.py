@@ -55,7 +55,10 @@ def evaluate(
             help="fer2013new.csv: measure against the majority of FER+'s annotators.",
         ),
     ] = None,
-    split: Annotated[SplitName, typer.Option(help="Which faces are measured.")] = SplitName.TEST,
+    split: Annotated[
+        SplitName,
+        typer.Option(help="Which faces are measured; test is for the last measurement alone."),
+    ] = SplitName.VALIDATION,
     tta: Annotated[
         Tta, typer.Option(help="'flip' averages each face with its mirror image.")
     ] = Tta.NONE,

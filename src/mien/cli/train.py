@@ -54,7 +54,9 @@ def train(
     from mien.training.run_folder import check_folder
 
     chosen = load_recipe(recipe).replace(set_ or [])
-    check_folder(out, chosen, resume)  # before the work, not after it
+    # Before the work, not after it.
+    chosen.check_votes(ferplus is not None)
+    check_folder(out, chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
     errors.print(split_table(split_samples(samples, chosen), samples))
     with EpochProgress(chosen.epochs) as progress:

@@ -133,7 +133,7 @@ def _headline(evaluation: Evaluation) -> Figures:
     items.append(("Balanced accuracy", balanced, evaluation.balanced_accuracy_ci95))
     items.append(("Macro F1", percent(evaluation.macro_f1), evaluation.macro_f1_ci95))
     cards = [(name, value, note(percent_interval(ci95))) for name, value, ci95 in items]
-    cards.append(("Calibration error (ECE)", percent(evaluation.ece), "0 % is calibrated"))
+    cards.append(("Calibration error (ECE)", percent(evaluation.ece), "0 % would be perfect"))
     cards.append(("Negative log-likelihood", f"{evaluation.nll:.3f}", "nats; lower is better"))
     return Figures(tuple(cards))
 

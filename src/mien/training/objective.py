@@ -7,7 +7,6 @@ import numpy as np
 
 from mien.data.batches import Targets, Weights
 from mien.data.ferplus import label_distributions
-from mien.errors import RecipeError
 from mien.samples import Samples
 from mien.training.recipe import Recipe
 from mien.training.twin import EXPRESSION, FERPLUS_HEAD
@@ -34,11 +33,8 @@ def targets(samples: Samples, recipe: Recipe) -> tuple[Targets, Weights]:
     one_hot = np.eye(len(samples.label_set), dtype=np.float32)[samples.labels]
     heads: dict[str, Any] = {EXPRESSION: one_hot}
     weights: dict[str, Any] = {EXPRESSION: np.ones(len(samples), np.float32)}
-    if recipe.ferplus_weight:
-        if samples.votes is None:
-            raise RecipeError(
-                f"recipe {recipe.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
-            )
+    recipe.check_votes(samples.votes is not None)
+    if recipe.ferplus_weight and samples.votes is not None:
         heads[FERPLUS_HEAD], weights[FERPLUS_HEAD] = label_distributions(samples.votes)
     return heads, weights
 

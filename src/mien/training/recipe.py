@@ -93,6 +93,17 @@ class Recipe:
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
 
+    def check_votes(self, present: bool) -> None:
+        """Check that FER+ votes are there where the recipe learns them.
+
+        Raises:
+            RecipeError: they are not.
+        """
+        if self.ferplus_weight and not present:
+            raise RecipeError(
+                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
+            )
+
     def replace(self, overrides: Sequence[str]) -> "Recipe":
         """A copy with fields set by name, as on the command line.
 

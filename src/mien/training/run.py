@@ -66,7 +66,7 @@ def train(
         recipe: what to do.
         samples: labelled faces; pictures of the test split are not used.
         folder: the run folder; must be new unless ``resume``.
-        resume: go on from the folder's backup, or from the start where it has none.
+        resume: go on with the folder's training after its last whole epoch.
         progress: called after each epoch.
         extra_callbacks: further Keras callbacks, e.g. a progress bar.
 

@@ -42,11 +42,17 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
         raise TrainingError(
             f"{folder} is not empty; go on with its training by --resume, or name another folder"
         )
-    if stored.exists() and json.loads(stored.read_text(encoding="utf-8")) != recipe.as_dict():
-        raise TrainingError(
-            f"{stored} is another recipe than the one named; resume with the same, "
-            "or name another folder"
-        )
+    if resume and not stored.exists():
+        raise TrainingError(f"{folder} holds no training to go on with; leave out --resume")
+    if stored.exists():
+        there, here = json.loads(stored.read_text(encoding="utf-8")), recipe.as_dict()
+        other = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        if other:
+            name = other[0]
+            raise TrainingError(
+                f"{stored} is another recipe: {name} is {there.get(name)} there and "
+                f"{here.get(name)} here; resume with the same, or name another folder"
+            )
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
