@@ -2,7 +2,7 @@
 
 Claim: 69.3 % top-1 accuracy on PublicTest (95 % interval 67.7 to 70.7) without test-time
 augmentation, 67.8 % on its faces without a twin in Training; one run, seed 1, at commit 0088570,
-58 minutes on 2 busy cores of an Intel Xeon (Sapphire Rapids), no GPU.
+58 minutes on 2 busy cores of an Intel Xeon with AMX, no GPU.
 
     mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv --out RUN
 

@@ -155,7 +155,9 @@ def test_a_killed_training_resumes_to_the_same_weights(whole_run: Path, tmp_path
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert len(read_history(folder / "history.csv")) < 4
+    (folder / ".best.keras.0a1b.keras").write_bytes(b"half")
     train(RECIPE, tiny_samples(), folder, resume=True)
+    assert not [path for path in folder.rglob(".*")], "unfinished files were left"
     assert read_history(folder / "history.csv") == read_history(whole_run / "history.csv")
     for ours, theirs in zip(weights_of(folder), weights_of(whole_run), strict=True):
         np.testing.assert_array_equal(ours, theirs)

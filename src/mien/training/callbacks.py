@@ -127,9 +127,9 @@ def _state(model: keras.Model) -> list[keras.Variable]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished files that a killed process left in a folder of backups."""
-    if folder.is_dir():
-        for path in folder.glob(".epoch_*"):
+    """Remove the unfinished files that a killed process left in a run folder's part."""
+    for unfinished in (".epoch_*", ".best.keras.*", ".history.csv.*"):
+        for path in folder.glob(unfinished):
             path.unlink()
 
 

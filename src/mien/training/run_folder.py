@@ -97,6 +97,7 @@ def restore(model: keras.Model, folder: Path) -> int:
         TrainingError: the backup is damaged.
     """
     backup_folder = folder / BACKUP
+    callbacks.sweep(folder)
     callbacks.sweep(backup_folder)
     backup = callbacks.latest_backup(backup_folder)
     if backup is None:
