@@ -16,8 +16,11 @@ with needs_extra("train"):
     import keras
 
 from mien.preprocessing import InputSpec
+from mien.zoo.batchnorm_cnn import batchnorm_cnn
+from mien.zoo.compact_cnn import compact_cnn
 from mien.zoo.plain_cnn import plain_cnn
 from mien.zoo.slim_resnet import slim_resnet
+from mien.zoo.wide_cnn import wide_cnn
 
 Builder = Callable[..., "keras.Model"]
 """(input_shape, classes, **options) -> network."""
@@ -38,11 +41,29 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "wide_cnn": Architecture(
+        build=wide_cnn,
+        default_input=InputSpec(48, 48, 1),
+        parameters=5_173_959,
+        source="a wide five-convolution network of a FER-2013 tutorial",
+    ),
     "plain_cnn": Architecture(
         build=plain_cnn,
         default_input=InputSpec(48, 48, 1),
         parameters=2_489_095,
         source="a plain four-convolution network, common in FER-2013 tutorials",
+    ),
+    "batchnorm_cnn": Architecture(
+        build=batchnorm_cnn,
+        default_input=InputSpec(48, 48, 1),
+        parameters=4_478_727,
+        source="common in notebooks on Kaggle's face expression recognition set",
+    ),
+    "compact_cnn": Architecture(
+        build=compact_cnn,
+        default_input=InputSpec(48, 48, 1),
+        parameters=492_471,
+        source="mien's own, of the published size; convolutions as in VGG, 2015",
     ),
     "slim_resnet": Architecture(
         build=slim_resnet,
