@@ -15,7 +15,9 @@ RECIPE = Recipe(
     name="compact-cnn-modern",
     architecture="compact_cnn",
     split=SplitPlan(validation_fraction=0.3),
-    augmentation=Augmentation(horizontal_flip=True, rotation_deg=2.0, shift=0.2, zoom=0.2),
+    augmentation=Augmentation(
+        horizontal_flip=True, rotation_deg=2.0, width_shift=0.2, height_shift=0.2, zoom=0.2
+    ),
     epochs=70,
     batch_size=128,
     optimizer="sgd",

@@ -36,7 +36,7 @@ def test_the_default_changes_nothing():
 
 
 def test_nothing_happens_outside_training():
-    layer = RandomAffine(Augmentation(rotation_deg=45, shift=0.5), seed=1)
+    layer = RandomAffine(Augmentation(rotation_deg=45, width_shift=0.5, height_shift=0.5), seed=1)
     images = spot(30, 20)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(images)), images)
 
@@ -49,6 +49,14 @@ def test_flip_mirrors_about_half_of_the_pictures():
     assert 16 < flipped.sum() < 48
 
 
+def test_vertical_flip_turns_about_half_of_the_pictures_upside_down():
+    moved = centers(apply(Augmentation(vertical_flip=True), spot(34, 20)))
+    flipped = np.isclose(moved[:, 1], 27, atol=0.1)
+    assert np.isclose(moved[~flipped, 1], 20, atol=0.1).all()
+    assert np.isclose(moved[:, 0], 34, atol=0.1).all()
+    assert 16 < flipped.sum() < 48
+
+
 def test_rotation_stays_in_range_and_keeps_the_distance_from_the_centre():
     moved = centers(apply(Augmentation(rotation_deg=30, fill_mode="constant"), spot(38, 24))) - 23.5
     angles = np.degrees(np.arctan2(moved[:, 1], moved[:, 0])) - np.degrees(np.arctan2(0.5, 14.5))
@@ -58,9 +66,21 @@ def test_rotation_stays_in_range_and_keeps_the_distance_from_the_centre():
 
 
 def test_shift_stays_in_range_on_both_axes():
-    moved = centers(apply(Augmentation(shift=0.1, fill_mode="constant"), spot(24, 24))) - 24
+    moved = (
+        centers(
+            apply(
+                Augmentation(width_shift=0.1, height_shift=0.1, fill_mode="constant"), spot(24, 24)
+            )
+        )
+        - 24
+    )
     assert np.abs(moved).max() <= 4.81
     assert (moved.min(axis=0) < -2).all() and (moved.max(axis=0) > 2).all()
+
+
+def test_width_and_height_shift_move_along_their_own_axis():
+    moved = centers(apply(Augmentation(height_shift=0.1, fill_mode="constant"), spot(24, 24))) - 24
+    assert np.abs(moved[:, 0]).max() < 0.05 and np.ptp(moved[:, 1]) > 4
 
 
 def test_zoom_scales_the_distance_from_the_centre():
@@ -101,7 +121,7 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"zoom": 1.0}, {"shift": 2.0}, {"rotation_deg": -1}, {"fill_mode": "mirror"},
+    [{"zoom": 1.0}, {"width_shift": 2.0}, {"mixup_alpha": -1}, {"rotation_deg": -1}, {"fill_mode": "mirror"},
      {"erasing_probability": 2}, {"erasing_area": (0.5, 0.1)}],
 )  # fmt: skip
 def test_impossible_ranges_are_refused(fields: dict):

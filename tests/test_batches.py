@@ -86,3 +86,15 @@ def test_pictures_on_access_are_prepared_alike_whatever_their_size():
     assert (images.dtype, images.shape) == (np.uint8, (4, 48, 48, 1))
     small = faces[3].reshape(48, 2, 48, 2, 3).mean(axis=(1, 3, 4))
     np.testing.assert_allclose(images[3][..., 0], small, atol=1.01)
+
+
+def test_mixup_blends_in_training_only_and_repeats():
+    mixing, resumed = make(seed=5, mixup_alpha=1.0), make(seed=5, mixup_alpha=1.0)
+    resumed.first_epoch = 1
+    images, targets, _ = mixing[4]
+    again, targets_again, _ = resumed[1]
+    np.testing.assert_array_equal(images, again)
+    np.testing.assert_array_equal(targets["expression"], targets_again["expression"])
+    assert ((targets["expression"] > 0).sum(axis=1) > 1).any()
+    _, one_hot, _ = make(mixup_alpha=1.0)[0]
+    assert ((one_hot["expression"] > 0).sum(axis=1) == 1).all()

@@ -3,7 +3,8 @@
 They run where the network runs, alike on every backend, and are never part of what is saved.
 All geometry (rotation, shear, zoom, shift, flip) is one affine map with one interpolation:
 Keras has a layer for each, but five in a row blur five times and cost five passes. Brightness,
-contrast and erasing are Keras's own layers.
+contrast and erasing are Keras's own layers. Mixup changes targets too, so it is done where
+batches are made (see `mixup`).
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ with needs_extra("train"):
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
+_GEOMETRY = ("rotation_deg", "shear_deg", "zoom", "width_shift", "height_shift")
+_RANGES = (*_GEOMETRY, "brightness", "contrast", "mixup_alpha")
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -26,15 +30,19 @@ class Augmentation:
     """
 
     horizontal_flip: bool = False
-    """Mirror every second picture."""
+    """Mirror every second picture left to right."""
+    vertical_flip: bool = False
+    """Turn every second picture upside down."""
     rotation_deg: float = 0.0
     """Rotate by up to this angle either way."""
     shear_deg: float = 0.0
     """Shear by up to this angle either way."""
     zoom: float = 0.0
     """Scale each axis by a factor in [1 - zoom, 1 + zoom]."""
-    shift: float = 0.0
-    """Move along each axis by up to this fraction of the side."""
+    width_shift: float = 0.0
+    """Move sideways by up to this fraction of the width."""
+    height_shift: float = 0.0
+    """Move up or down by up to this fraction of the height."""
     fill_mode: str = "nearest"
     """What fills the uncovered border: nearest, constant (black), reflect or wrap."""
     brightness: float = 0.0
@@ -45,13 +53,16 @@ class Augmentation:
     """Share of pictures in which one rectangle is replaced by noise (Zhong et al., 2020)."""
     erasing_area: tuple[float, float] = (0.02, 0.2)
     """Smallest and largest area of that rectangle, as a fraction of the picture."""
+    mixup_alpha: float = 0.0
+    """Mix pairs of pictures and their targets in a proportion drawn from Beta(alpha, alpha)
+    (Zhang et al., "mixup: beyond empirical risk minimization", 2018); 0 mixes none."""
 
     def __post_init__(self) -> None:
-        for name in ("rotation_deg", "shear_deg", "zoom", "shift", "brightness", "contrast"):
+        for name in _RANGES:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is below 0")
-        if self.zoom >= 1 or self.shift > 1 or self.shear_deg >= 90:
-            raise ValueError("zoom must be below 1, shift at most 1, shear_deg below 90")
+        if self.zoom >= 1 or self.shear_deg >= 90 or max(self.width_shift, self.height_shift) > 1:
+            raise ValueError("zoom must be below 1, shifts at most 1, shear_deg below 90")
         if not 0 <= self.erasing_probability <= 1:
             raise ValueError("erasing_probability must lie in [0, 1]")
         if not 0 < self.erasing_area[0] <= self.erasing_area[1] <= 1:
@@ -71,7 +82,7 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
     """
     layers: list[keras.layers.Layer] = []
     a = augmentation
-    if a.horizontal_flip or a.rotation_deg or a.shear_deg or a.zoom or a.shift:
+    if a.horizontal_flip or a.vertical_flip or any(getattr(a, name) for name in _GEOMETRY):
         layers.append(RandomAffine(augmentation, seed=seed, name="random_affine"))
     options: dict[str, Any] = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
     if a.brightness:
@@ -117,13 +128,15 @@ class RandomAffine(keras.layers.Layer):  # type: ignore[misc]
     def _matrices(self, n: Any, height: int, width: int) -> Any:
         """Random maps from output to input points around the centre, (n, 8)."""
         ops, a = keras.ops, self.augmentation
-        u = keras.random.uniform((n, 7), -1.0, 1.0, seed=self.generator)
+        u = keras.random.uniform((n, 8), -1.0, 1.0, seed=self.generator)
         angle = u[:, 0] * (a.rotation_deg * 3.141592653589793 / 180)
         shear = u[:, 1] * (a.shear_deg * 3.141592653589793 / 180)
         zoom_x, zoom_y = 1 + a.zoom * u[:, 2], 1 + a.zoom * u[:, 3]
-        shift_x, shift_y = a.shift * width * u[:, 4], a.shift * height * u[:, 5]
+        shift_x, shift_y = a.width_shift * width * u[:, 4], a.height_shift * height * u[:, 5]
         if a.horizontal_flip:
             zoom_x = zoom_x * ops.sign(u[:, 6])
+        if a.vertical_flip:
+            zoom_y = zoom_y * ops.sign(u[:, 7])
         cosine, sine = ops.cos(angle), ops.sin(angle)
         # rotation @ [[1, -sin(shear)], [0, cos(shear)]] @ diag(zoom), as in ImageDataGenerator.
         xx, xy = cosine * zoom_x, -(cosine * ops.sin(shear) + sine * ops.cos(shear)) * zoom_y

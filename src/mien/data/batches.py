@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.mixup import mix
 from mien.errors import needs_extra
 from mien.preprocessing import InputSpec, to_network_input
 from mien.samples import Samples
@@ -28,8 +29,8 @@ Weights = Mapping[str, NDArray[np.float32]]
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of network input, targets and weights.
 
-    With ``seed`` the rows are shuffled anew in every epoch and the sequence never ends; without
-    it they come once, in order. Pictures are handed over as uint8; those of folders are decoded
+    With ``seed`` the rows are shuffled anew in every epoch, blended in pairs where
+    ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in order. Pictures are handed over as uint8; those of folders are decoded
     by worker threads, in order.
     """
 
@@ -42,6 +43,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         batch_size: int,
         seed: int | None = None,
+        mixup_alpha: float = 0.0,
     ) -> None:
         streamed = not isinstance(samples.images, np.ndarray)
         super().__init__(workers=4 if streamed else 1, max_queue_size=16)
@@ -53,6 +55,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._rows = len(samples)
         self._batch_size = batch_size
         self._seed = seed
+        self._mixup_alpha = mixup_alpha
         self.first_epoch = 0
         """Epoch that index 0 belongs to; above 0 in a resumed training."""
         self._order: tuple[int, NDArray[np.int64]] | None = None
@@ -70,16 +73,18 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         epoch, step = divmod(index, self.steps_per_epoch)
         first = step * self._batch_size
-        rows = self._epoch_order(self.first_epoch + epoch)[first : first + self._batch_size]
+        epoch += self.first_epoch
+        rows = self._epoch_order(epoch)[first : first + self._batch_size]
         if self._streamed:
             images = _prepared([self._images[row] for row in rows.tolist()], self._spec)
         else:
             images = self._images[rows]
-        return (
-            images,
-            {head: values[rows] for head, values in self._targets.items()},
-            {head: values[rows] for head, values in self._weights.items()},
-        )
+        targets = {head: values[rows] for head, values in self._targets.items()}
+        weights = {head: values[rows] for head, values in self._weights.items()}
+        if self._mixup_alpha and self._seed is not None:
+            random = np.random.default_rng((self._seed, epoch, step))
+            return mix(images, targets, weights, self._mixup_alpha, random)
+        return images, targets, weights
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         if self._seed is None:
