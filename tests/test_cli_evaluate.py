@@ -15,6 +15,7 @@ from mien.errors import DatasetError, ModelError, OutputError, SourceError
 from mien.evaluation.report import REPORT_FILES
 from mien.labels import FER2013, FERPLUS_VOTE_COLUMNS
 from onnx_factory import write_model
+from report_factory import without_plots
 
 PER_CLASS = {"train": 2, "test": 3}
 
@@ -27,8 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty plots, for tests that look at everything else."""
-    for name in ("confusion_matrix_png", "reliability_png", "per_class_png", "coverage_png"):
-        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
+    without_plots(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,14 @@ def test_report_of_class_folders(faces: Path, model: Path, tmp_path: Path) -> No
     )
     assert "tiny on test" in result.stdout
     assert "7 of 21 faces have a pixel-identical twin" in result.stdout
-    for text in ("accuracy, unseen faces", "macro F1", "ECE", "surprise", str(out / "report.html")):
+    for text in (
+        "accuracy, unseen faces",
+        "macro F1",
+        "ECE",
+        "surprise",
+        "weighted",
+        str(out / "report.html"),
+    ):
         assert text in result.stdout, text
     assert result.stderr == ""
 

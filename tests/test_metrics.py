@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from mien.evaluation.bootstrap import bootstrap, interval
+from mien.evaluation.classification_report import (
+    classification_report,
+    macro_average,
+    weighted_average,
+)
 from mien.evaluation.confidence import (
     brier,
     coverage_at,
@@ -111,6 +116,42 @@ def test_agrees_with_scikit_learn(seed: int) -> None:
     np.testing.assert_allclose([score.recall for score in result.per_class], recall)
     np.testing.assert_allclose([score.f1 for score in result.per_class], f1)
     assert [score.support for score in result.per_class] == support.tolist()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_classification_report_is_scikit_learns(seed: int) -> None:
+    predictions = random_table(700, seed)
+    expected = reference.classification_report(
+        predictions.labels,
+        predictions.predicted,
+        labels=range(7),
+        target_names=list(FER2013.keys),
+        digits=4,
+    )
+    assert classification_report(evaluate(predictions, n_resamples=2)) == expected
+
+
+def test_averages_agree_with_scikit_learn() -> None:
+    predictions = random_table(400)
+    scores = evaluate(predictions, n_resamples=2).per_class
+    for kind, average in (("macro", macro_average), ("weighted", weighted_average)):
+        expected = reference.precision_recall_fscore_support(
+            predictions.labels, predictions.predicted, average=kind
+        )[:3]
+        mean = average(scores)
+        assert (mean.precision, mean.recall, mean.f1) == pytest.approx(expected)
+
+
+def test_averages_leave_out_classes_without_rows_and_count_unpredicted_ones() -> None:
+    result = evaluate(certain([0, 0, 1], [0, 0, 0]))
+    mean = macro_average(result.per_class)
+    assert mean.precision == pytest.approx((2 / 3 + 0) / 2)
+    assert mean.recall == pytest.approx(result.balanced_accuracy)
+    assert mean.f1 == pytest.approx(result.macro_f1)
+    assert weighted_average(result.per_class).recall == pytest.approx(result.accuracy)
+    lines = classification_report(result).splitlines()
+    assert lines[3].split() == ["disgust", "n/a", "0.0000", "0.0000", "1"]
+    assert lines[4].split() == ["fear", "n/a", "n/a", "n/a", "0"]
 
 
 def test_macro_f1_agrees_with_scikit_learn_over_classes_that_have_rows() -> None:

@@ -15,16 +15,19 @@ import PIL.Image
 import pytest
 
 from mien.errors import OutputError
-from mien.evaluation import plots
+from mien.evaluation import confusion_plots, plots
+from mien.evaluation.cautions import Provenance, cautions
+from mien.evaluation.classification_report import classification_report
 from mien.evaluation.confidence import coverage_curve
 from mien.evaluation.content import (
-    Provenance,
-    cautions,
+    error_gallery,
     percent,
     percent_interval,
     report_sections,
+    sample_gallery,
 )
-from mien.evaluation.document import Section, Table, Text, to_html, to_markdown
+from mien.evaluation.document import Faces, Section, Table, Text, to_html, to_markdown
+from mien.evaluation.face_grid import JudgedFace, face_grid_png, judged_faces, square_tile
 from mien.evaluation.metrics import Evaluation, evaluate
 from mien.evaluation.predictions import Predictions
 from mien.evaluation.report import (
@@ -35,9 +38,13 @@ from mien.evaluation.report import (
 )
 from mien.labels import FER2013, FERPLUS
 from mien.model_card import ModelCard
+from report_factory import without_plots
 
 DATA, MODEL = "d" * 64, "e" * 64
 COMMAND = "mien evaluate default --data fer2013.csv --split test --out report"
+
+
+NO_FACES = Faces((), "none.png", b"", "")
 
 
 def make_predictions(n: int = 120, split: str = "test", seen: bool = True) -> Predictions:
@@ -88,6 +95,7 @@ def write(
         model_sha256=MODEL,
         data_sha256=data_sha256,
         command=COMMAND,
+        sampled=[(row, face) for row in predictions.sample_rows(4)],
         worst_errors=[(row, face) for row in predictions.confident_errors(errors)],
         note=note,
     )
@@ -102,8 +110,7 @@ def metrics_of(out: Path) -> dict[str, object]:
 @pytest.fixture
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty plots, for tests that look at everything else of a report."""
-    for name in ("confusion_matrix_png", "reliability_png", "per_class_png", "coverage_png"):
-        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
+    without_plots(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +156,14 @@ def test_metrics_json_holds_every_number(report: Path) -> None:
     assert values["mien_version"] == "0.1.0" and values["commit"]
     assert values["bootstrap"] == {"resamples": 50, "seed": 0}
     assert values["note"] is None
+    averages = values["averages"]
+    assert isinstance(averages, dict)
+    assert averages["macro"]["f1"] == pytest.approx(expected.macro_f1)
+    assert averages["weighted"]["recall"] == pytest.approx(expected.accuracy)
+    assert values["architecture"] == "plain" and values["architecture_options"] == {}
+    assert values["chosen"] == make_card().chosen
+    cautions = values["cautions"]
+    assert isinstance(cautions, list) and len(cautions) == 1
 
 
 def test_predictions_csv_has_a_line_per_face(report: Path) -> None:
@@ -200,7 +215,7 @@ def unbroken(text: str) -> str:
 def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
     page = _Page()
     page.feed((report / "report.html").read_text(encoding="utf-8"))
-    assert len(page.sources) == 4 + 3
+    assert len(page.sources) == 5 + 4 + 3
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert not page.tags & {"script", "link", "iframe", "1"}
     result = evaluate(make_predictions(), n_resamples=50)
@@ -218,7 +233,9 @@ def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
         MODEL,
         DATA,
         COMMAND,
-        "judged",
+        "macro average",
+        "labelled Surprise",
+        "\N{BALLOT X} ",
     ):
         assert text in page.text, text
 
@@ -230,10 +247,12 @@ def test_markdown_says_the_same(report: Path) -> None:
     assert r"faces \<1\>.csv" in text
     assert f"| Accuracy | {percent(result.accuracy)} |" in text
     assert COMMAND in text and DATA in text
-    for name in ("per_class_f1", "confusion_matrix", "reliability", "coverage"):
-        assert f"({name}.png)" in text
+    pictures = [name for name in REPORT_FILES if name.endswith(".png")]
+    assert len(pictures) == 7
+    for name in pictures:
+        assert f"({name})" in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert len(headings) == 7
+    assert len(headings) == 8
 
 
 def test_same_input_gives_the_same_files(report: Path, tmp_path: Path) -> None:
@@ -280,8 +299,11 @@ def test_note_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("quick_plots")
 def test_without_errors_there_is_no_section_for_them(tmp_path: Path) -> None:
+    write(tmp_path / "r")
     write(tmp_path / "r", errors=0)
     assert "Most confident errors" not in (tmp_path / "r" / "report.html").read_text("utf-8")
+    # Its picture is there all the same, or a folder with errors could not be replaced.
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == sorted(REPORT_FILES)
 
 
 @pytest.mark.usefixtures("quick_plots")
@@ -383,7 +405,8 @@ def png(content: bytes) -> PIL.Image.Image:
 
 def all_plots(evaluation: Evaluation, predictions: Predictions) -> list[PIL.Image.Image]:
     return [
-        png(plots.confusion_matrix_png(evaluation)),
+        png(confusion_plots.confusion_matrix_png(evaluation)),
+        png(confusion_plots.confusion_counts_png(evaluation)),
         png(plots.reliability_png(evaluation)),
         png(plots.per_class_png(evaluation)),
         png(plots.coverage_png(evaluation, coverage_curve(predictions))),
@@ -419,17 +442,122 @@ def test_plots_of_one_face_and_classes_without_rows(right: bool) -> None:
         source="x",
     )
     pictures = all_plots(evaluate(predictions, n_resamples=20), predictions)
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all(is_framed_in_white(picture) for picture in pictures)
 
 
 def test_confusion_matrix_is_dark_where_the_counts_are() -> None:
     predictions = make_predictions(70)
     perfect = replace(predictions, probabilities=np.eye(7)[predictions.labels])
-    picture = png(plots.confusion_matrix_png(evaluate(perfect, n_resamples=2)))
-    pixels = np.asarray(picture.convert("RGB")).astype(int)
-    dark_blue = (pixels[..., 2] > 90) & (pixels[..., 0] < 40)
-    assert 0.04 < dark_blue.mean() < 0.2
+    evaluation = evaluate(perfect, n_resamples=2)
+    for draw in (confusion_plots.confusion_matrix_png, confusion_plots.confusion_counts_png):
+        pixels = np.asarray(png(draw(evaluation)).convert("RGB")).astype(int)
+        dark_blue = (pixels[..., 2] > 90) & (pixels[..., 0] < 40)
+        assert 0.04 < dark_blue.mean() < 0.2
+
+
+def darkness(content: bytes) -> np.ndarray:
+    """How dark each of the 7 x 7 fields is, about, in 0..255."""
+    pixels = np.asarray(png(content).convert("L")).astype(float)
+    is_field = pixels < 254
+    rows = np.flatnonzero(is_field.mean(axis=1) > 0.5)
+    columns = np.flatnonzero(is_field.mean(axis=0) > 0.5)
+    grid = 255 - pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # Corners of the fields, which no text covers.
+    side = grid.shape[0] / 7
+    ends = [int((i + 0.1) * side) for i in range(7)]
+    return grid[np.ix_(ends, ends)]
+
+
+def test_counts_and_percentages_have_pictures_of_their_own() -> None:
+    """Of 100 angry and 10 disgusted faces, all are taken for angry ones."""
+    labels = np.array([0] * 100 + [1] * 10)
+    predictions = replace(
+        make_predictions(110, seen=False), labels=labels, probabilities=np.eye(7)[labels * 0]
+    )
+    evaluation = evaluate(predictions, n_resamples=2)
+    shares = darkness(confusion_plots.confusion_matrix_png(evaluation))
+    counts = darkness(confusion_plots.confusion_counts_png(evaluation))
+    assert shares[0, 0] == shares[1, 0] > 150
+    assert counts[0, 0] == shares[0, 0] and counts[1, 0] < 60
+    assert shares[0, 1] == counts[0, 1] < 20
+
+
+def test_galleries_tell_right_from_wrong_without_colour() -> None:
+    predictions = make_predictions()
+    face = np.zeros((48, 48), np.uint8)
+    rows = predictions.sample_rows(24)
+    faces = judged_faces(predictions, [(row, face) for row in rows])
+    assert len(faces) == 24 == len(set(rows)) and rows == sorted(rows)
+    for row, judged in zip(rows, faces, strict=True):
+        sign = "\N{CHECK MARK}" if predictions.correct[row] else "\N{BALLOT X}"
+        assert judged.caption.startswith(f"{sign} {judged.judged} ")
+        assert f"{100 * predictions.confidence[row]:.1f} %" in judged.caption
+        assert f"labelled {FER2013[row % 7].display_name}\nrow {row + 2}" in judged.caption
+    right = sum(bool(predictions.correct[row]) for row in rows)
+    gallery = sample_gallery(faces, "test")
+    assert 0 < right < 24
+    assert f"{right} right (\N{CHECK MARK}), {24 - right} wrong (\N{BALLOT X})" in gallery.alt
+    picture = png(gallery.png)
+    assert is_framed_in_white(picture)
+    # Three rows of eight.
+    assert picture.width > 8 * 240 and 3 * 240 < picture.height < 6 * 240
+    assert [png(tile).size for tile, _ in gallery.items if tile] == [
+        (148, 148) if judged.correct else (160, 160) for judged in faces
+    ]
+
+
+def test_sample_is_a_function_of_its_seed() -> None:
+    predictions = make_predictions()
+    assert predictions.sample_rows(10) == predictions.sample_rows(10, seed=0)
+    assert predictions.sample_rows(10) != predictions.sample_rows(10, seed=1)
+    assert predictions.sample_rows(500) == list(range(120))
+
+
+def test_tiles_are_enlarged_without_blur() -> None:
+    face = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    tile = square_tile(face, 240)
+    assert tile.shape == (240, 240, 3)
+    np.testing.assert_array_equal(tile[..., 0], np.kron(face, np.ones((5, 5), np.uint8)))
+    # In the drawn grid, too: every pixel of the face is a block of one value.
+    judged = JudgedFace(face, "Happy", "Happy", 0.5, "a")
+    pixels = np.asarray(png(face_grid_png([judged], "title")).convert("L"))
+    expected = tile[..., 0]
+    found = [
+        (y, x)
+        for y, x in np.argwhere(pixels[:-240, :-240] == expected[0, 0]).tolist()
+        if np.array_equal(pixels[y : y + 240, x : x + 240], expected)
+    ]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1), (300, 500, 3), (30, 1000), (20, 10, 3)])
+def test_tiles_of_other_sizes_fit(shape: tuple[int, ...]) -> None:
+    tile = square_tile(np.zeros(shape, np.uint8), 240)
+    assert tile.shape == (240, 240, 3)
+    dark = tile[..., 0] < 50
+    height, width = dark.any(axis=1).sum(), dark.any(axis=0).sum()
+    assert max(height, width) > 180
+    assert height / width == pytest.approx(shape[0] / shape[1], rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^2$ \\frac{", "bad\udcff\n\t.png", "\u7b11.png", "a/" * 200 + "b.png"]
+)
+def test_names_of_every_kind_can_be_drawn(name: str) -> None:
+    face = np.full((48, 48), 128, np.uint8)
+    judged = JudgedFace(face, "Happy", "Sad", 0.5, name)
+    assert is_framed_in_white(png(face_grid_png([judged] * 8, "title")))
+
+
+def test_gallery_without_faces_says_so() -> None:
+    assert error_gallery((), "test").alt == "No errors on the test split are shown"
+    assert is_framed_in_white(png(error_gallery((), "test").png))
+
+
+def test_classification_report_is_a_file_to_paste(report: Path) -> None:
+    text = (report / "classification_report.txt").read_text(encoding="utf-8")
+    assert text == classification_report(evaluate(make_predictions(), n_resamples=2))
 
 
 def test_plotting_leaves_matplotlib_alone() -> None:
@@ -470,7 +598,7 @@ def test_kept_epoch_and_empty_facts_are_for_people() -> None:
     provenance = Provenance(card, MODEL, DATA, COMMAND, "0", "0")
     (section,) = (
         part
-        for part in report_sections(evaluation, predictions, provenance, ())
+        for part in report_sections(evaluation, predictions, provenance, NO_FACES, NO_FACES)
         if part.title == "Model"
     )
     (table,) = (block for block in section.blocks if isinstance(block, Table))

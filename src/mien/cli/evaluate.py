@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mien.labels import LabelSet
     from mien.samples import Samples, Split
 
-_WORST_ERRORS = 24
+_SHOWN_FACES = 24
 
 
 class SplitName(StrEnum):
@@ -66,8 +66,9 @@ def evaluate(
     """Measure how good a model is and write a report.
 
     The report folder holds metrics.json and predictions.csv for programs, report.html and
-    report.md for people, and the plots. Accuracy comes with a 95 % interval, and also for the
-    faces that have no pixel-identical twin among the training faces.
+    report.md for people, classification_report.txt to paste, plots and pictures of faces.
+    Accuracy comes with a 95 % interval, and also for the faces that have no pixel-identical
+    twin among the training faces.
 
     For example:
 
@@ -113,8 +114,9 @@ def evaluate(
         model_sha256=model_sha256,
         data_sha256=rows.sha256(),
         command=_command(model, data, ferplus, split, tta, out),
+        sampled=[(row, rows.images[row]) for row in predictions.sample_rows(_SHOWN_FACES)],
         worst_errors=[
-            (row, rows.images[row]) for row in predictions.confident_errors(_WORST_ERRORS)
+            (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
         ],
         note=note,
     )
@@ -171,6 +173,7 @@ def _scores(evaluation: "Evaluation") -> "Table":
 def _classes(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
+    from mien.evaluation.classification_report import macro_average, weighted_average
     from mien.evaluation.content import percent
 
     table = Table()
@@ -178,7 +181,14 @@ def _classes(evaluation: "Evaluation") -> "Table":
         table.add_column(title, justify="left" if title == "class" else "right")
     for score in evaluation.per_class:
         ratios = (score.precision, score.recall, score.f1)
-        table.add_row(score.key, f"{score.support:,}", *(percent(ratio) for ratio in ratios))
+        table.add_row(score.key, f"{score.support:,}", *map(percent, ratios))
+    table.add_section()
+    for name, mean in (
+        ("macro average", macro_average(evaluation.per_class)),
+        ("weighted average", weighted_average(evaluation.per_class)),
+    ):
+        ratios = (mean.precision, mean.recall, mean.f1)
+        table.add_row(name, f"{evaluation.n:,}", *map(percent, ratios))
     return table
 
 

@@ -6,51 +6,33 @@ weights, the rows were trained on, twins in training) is said first, not in a fo
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from mien.evaluation.bootstrap import Interval
+from mien.evaluation.cautions import Provenance, cautions, split_with_hash
+from mien.evaluation.classification_report import Averages, macro_average, weighted_average
 from mien.evaluation.confidence import coverage_curve
+from mien.evaluation.confusion_plots import confusion_counts_png, confusion_matrix_png
 from mien.evaluation.document import Block, Code, Faces, Figures, Plot, Section, Table, Text
+from mien.evaluation.face_grid import JudgedFace, face_grid_png, tile_png
 from mien.evaluation.metrics import Evaluation
-from mien.evaluation.plots import (
-    confusion_matrix_png,
-    coverage_png,
-    per_class_png,
-    reliability_png,
-)
+from mien.evaluation.plots import coverage_png, per_class_png, reliability_png
 from mien.evaluation.predictions import Predictions
 from mien.model_card import ModelCard
-from mien.samples import Split
+
+SAMPLES_PNG, ERRORS_PNG = "sample_predictions.png", "worst_errors.png"
+"""The pictures of faces."""
 
 _UNKNOWN = "n/a"
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What was measured with what."""
-
-    card: ModelCard
-    """The model's card."""
-    model_sha256: str
-    """Hash of the model file."""
-    data_sha256: str
-    """Hash of the measured rows, `Samples.sha256`."""
-    command: str
-    """Command that measures this again."""
-    version: str
-    """Version of mien that measured."""
-    commit: str
-    """Commit of mien that measured."""
-    note: str = ""
-    """What else a reader must know of the faces or labels; empty for nothing."""
+_THUMBNAIL_PX = 144
 
 
 def report_sections(
     evaluation: Evaluation,
     predictions: Predictions,
     provenance: Provenance,
-    errors: tuple[tuple[bytes, str], ...],
+    sampled: Faces,
+    errors: Faces,
 ) -> list[Section]:
     """The sections of a report.
 
@@ -58,8 +40,8 @@ def report_sections(
         evaluation: the numbers.
         predictions: the table that they come from.
         provenance: what was measured with what.
-        errors: the most confident errors, (PNG, caption) each; their section is left out where
-            there are none.
+        sampled: faces drawn at random; their section is left out where there are none.
+        errors: the most confident errors; likewise.
     """
     sections = [
         Section("Result", (_headline(evaluation), *map(Text, cautions(evaluation, provenance)))),
@@ -67,11 +49,42 @@ def report_sections(
         Section("Classes", _classes(evaluation)),
         Section("Confidence", _confidence(evaluation, predictions)),
     ]
-    if errors:
-        sections.append(Section("Most confident errors", (Text(_ERRORS), Faces(errors))))
+    if sampled.items:
+        sections.append(Section("Sample predictions", (Text(_SAMPLES), sampled)))
+    if errors.items:
+        sections.append(Section("Most confident errors", (Text(_ERRORS), errors)))
     sections.append(Section("Model", _model(provenance.card)))
     sections.append(Section("Measured how", _measured(evaluation, predictions, provenance)))
     return sections
+
+
+def sample_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
+    """Faces drawn at random, as a block."""
+    right = sum(face.correct for face in faces)
+    title = (
+        f"{len(faces)} faces of the {split} split, drawn at random: "
+        f"{right} right (\N{CHECK MARK}), {len(faces) - right} wrong (\N{BALLOT X})"
+    )
+    return _gallery(
+        faces, SAMPLES_PNG, title if faces else f"No faces of the {split} split were drawn"
+    )
+
+
+def error_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
+    """The most confident errors, as a block."""
+    title = f"The {len(faces)} most confident errors on the {split} split, most confident first"
+    return _gallery(
+        faces, ERRORS_PNG, title if faces else f"No errors on the {split} split are shown"
+    )
+
+
+def _gallery(faces: Sequence[JudgedFace], file_name: str, title: str) -> Faces:
+    return Faces(
+        items=tuple((tile_png(face, _THUMBNAIL_PX), face.caption) for face in faces),
+        file_name=file_name,
+        png=face_grid_png(faces, title),
+        alt=title,
+    )
 
 
 def percent(value: float | None) -> str:
@@ -82,45 +95,6 @@ def percent(value: float | None) -> str:
 def percent_interval(ci95: Interval | None) -> str:
     """An interval in percent; empty for None."""
     return "" if ci95 is None else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
-
-
-def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
-    """What could make the result look better than it is, and what could not be checked."""
-    texts = [provenance.note]
-    card = provenance.card
-    rows_of = _split_with_hash(card, provenance.data_sha256)
-    if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
-        texts.append(
-            "Caution: these faces were trained on, so this says how well the network remembers "
-            "them, not how well it judges new ones."
-        )
-    elif evaluation.split == str(card.chosen.get("split", "")):
-        texts.append(
-            f"Caution: the epoch that was kept was chosen on the {evaluation.split} split, so "
-            "this score is somewhat too good; a split that chose nothing gives an honest one."
-        )
-    texts.append(_twins(evaluation))
-    return [text for text in texts if text]
-
-
-def _twins(evaluation: Evaluation) -> str:
-    if evaluation.n_seen_twins is None:
-        if evaluation.split == Split.TRAIN:
-            return ""
-        return (
-            "Accuracy on unseen faces is unknown: the source holds no training rows to look for "
-            "identical faces in."
-        )
-    if evaluation.accuracy_unseen is None:
-        return "Accuracy on unseen faces is unknown: every face is also among the training rows."
-    if evaluation.n_seen_twins == 0:
-        return "No face of this split has a pixel-identical twin among the training rows."
-    twins = evaluation.n_seen_twins
-    have, them = ("has", "it") if twins == 1 else ("have", "them")
-    return (
-        f"{twins:,} of {evaluation.n:,} faces {have} a pixel-identical twin among the source's "
-        f"training rows; accuracy on unseen faces leaves {them} out."
-    )
 
 
 def _headline(evaluation: Evaluation) -> Figures:
@@ -168,14 +142,33 @@ def _classes(evaluation: Evaluation) -> tuple[Block, ...]:
         )
         for label, score in zip(evaluation.label_set, evaluation.per_class, strict=True)
     )
-    header = ("class", "faces", "precision", "recall", "F1", "95 % interval of F1")
-    matrix = confusion_matrix_png(evaluation)
-    return (
-        Table(header, rows),
-        Plot("per_class_f1.png", per_class_png(evaluation), "F1 per class with intervals", 560),
-        Text("Rows of the confusion matrix are labels and sum to 100 %; small figures are faces."),
-        Plot("confusion_matrix.png", matrix, "confusion matrix in percent of each label", 720),
+    averages = (
+        ("macro average", macro_average(evaluation.per_class), evaluation.macro_f1_ci95),
+        ("weighted average", weighted_average(evaluation.per_class), None),
     )
+    means = tuple(_average_row(name, mean, ci95, evaluation.n) for name, mean, ci95 in averages)
+    header = ("class", "faces", "precision", "recall", "F1", "95 % interval of F1")
+    shares = confusion_matrix_png(evaluation)
+    counts = confusion_counts_png(evaluation)
+    return (
+        Table(header, (*rows, *means)),
+        Text(
+            "In the macro average every class that has faces counts alike, in the weighted one "
+            "every face; the weighted recall is the accuracy."
+        ),
+        Plot("per_class_f1.png", per_class_png(evaluation), "F1 per class with intervals", 560),
+        Text(
+            "The confusion matrix tells which expressions are taken for which: first each row in "
+            "percent, so that it sums to 100 %, then in numbers of faces."
+        ),
+        Plot("confusion_matrix.png", shares, "confusion matrix in percent of each label", 640),
+        Plot("confusion_counts.png", counts, "confusion matrix in numbers of faces", 640),
+    )
+
+
+def _average_row(name: str, mean: Averages, ci95: Interval | None, n: int) -> tuple[str, ...]:
+    ratios = (percent(mean.precision), percent(mean.recall), percent(mean.f1))
+    return (name, f"{n:,}", *ratios, percent_interval(ci95))
 
 
 def _confidence(evaluation: Evaluation, predictions: Predictions) -> tuple[Block, ...]:
@@ -195,6 +188,11 @@ def _confidence(evaluation: Evaluation, predictions: Predictions) -> tuple[Block
         Table(("faces answered", "accuracy on them", "smallest confidence"), rows, 0),
     )
 
+
+_SAMPLES = (
+    "Faces drawn at random, neither the best nor the worst. A check mark and a thin frame stand "
+    "for an answer that agrees with the label, a cross and a thick frame for one that does not."
+)
 
 _ERRORS = (
     "The faces on which the network was surest and disagreed with the label. Some are mistakes of "
@@ -224,7 +222,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
 def _measured(
     evaluation: Evaluation, predictions: Predictions, provenance: Provenance
 ) -> tuple[Block, ...]:
-    same = _split_with_hash(provenance.card, provenance.data_sha256)
+    same = split_with_hash(provenance.card, provenance.data_sha256)
     facts = (
         ("source", predictions.source),
         ("split", f"{evaluation.split}, {evaluation.n:,} faces"),
@@ -237,13 +235,6 @@ def _measured(
         ("mien", f"{provenance.version}, {provenance.commit}"),
     )
     return Code(provenance.command), Table(("fact", "value"), facts, numeric_from=2)
-
-
-def _split_with_hash(card: ModelCard, sha256: str) -> str | None:
-    for name, facts in card.data.items():
-        if isinstance(facts, Mapping) and sha256 in facts.values():
-            return str(name)
-    return None
 
 
 def _kept(chosen: Mapping[str, object]) -> str:

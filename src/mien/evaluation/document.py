@@ -63,10 +63,17 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Small pictures of faces; in Markdown their captions alone."""
+    """Small pictures of faces: in HTML a grid that fits every window; in Markdown one picture,
+    a file beside the report, and the captions."""
 
     items: tuple[tuple[bytes, str], ...]
     """(a PNG, its caption, one fact a line) each."""
+    file_name: str
+    """Name of the PNG of all in the report's folder."""
+    png: bytes
+    """The PNG of all."""
+    alt: str
+    """What it shows."""
 
 
 Block = Text | Code | Figures | Table | Plot | Faces
@@ -130,7 +137,8 @@ def _markdown(block: Block) -> str:
         case Plot():
             return f"![{_escaped(block.alt)}]({block.file_name})"
         case Faces():
-            return "\n".join(f"- {_escaped(caption)}" for _, caption in block.items)
+            captions = "\n".join(f"- {_escaped(caption)}" for _, caption in block.items)
+            return f"![{_escaped(block.alt)}]({block.file_name})\n\n{captions}"
 
 
 def _markdown_table(

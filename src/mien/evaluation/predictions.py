@@ -88,6 +88,13 @@ class Predictions:
         """True where the predicted class is the label, (n,)."""
         return np.asarray(self.predicted == self.labels)
 
+    def sample_rows(self, limit: int, seed: int = 0) -> list[int]:
+        """Rows drawn at random without repetition, in the table's order, at most ``limit``; the
+        same seed draws the same rows."""
+        generator = np.random.default_rng(seed)
+        drawn = generator.choice(len(self), min(limit, len(self)), replace=False)
+        return [int(row) for row in np.sort(drawn)]
+
     def confident_errors(self, limit: int) -> list[int]:
         """Rows that are wrong, the most confident first, at most ``limit``."""
         wrong = np.flatnonzero(~self.correct)

@@ -15,8 +15,22 @@ from typing import Any
 
 import mien
 from mien.errors import OutputError
-from mien.evaluation.content import Provenance, cautions, report_sections
-from mien.evaluation.document import Plot, to_html, to_markdown
+from mien.evaluation.cautions import Provenance, cautions
+from mien.evaluation.classification_report import (
+    Averages,
+    classification_report,
+    macro_average,
+    weighted_average,
+)
+from mien.evaluation.content import (
+    ERRORS_PNG,
+    SAMPLES_PNG,
+    error_gallery,
+    report_sections,
+    sample_gallery,
+)
+from mien.evaluation.document import Faces, Plot, to_html, to_markdown
+from mien.evaluation.face_grid import judged_faces
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions
 from mien.files import atomic_folder
@@ -27,16 +41,18 @@ from mien.samples import Image
 REPORT_FILES = (
     "metrics.json",
     "predictions.csv",
+    "classification_report.txt",
     "confusion_matrix.png",
+    "confusion_counts.png",
     "per_class_f1.png",
     "reliability.png",
     "coverage.png",
+    SAMPLES_PNG,
+    ERRORS_PNG,
     "report.md",
     "report.html",
 )
 """Every file of the folder."""
-
-_THUMBNAIL_PX = 144
 
 
 def check_report_folder(out: Path) -> None:
@@ -66,6 +82,7 @@ def write_report(
     model_sha256: str,
     data_sha256: str,
     command: str,
+    sampled: Sequence[tuple[int, Image]] = (),
     worst_errors: Sequence[tuple[int, Image]] = (),
     note: str = "",
 ) -> list[str]:
@@ -79,8 +96,9 @@ def write_report(
         model_sha256: hash of its file.
         data_sha256: hash of the measured rows, `Samples.sha256` of the split.
         command: command that measures this again.
-        worst_errors: (row of ``predictions``, its picture) each, shown in this order; see
-            `Predictions.confident_errors`.
+        sampled: faces drawn at random, (row of ``predictions``, its picture) each, shown in
+            this order; see `Predictions.sample_rows`.
+        worst_errors: likewise the most confident errors; see `Predictions.confident_errors`.
         note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
 
     Returns:
@@ -100,19 +118,22 @@ def write_report(
         commit=commit(),
         note=note,
     )
-    errors = tuple(
-        (_thumbnail(image), _error_caption(predictions, row)) for row, image in worst_errors
+    galleries = (
+        sample_gallery(judged_faces(predictions, sampled), evaluation.split),
+        error_gallery(judged_faces(predictions, worst_errors), evaluation.split),
     )
-    sections = report_sections(evaluation, predictions, provenance, errors)
+    sections = report_sections(evaluation, predictions, provenance, *galleries)
     title = f"{card.name} on {evaluation.split}"
     subtitle = f"Evaluation on {evaluation.n:,} faces of {predictions.source}"
-    plots = [block for part in sections for block in part.blocks if isinstance(block, Plot)]
+    plots = (block for part in sections for block in part.blocks if isinstance(block, Plot))
+    pictures: list[Plot | Faces] = [*plots, *galleries]
     files = {
         "metrics.json": metrics_json(evaluation, predictions, provenance).encode(),
         "predictions.csv": _encoded(predictions_csv(predictions)),
+        "classification_report.txt": classification_report(evaluation).encode(),
         "report.md": _encoded(to_markdown(title, subtitle, sections)),
         "report.html": _encoded(to_html(title, subtitle, sections)),
-    } | {plot.file_name: plot.png for plot in plots}
+    } | {picture.file_name: picture.png for picture in pictures}
     with atomic_folder(out) as folder:
         for name in REPORT_FILES:
             (folder / name).write_bytes(files[name])
@@ -121,6 +142,7 @@ def write_report(
 
 def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: Provenance) -> str:
     """Every number, as JSON with a fixed order of keys; what is unknown is null."""
+    card = provenance.card
     values: dict[str, Any] = {
         "split": evaluation.split,
         "source": predictions.source,
@@ -149,6 +171,10 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
             }
             for score in evaluation.per_class
         },
+        "averages": {
+            "macro": _averages(macro_average(evaluation.per_class)),
+            "weighted": _averages(weighted_average(evaluation.per_class)),
+        },
         "labels": evaluation.label_set.keys,
         "confusion_matrix": evaluation.confusion_matrix.tolist(),
         "reliability": [
@@ -162,7 +188,11 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
         ],
         "bootstrap": {"resamples": evaluation.n_resamples, "seed": evaluation.seed},
         "tta": predictions.tta,
-        "model": provenance.card.name,
+        "model": card.name,
+        "architecture": card.architecture,
+        "architecture_options": card.recipe.get("architecture_options", {}),
+        "chosen": card.chosen,
+        "cautions": cautions(evaluation, provenance),
         "model_sha256": provenance.model_sha256,
         "data_sha256": provenance.data_sha256,
         "command": provenance.command,
@@ -198,23 +228,8 @@ def predictions_csv(predictions: Predictions) -> str:
     return stream.getvalue()
 
 
-def _error_caption(predictions: Predictions, row: int) -> str:
-    labels = predictions.label_set
-    return (
-        f"labelled {labels[int(predictions.labels[row])].display_name}\n"
-        f"judged {labels[int(predictions.predicted[row])].display_name}, "
-        f"{100 * predictions.confidence[row]:.1f} %\n{predictions.names[row]}"
-    )
-
-
-def _thumbnail(image: Image) -> bytes:
-    from PIL import Image as PillowImage
-
-    picture = PillowImage.fromarray(image)
-    picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    stream = io.BytesIO()
-    picture.save(stream, format="png")
-    return stream.getvalue()
+def _averages(mean: Averages) -> dict[str, float]:
+    return {"precision": mean.precision, "recall": mean.recall, "f1": mean.f1}
 
 
 def _encoded(text: str) -> bytes:

@@ -1,0 +1,80 @@
+"""What was measured with what, and what could make that look better than it is.
+
+A score on the faces that chose the epoch, on faces that were trained on, or on twins of such
+faces is too good; so is one whose circumstances nobody can check. Reports say these things
+first, not in a footnote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mien.evaluation.metrics import Evaluation
+from mien.model_card import ModelCard
+from mien.samples import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What was measured with what."""
+
+    card: ModelCard
+    """The model's card."""
+    model_sha256: str
+    """Hash of the model file."""
+    data_sha256: str
+    """Hash of the measured rows, `Samples.sha256`."""
+    command: str
+    """Command that measures this again."""
+    version: str
+    """Version of mien that measured."""
+    commit: str
+    """Commit of mien that measured."""
+    note: str = ""
+    """What else a reader must know of the faces or labels; empty for nothing."""
+
+
+def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
+    """What could make the result look better than it is, and what could not be checked."""
+    texts = [provenance.note]
+    card = provenance.card
+    rows_of = split_with_hash(card, provenance.data_sha256)
+    if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
+        texts.append(
+            "Caution: these faces were trained on, so this says how well the network remembers "
+            "them, not how well it judges new ones."
+        )
+    elif evaluation.split == str(card.chosen.get("split", "")):
+        texts.append(
+            f"Caution: the epoch that was kept was chosen on the {evaluation.split} split, so "
+            "this score is somewhat too good; a split that chose nothing gives an honest one."
+        )
+    texts.append(_twins(evaluation))
+    return [text for text in texts if text]
+
+
+def _twins(evaluation: Evaluation) -> str:
+    if evaluation.n_seen_twins is None:
+        if evaluation.split == Split.TRAIN:
+            return ""
+        return (
+            "Accuracy on unseen faces is unknown: the source holds no training rows to look for "
+            "identical faces in."
+        )
+    if evaluation.accuracy_unseen is None:
+        return "Accuracy on unseen faces is unknown: every face is also among the training rows."
+    if evaluation.n_seen_twins == 0:
+        return "No face of this split has a pixel-identical twin among the training rows."
+    twins = evaluation.n_seen_twins
+    have, them = ("has", "it") if twins == 1 else ("have", "them")
+    return (
+        f"{twins:,} of {evaluation.n:,} faces {have} a pixel-identical twin among the source's "
+        f"training rows; accuracy on unseen faces leaves {them} out."
+    )
+
+
+def split_with_hash(card: ModelCard, sha256: str) -> str | None:
+    """The split that a card knows by this hash of its rows; None where it knows none."""
+    for name, facts in card.data.items():
+        if isinstance(facts, Mapping) and sha256 in facts.values():
+            return str(name)
+    return None

@@ -1,0 +1,19 @@
+"""What several tests of evaluations share."""
+
+import pytest
+
+PLOTS = (
+    "confusion_matrix_png",
+    "confusion_counts_png",
+    "reliability_png",
+    "per_class_png",
+    "coverage_png",
+    "face_grid_png",
+)
+"""What `mien.evaluation.content` draws with."""
+
+
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make reports quick: every plot is empty."""
+    for name in PLOTS:
+        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
