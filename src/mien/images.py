@@ -9,7 +9,8 @@ when a file is broken, fills in truncated ones and takes its size limit from the
 import io
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +50,9 @@ def read_image(
         ImageTooLargeError: the header announces more than ``max_pixels``.
     """
     name = name or (str(source) if not isinstance(source, bytes) else "the picture")
-    with _open(source, name, max_pixels) as picture:
-        try:
-            rgb = _to_rgb(PIL.ImageOps.exif_transpose(picture))
-        except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-            reason = str(error).split("\n")[0]
-            raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
-    return rgb
+    with _open(source, name, max_pixels) as picture, _whole(name):
+        PIL.ImageOps.exif_transpose(picture, in_place=True)
+        return _to_rgb(picture)
 
 
 def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Image:
@@ -64,11 +61,14 @@ def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Imag
     Raises:
         ImageError, ImageTooLargeError: as `read_image`.
     """
-    rgb = read_image(source, name=name, max_pixels=max_pixels)
-    first = rgb[..., 0]
-    if np.array_equal(first, rgb[..., 1]) and np.array_equal(first, rgb[..., 2]):
-        return np.ascontiguousarray(first)
-    return rgb
+    with _open(source, name, max_pixels) as picture, _whole(name):
+        PIL.ImageOps.exif_transpose(picture, in_place=True)
+        if picture.mode == "L" and "transparency" not in picture.info:
+            return np.array(picture, dtype=np.uint8)
+        rgb = _to_rgb(picture)
+    # The middle row first: it gives most colour pictures away at once.
+    is_grey = _is_grey(rgb[len(rgb) // 2]) and _is_grey(rgb)
+    return np.ascontiguousarray(rgb[..., 0]) if is_grey else rgb
 
 
 def find_images(folder: Path) -> Sequence[Path]:
@@ -123,6 +123,21 @@ def _open(source: Path | str | bytes, name: str, max_pixels: int) -> PIL.Image.I
             f"allow it with --max-pixels {width * height}"
         )
     return picture
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Turn what decoding a damaged picture raises into an error that names it."""
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        reason = str(error).split("\n")[0]
+        raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
+
+
+def _is_grey(rgb: Image) -> bool:
+    first = rgb[..., 0]
+    return np.array_equal(first, rgb[..., 1]) and np.array_equal(first, rgb[..., 2])
 
 
 def _to_rgb(picture: PIL.Image.Image) -> Image:
