@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from mien.data.splits import OFFICIAL, SplitPlan, assign, stratified_split, without_training_twins
+from mien.data.splits import (
+    OFFICIAL,
+    SplitPlan,
+    assign,
+    cautions,
+    stratified_split,
+    without_training_twins,
+)
 from mien.errors import DatasetError
+from mien.samples import Split
 from samples_factory import SPLITS, random_faces, samples_of
 
 FER2013_TRAINING = (3995, 436, 4097, 7215, 4830, 3171, 4965)
@@ -48,8 +56,10 @@ def test_rows_are_not_taken_by_position():
 
 def test_official_splits_stay():
     samples = made_up()
-    assert assign(samples) is samples
-    assert assign(samples, OFFICIAL) is samples
+    for planned in (assign(samples), assign(samples, OFFICIAL)):
+        assert planned.splits is samples.splits
+        assert planned.images is samples.images
+        assert planned.layout == "used as they are"
 
 
 def test_carving_validation_out_of_train():
@@ -59,6 +69,9 @@ def test_carving_validation_out_of_train():
     assert counts == {"train": 38, "validation": 12, "test": 10}  # 17, 17, 16 rows: 4 each
     assert (planned.splits[50:] == "test").all()
     assert planned.labels is samples.labels
+    assert planned.layout == (
+        "25 % of each training class carved out for validation, validation rows moved to test"
+    )
     assert (samples.splits[:50] == "train").all()
 
 
@@ -68,12 +81,44 @@ def test_impossible_fractions(fraction):
         SplitPlan(validation_fraction=fraction)
 
 
-def test_too_few_rows():
-    with pytest.raises(DatasetError, match="too few training rows"):
-        assign(made_up(), SplitPlan(validation_fraction=0.01))
-    only_test = samples_of(random_faces(2, side=8), [0, 1], ["test", "test"])
-    with pytest.raises(DatasetError, match="no training rows"):
-        assign(only_test)
+def of_counts(counts, *, validation=()):
+    """Training rows of each class, then validation rows of each."""
+    labels = [*np.repeat(np.arange(len(counts)), counts), *validation]
+    splits = ["train"] * sum(counts) + ["validation"] * len(validation)
+    return samples_of(random_faces(len(labels), side=8), labels, splits)
+
+
+def test_no_training_rows():
+    with pytest.raises(DatasetError, match="made up has no training rows"):
+        assign(samples_of(random_faces(2, side=8), [0, 1], ["test", "test"]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (1, r"made up: class disgust has 1 training row, .* 30 % .* takes 4; .* leave the class"),
+        (3, r"class disgust has 3 training rows, .* takes 4; .* take a larger fraction"),
+    ],
+)
+def test_a_class_that_has_no_row_to_give_away(rows, message):
+    with pytest.raises(DatasetError, match=message):
+        assign(of_counts([20, rows, 20]), SplitPlan(validation_fraction=0.3))
+
+
+def test_the_smallest_class_that_can_be_carved():
+    plan = SplitPlan(validation_fraction=0.3)
+    parts = assign(of_counts([20, 4, 0, 20]), plan).counts()
+    assert parts[Split.VALIDATION][:4].tolist() == [6, 1, 0, 6]
+
+
+def test_cautions_name_the_classes():
+    whole = of_counts([20] * 7, validation=range(7))
+    assert cautions({split: whole.of(split) for split in Split}) == []
+    poor = of_counts([20, 1, 9, 10], validation=[0, 0, 3])
+    few, blind = cautions({split: poor.of(split) for split in Split})
+    assert few.startswith("few training rows: disgust 1, fear 9, sad 0, surprise 0, neutral 0;")
+    assert blind.startswith("no validation rows: disgust, fear;")
+    assert cautions({Split.TEST: poor}) == []
 
 
 def test_without_training_twins():
@@ -83,3 +128,4 @@ def test_without_training_twins():
     splits = ["train", "train", "train", "train", "validation", "test"]
     kept = without_training_twins(samples_of(images, [0] * 6, splits))
     assert list(kept.names) == ["row 2", "row 3", "row 5", "row 6", "row 7"]
+    assert kept.layout == "1 training rows with a twin in validation or test left out"

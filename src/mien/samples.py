@@ -8,6 +8,7 @@ whole.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -30,7 +31,7 @@ class Split(StrEnum):
 
 
 class ImageSequence(Protocol):
-    """Pictures that are decoded on access."""
+    """Pictures in files, which are decoded on access."""
 
     def __len__(self) -> int:
         """Number of pictures."""
@@ -38,6 +39,10 @@ class ImageSequence(Protocol):
 
     def __getitem__(self, index: int) -> Image:
         """Decode one picture."""
+        ...
+
+    def encoded(self, index: int) -> bytes:
+        """One picture's file as it is, not decoded; called by several threads."""
         ...
 
     def take(self, indices: NDArray[np.int64]) -> "ImageSequence":
@@ -71,6 +76,8 @@ class Samples:
     """Where the samples come from, as the user named it."""
     votes: NDArray[np.int64] | None = None
     """FER+ votes per row in the file's column order, (n, 10); a row of zeros has none."""
+    layout: str = ""
+    """In words, where the rows were found and how they came into their splits."""
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -118,14 +125,38 @@ class Samples:
             yield self.images[index]
 
     def sha256(self) -> str:
-        """Hash of the rows: labels in order, then each picture's shape and pixels.
+        """Hash of the rows: labels in order, then every picture.
 
-        It depends on the decoded content alone, so a csv, its .gz and a folder of the same
-        pictures in the same order agree.
+        Pictures in memory count by shape and pixels, so a csv and its .gz agree. Pictures in
+        files count by the bytes of their files, and nothing is decoded: a folder and a zip of
+        the same files agree, a csv of the same pictures does not.
+
+        Raises:
+            SourceError, DatasetError: a picture's file cannot be read.
         """
         digest = hashlib.sha256("\n".join(self.label_set.keys).encode())
         digest.update(self.labels.astype("<i8").tobytes())
+        if not isinstance(self.images, np.ndarray):
+            for hashes in _file_hashes(self.images):
+                digest.update(hashes)
+            return digest.hexdigest()
         for image in self.iter_images():
             digest.update(repr(image.shape).encode())
             digest.update(np.ascontiguousarray(image).tobytes())
         return digest.hexdigest()
+
+
+_READERS = 4
+_FILES_PER_TASK = 256
+
+
+def _file_hashes(images: ImageSequence) -> Iterator[bytes]:
+    """Hashes of the pictures' files, in order, some at a time."""
+
+    def hashes(first: int) -> bytes:
+        rows = range(first, min(first + _FILES_PER_TASK, len(images)))
+        return b"".join(hashlib.sha256(images.encoded(row)).digest() for row in rows)
+
+    # Reading and hashing leave the interpreter free, so threads help also on a fast disk.
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(hashes, range(0, len(images), _FILES_PER_TASK))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from mien.samples import Samples, Split
 
@@ -86,17 +86,33 @@ def load_keras_quietly() -> None:
         os.close(nowhere)
 
 
-def split_table(parts: "Mapping[Split, Samples]", samples: "Samples") -> "Table":
-    """Rows per class and split, as a table."""
-    from rich.table import Table
+def split_table(parts: "Mapping[Split, Samples]", samples: "Samples") -> "Group":
+    """What was found and how it was split: a line, a table of rows by class, and cautions.
 
-    table = Table(title=f"{samples.source}: rows by class", title_justify="left")
+    Args:
+        parts: the rows of each split that is shown.
+        samples: all rows, as they were read; those in no part are counted as set aside.
+    """
+    import numpy as np
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from mien.data.splits import cautions
+
+    classes = len(samples.label_set)
+    counts = {split.value: part.counts()[split] for split, part in parts.items()}
+    rest = np.bincount(samples.labels, minlength=classes) - sum(counts.values())
+    if rest.any():
+        counts["set aside"] = rest
+    table = Table(title="rows by class", title_justify="left")
     table.add_column("class")
-    for split in parts:
-        table.add_column(split.value, justify="right")
-    counts = {split: part.counts()[split] for split, part in parts.items()}
+    for what in counts:
+        table.add_column(what, justify="right")
     for index, label in enumerate(samples.label_set):
         table.add_row(label.key, *(f"{count[index]:,}" for count in counts.values()))
     table.add_section()
     table.add_row("all", *(f"{int(count.sum()):,}" for count in counts.values()))
-    return table
+    layout = next(iter(parts.values()), samples).layout
+    notes = [Text(f"caution: {line}") for line in cautions(parts)]
+    return Group(Text(f"{samples.source}: {layout}"), table, *notes)

@@ -6,9 +6,9 @@ the function that reads the bytes of one picture. Nothing is written or unpacked
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class EncodedImages:
     Looking at one that is damaged or gone raises ImageError or DatasetError, which name it.
     """
 
-    members: tuple[str, ...]
+    members: Sequence[str]
     """Relative paths."""
     read: Callable[[str], bytes]
     """Reads the bytes of one; thread-safe."""
@@ -40,13 +40,16 @@ class EncodedImages:
         return len(self.members)
 
     def __getitem__(self, index: int) -> Image:
-        member = self.members[index]
-        name = f"{self.root}: {member}"
-        return read_tile(self.read(member), name=name, max_pixels=self.max_pixels)
+        name = f"{self.root}: {self.members[index]}"
+        return read_tile(self.encoded(index), name=name, max_pixels=self.max_pixels)
+
+    def encoded(self, index: int) -> bytes:
+        """One picture's file as it is."""
+        return self.read(self.members[index])
 
     def take(self, indices: NDArray[np.int64]) -> "EncodedImages":
         """The pictures at these positions, in this order, still not decoded."""
-        return replace(self, members=tuple(self.members[i] for i in indices.tolist()))
+        return replace(self, members=[self.members[i] for i in indices.tolist()])
 
 
 def read_folder(folder: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
@@ -68,11 +71,12 @@ def read_folder(folder: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
 
     def read(member: str) -> bytes:
         try:
-            return (folder / member).read_bytes()
+            with open(f"{folder}/{member}", "rb") as file:
+                return file.read()
         except OSError as error:
             raise ImageError(f"cannot read {folder / member}: {error.strerror}") from error
 
-    return _samples(files, folders, read, str(folder), max_pixels)
+    return _samples(files, folders, read, str(folder), max_pixels, "")
 
 
 def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
@@ -92,7 +96,9 @@ def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
             is damaged or refused.
     """
     archive = Archive(path)
-    return _samples(archive.members, archive.folders, archive.read, str(path), max_pixels)
+    return _samples(
+        archive.members, archive.folders, archive.read, str(path), max_pixels, " in a zip"
+    )
 
 
 def _samples(
@@ -101,17 +107,21 @@ def _samples(
     read: Callable[[str], bytes],
     root: str,
     max_pixels: int,
+    container: str,
 ) -> Samples:
-    pictures = sorted(f for f in files if PurePosixPath(f).suffix.lower() in IMAGE_SUFFIXES)
-    rows, label_set = arrange(pictures, folders, root)
-    names = tuple(name for name, _ in rows)
+    pictures = sorted(f for f in files if os.path.splitext(f)[1].lower() in IMAGE_SUFFIXES)
+    found = arrange(pictures, folders, root)
+    layout = found.layout + container
+    if left_out := len(pictures) - len(found.pictures):
+        layout += f", {left_out:,} pictures outside of them left out"
     return Samples(
-        images=EncodedImages(names, read, root, max_pixels),
-        labels=np.array([label_set.index(name) for _, (_, name) in rows], dtype=np.int64),
-        splits=np.array([part for _, (part, _) in rows], dtype=np.str_),
-        label_set=label_set,
-        names=names,
+        images=EncodedImages(found.pictures, read, root, max_pixels),
+        labels=found.labels,
+        splits=found.splits,
+        label_set=found.label_set,
+        names=found.pictures,
         source=root,
+        layout=layout,
     )
 
 
@@ -131,7 +141,8 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
             continue
         seen.add(real)
         inner[:] = [name for name in inner if not name.startswith(".") and name != "__MACOSX"]
-        relative = PurePosixPath(Path(where).relative_to(folder).as_posix())
-        folders += [str(relative / name) for name in inner]
-        files += [str(relative / name) for name in names if not name.startswith(".")]
+        below = Path(where).relative_to(folder).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        folders += [f"{prefix}{name}" for name in inner]
+        files += [f"{prefix}{name}" for name in names if not name.startswith(".")]
     return files, folders

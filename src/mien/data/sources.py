@@ -8,9 +8,13 @@ those of folders and archives are decoded when they are looked at.
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.data.archives import Archive
 from mien.data.cache import read_cached_csv
 from mien.data.class_folders import read_archive, read_folder
+from mien.data.fer_csv import SPLIT_OF_USAGE
 from mien.data.ferplus import read_votes
 from mien.errors import DatasetError, SourceError
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
@@ -71,7 +75,16 @@ def _from_csv(path: Path, source: str, ferplus: Path | str | None, use_cache: bo
         names=[f"row {row}" for row in columns.rows.tolist()],
         source=source,
         votes=votes,
+        layout=_layout(columns.splits),
     )
+
+
+def _layout(splits: NDArray[np.str_]) -> str:
+    present = set(np.unique(splits).tolist())
+    usages = [usage for usage, split in SPLIT_OF_USAGE.items() if split.value in present]
+    if usages == ["Training"]:
+        return "rows of a csv, all for training"
+    return " and ".join(usages) + " rows of a csv"
 
 
 def _is_archive_of_pictures(path: Path) -> bool:

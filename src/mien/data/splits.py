@@ -6,6 +6,8 @@ rows, class by class. Rows marked for testing stay so; no plan moves them. Split
 was rejected: csv files and folders are often sorted by class.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +40,9 @@ class SplitPlan:
 OFFICIAL = SplitPlan()
 """The parts as the data set comes with them."""
 
+FEW_ROWS = 10
+"""Training rows of a class below which `cautions` names it."""
+
 
 def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
     """The same rows with their splits as planned.
@@ -49,7 +54,7 @@ def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
             split its Training and test on PublicTest + PrivateTest.
 
     Returns:
-        The samples in the same order, their splits replaced.
+        The samples in the same order, their splits replaced; ``layout`` tells what was done.
 
     Raises:
         DatasetError: there are no training rows, or a class has too few to give any away.
@@ -57,19 +62,43 @@ def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
     train = np.flatnonzero(samples.splits == Split.TRAIN.value)
     if not len(train):
         raise DatasetError(f"{samples.source} has no training rows; see 'mien audit'")
-    if plan.validation_fraction == 0:
-        return samples
+    fraction = plan.validation_fraction
+    if fraction == 0:
+        return replace(samples, layout=_told(samples, "used as they are"))
     labels = samples.labels[train]
-    kept, chosen = stratified_split(labels, plan.validation_fraction, plan.seed)
-    if not len(chosen):
-        raise DatasetError(
-            f"{samples.source} has too few training rows to take {plan.validation_fraction:.0%} "
-            "of each class for validation; give a larger fraction or more rows"
-        )
+    _check_classes(samples, labels, fraction)
+    kept, chosen = stratified_split(labels, fraction, plan.seed)
     splits = np.full(len(samples), Split.TEST.value, dtype="<U10")
     splits[train[kept]] = Split.TRAIN.value
     splits[train[chosen]] = Split.VALIDATION.value
-    return replace(samples, splits=splits)
+    carved = f"{_percent(fraction)} of each training class carved out for validation"
+    if (samples.splits == Split.VALIDATION.value).any():
+        carved += ", validation rows moved to test"
+    return replace(samples, splits=splits, layout=_told(samples, carved))
+
+
+def cautions(parts: Mapping[Split, Samples]) -> list[str]:
+    """What a person should know of the classes before training on these parts.
+
+    Args:
+        parts: the rows of some splits; only training and validation rows are looked at.
+
+    Returns:
+        Sentences about classes with fewer than `FEW_ROWS` training rows, and about classes that
+        are trained but not validated; none where all is well.
+    """
+    found = []
+    if (train := parts.get(Split.TRAIN)) is None:
+        return []
+    keys = train.label_set.keys
+    rows = np.bincount(train.labels, minlength=len(keys)).tolist()
+    if few := [f"{key} {n}" for key, n in zip(keys, rows, strict=True) if n < FEW_ROWS]:
+        found.append(f"few training rows: {', '.join(few)}; these classes can hardly be learned")
+    if (validation := parts.get(Split.VALIDATION)) is not None and len(validation):
+        checked = np.bincount(validation.labels, minlength=len(keys)).tolist()
+        if blind := [key for key, n, m in zip(keys, rows, checked, strict=True) if n and not m]:
+            found.append(f"no validation rows: {', '.join(blind)}; the best epoch ignores them")
+    return found
 
 
 def without_training_twins(samples: Samples) -> Samples:
@@ -78,7 +107,8 @@ def without_training_twins(samples: Samples) -> Samples:
     All pictures are decoded once.
 
     Returns:
-        The other rows in the same order; validation and test rows are all there.
+        The other rows in the same order; validation and test rows are all there, and ``layout``
+        tells how many were left out.
 
     Raises:
         ImageError, ImageTooLargeError, DatasetError: a picture is damaged or refused.
@@ -86,6 +116,8 @@ def without_training_twins(samples: Samples) -> Samples:
     in_train = samples.splits == Split.TRAIN.value
     found = digests(samples.images)
     dropped = in_train & np.isin(found, found[~in_train])
+    left_out = f"{dropped.sum():,} training rows with a twin in validation or test left out"
+    samples = replace(samples, layout=_told(samples, left_out))
     return samples.take(np.flatnonzero(~dropped))
 
 
@@ -115,3 +147,29 @@ def stratified_split(
     second = np.sort(np.concatenate(taken))
     first = np.setdiff1d(np.arange(len(labels)), second)
     return first, second
+
+
+def _check_classes(samples: Samples, labels: NDArray[np.int64], fraction: float) -> None:
+    """Check that every class has a training row to give away.
+
+    Raises:
+        DatasetError: one has too few; names the class.
+    """
+    enough = math.ceil(round(1 / fraction, 9))
+    for index, n in enumerate(np.bincount(labels).tolist()):
+        if 0 < n < enough:
+            rows = f"{n} training row" + ("s" if n > 1 else "")
+            advice = "leave the class out" if n == 1 else "take a larger fraction"
+            raise DatasetError(
+                f"{samples.source}: class {samples.label_set.keys[index]} has {rows}, too few to "
+                f"carve out {_percent(fraction)} for validation, which takes {enough}; "
+                f"add pictures or {advice}"
+            )
+
+
+def _told(samples: Samples, what: str) -> str:
+    return "; ".join(words for words in (samples.layout, what) if words)
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
