@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import needs_extra
-from mien.evaluation.figures import BLUE, DOTS_PER_INCH, INK, SOFT, TITLE_PT, VERMILION, to_png
+from mien.evaluation.figures import (
+    BLUE,
+    DOTS_PER_INCH,
+    INK,
+    SOFT,
+    TITLE_PT,
+    VERMILION,
+    short_name,
+    to_png,
+)
 from mien.evaluation.predictions import Predictions
 from mien.samples import Image
 
@@ -123,7 +132,7 @@ def face_grid_png(faces: Sequence[JudgedFace], title: str) -> bytes:
         color = BLUE if face.correct else VERMILION
         write(x, y, face.verdict, _CAPTION_PT, color, weight="bold")
         write(x, y + _LINE_PX, f"labelled {face.label}", _CAPTION_PT, INK)
-        write(x, y + 2 * _LINE_PX, _short(face.name), _NAME_PT, SOFT)
+        write(x, y + 2 * _LINE_PX, short_name(face.name, _NAME_LETTERS), _NAME_PT, SOFT)
     return to_png(figure)
 
 
@@ -171,12 +180,3 @@ def _framed_tile(face: JudgedFace, side_px: int) -> NDArray[np.uint8]:
     framed = np.full((side, side, 3), rgb, np.uint8)
     framed[border:-border, border:-border] = square_tile(face.image, side_px)
     return framed
-
-
-def _short(name: str) -> str:
-    """A name that fits under a tile, in letters that every font has."""
-    plain = "".join(sign if sign.isprintable() else "?" for sign in name)
-    plain = plain.encode("latin-1", errors="replace").decode("latin-1")
-    if len(plain) <= _NAME_LETTERS:
-        return plain
-    return f"...{plain[-(_NAME_LETTERS - 3) :]}"

@@ -66,6 +66,13 @@ def percent_tick(value: float, _position: float = 0.0) -> str:
     return f"{100 * value:.0f} %"
 
 
+def short_name(name: str, letters: int) -> str:
+    """The end of a file's name, on one line, in letters that every font has."""
+    plain = "".join(sign if sign.isprintable() else "?" for sign in name)
+    plain = plain.encode("latin-1", errors="replace").decode("latin-1")
+    return plain if len(plain) <= letters else f"...{plain[3 - letters :]}"
+
+
 def to_png(figure: "Figure") -> bytes:
     """Draw a figure."""
     stream = io.BytesIO()
