@@ -11,10 +11,17 @@ from mien.cli.console import errors
 
 
 class EpochProgress:
-    """Shows the epochs of a training; a context manager."""
+    """Shows the epochs of a training; a context manager.
 
-    def __init__(self, epochs: int) -> None:
+    Args:
+        epochs: of all phases, if none ends early.
+        phases: how many there are.
+    """
+
+    def __init__(self, epochs: int, phases: int = 1) -> None:
         self._epochs = epochs
+        self._phases = phases
+        self._phase = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,11 +48,16 @@ class EpochProgress:
         self._bar.stop()
 
     def epoch_done(self, row: dict[str, float]) -> None:
-        """Print the epoch's losses and accuracies."""
+        """Print the epoch's losses and scores."""
+        if row["phase"] != self._phase:
+            self._phase = row["phase"]
+            if self._phases > 1:
+                errors.print(f"phase {self._phase:.0f} of {self._phases}")
         errors.print(
             f"epoch {row['epoch']:3.0f}/{self._epochs}"
             f"  train {row['loss']:.4f} {100 * row['accuracy']:.2f} %"
-            f"  validation {row['val_loss']:.4f} {100 * row['val_accuracy']:.2f} %",
+            f"  validation {row['val_loss']:.4f} {100 * row['val_accuracy']:.2f} %"
+            f"  F1 {100 * row['val_f1']:.2f} %",
         )
 
     def callback(self) -> keras.callbacks.Callback:

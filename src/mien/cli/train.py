@@ -1,5 +1,6 @@
 """``mien train``: recipe and labelled faces to a run folder."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,13 @@ def train(
     ferplus: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="fer2013new.csv: the FER+ votes of the same rows."),
+    ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="imagenet|none|FILE",
+            help="Weights that the network starts with; the recipe's where it is not given.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -54,12 +62,14 @@ def train(
     from mien.training.run_folder import check_folder
 
     chosen = load_recipe(recipe).replace(set_ or [])
+    if pretrained is not None:
+        chosen = replace(chosen, pretrained=pretrained)
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
     check_folder(out, chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
     errors.print(split_table(split_samples(samples, chosen), samples))
-    with EpochProgress(chosen.epochs) as progress:
+    with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
         run = run_training(
             chosen,
             samples,
@@ -70,8 +80,9 @@ def train(
         )
     best = run.best
     output.print(
-        f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} % "
-        f"in epoch {best['epoch']:.0f} of {len(run.history)}"
+        f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "
+        f"macro F1 {100 * best['val_f1']:.2f} % in epoch {best['epoch']:.0f} "
+        f"of {len(run.history)}, chosen by {run.monitor}"
     )
     if run.bundle is None or run.parity is None:
         output.print(

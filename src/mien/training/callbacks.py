@@ -1,19 +1,12 @@
-"""What happens at the borders of epochs: seeds, averages, the history, the best, the backup.
+"""What happens at the borders of epochs: seeds, averages, the history, the best network.
 
-All state of a training lies in three places: the backup (weights and optimiser after the last
-whole epoch), ``history.csv`` and ``best.keras``. Each is replaced atomically, so a process
-killed at any moment leaves a state from which the training goes on to the same result. Keras's
-own BackupAndRestore was rejected because it writes weights and epoch in two steps, and
-SwapEMAWeights because it swaps by adding and subtracting, which changes the weights' last bits.
+Keras's own SwapEMAWeights was rejected because it swaps by adding and subtracting, which changes
+the weights' last bits.
 """
 
 import csv
 import importlib.util
-import io
 import math
-import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,11 +17,8 @@ import numpy as np
 
 from mien.errors import TrainingError
 from mien.files import atomic_file
-
-METRIC = "val_accuracy"
-"""What chooses the epoch: top-1 accuracy on the validation split; the first one on a tie."""
-
-_BACKUP = re.compile(r"epoch_(\d+)\.npz")
+from mien.training.monitors import Checkpoint, better
+from mien.training.twin import EXPRESSION
 
 
 class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]
@@ -78,65 +68,16 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
             self.on_test_end()
 
 
-class Backup(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch, weights and optimiser in one file whose name holds the epoch.
+class PlainNames(keras.callbacks.Callback):  # type: ignore[misc]
+    """Rename an epoch's numbers for every later callback: val_expression_f1 -> val_f1.
 
-    Plain NumPy arrays, written by Python: HDF5 crashes the process on a full disk.
+    Keras puts the head's name into them where there is more than one head.
     """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write the new backup, then delete the older ones."""
-        arrays = [keras.ops.convert_to_numpy(variable) for variable in _state(self.model)]
-        buffer = io.BytesIO()
-        np.savez(buffer, *arrays)
-        with atomic_file(self._folder / f"epoch_{epoch + 1:05d}.npz") as temporary:
-            temporary.write_bytes(buffer.getvalue())
-        for path, done in _backups(self._folder):
-            if done <= epoch:
-                path.unlink()
-
-
-def load_backup(model: keras.Model, path: Path) -> None:
-    """Put a backup's values into a compiled model and its optimiser.
-
-    Raises:
-        TrainingError: the file is damaged or of another model; the model is as it was.
-    """
-    model.optimizer.build(model.trainable_variables)
-    variables = _state(model)
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            arrays = [stored[name] for name in stored.files]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise TrainingError(
-            f"{path} is damaged; delete it and start again with --resume"
-        ) from error
-    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise TrainingError(f"{path} is the backup of another model; name another folder")
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
-
-
-def _state(model: keras.Model) -> list[keras.Variable]:
-    """Everything that a training changes: weights, random states, optimiser."""
-    return [*model.variables, *model.optimizer.variables]
-
-
-def sweep(folder: Path) -> None:
-    """Remove the unfinished files that a killed process left in a run folder's part."""
-    for unfinished in (".epoch_*", ".best.keras.*", ".history.csv.*"):
-        for path in folder.glob(unfinished):
-            path.unlink()
-
-
-def latest_backup(folder: Path) -> tuple[Path, int] | None:
-    """The newest backup and the number of epochs that it has behind it; None if there is none."""
-    backups = _backups(folder)
-    return max(backups, key=lambda pair: pair[1]) if backups else None
+        """Rename in place: Keras hands the same dictionary to all callbacks."""
+        for name in list(logs or {}):
+            logs[name.replace(f"{EXPRESSION}_", "")] = logs.pop(name)
 
 
 class StopOnNaN(keras.callbacks.Callback):  # type: ignore[misc]
@@ -167,6 +108,8 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._path = path
         self._on_epoch = on_epoch
+        self.phase = 1
+        """Number of the phase that is trained, from 1; set as each begins."""
         self.rows = read_history(path)[:first_epoch]
         if len(self.rows) < first_epoch:
             raise TrainingError(
@@ -175,9 +118,13 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Append the epoch's row."""
-        row = {"epoch": float(epoch + 1)}
-        row |= {_plain(name): float(value) for name, value in sorted((logs or {}).items())}
-        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        numbers = {name: float(value) for name, value in sorted((logs or {}).items())}
+        # ReduceLROnPlateau has put the epoch's rate there before lowering it.
+        rate = numbers.pop("learning_rate", None)
+        if rate is None:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": float(epoch + 1), "phase": float(self.phase), **numbers}
+        row["learning_rate"] = rate
         self.rows.append(row)
         with atomic_file(self._path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
@@ -188,18 +135,20 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class BestNetwork(keras.callbacks.Callback):  # type: ignore[misc]
-    """``best.keras``: the float32 network of the epoch that is best by `METRIC` so far."""
+    """``best.keras``: the float32 network of the epoch that is best so far."""
 
-    def __init__(self, path: Path, history: History, save: Callable[[Path], None]) -> None:
+    def __init__(
+        self, path: Path, history: History, monitor: str, save: Callable[[Path], None]
+    ) -> None:
         super().__init__()
         self._path = path
         self._history = history
+        self._monitor = monitor
         self._save = save
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save, if this epoch is better than all before."""
-        earlier = [row[METRIC] for row in self._history.rows[:epoch]]
-        if not earlier or self._history.rows[epoch][METRIC] > max(earlier):
+        if best_row(self._history.rows, self._monitor)["epoch"] == epoch + 1:
             with atomic_file(self._path) as temporary:
                 self._save(temporary)
 
@@ -219,18 +168,12 @@ def read_history(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def best_row(history: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Row of the epoch that is kept: the first one of the highest `METRIC`."""
-    return max(history, key=lambda row: (row[METRIC], -row["epoch"]))
-
-
-def _backups(folder: Path) -> list[tuple[Path, int]]:
-    if not folder.is_dir():
-        return []
-    matches = ((path, _BACKUP.fullmatch(path.name)) for path in folder.iterdir())
-    return [(path, int(match[1])) for path, match in matches if match]
-
-
-def _plain(name: str) -> str:
-    """Keras's name without that of the kept head: val_expression_accuracy -> val_accuracy."""
-    return name.replace("expression_", "")
+def best_row(
+    history: Sequence[dict[str, float]], monitor: str = Checkpoint().monitor
+) -> dict[str, float]:
+    """Row of the epoch that is kept: the first one of the best ``monitor``."""
+    best = history[0]
+    for row in history[1:]:
+        if better(monitor, row[monitor], best[monitor]):
+            best = row
+    return best

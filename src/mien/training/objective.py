@@ -4,10 +4,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.data.batches import Targets, Weights
 from mien.data.ferplus import label_distributions
 from mien.samples import Samples
+from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 from mien.training.twin import EXPRESSION, FERPLUS_HEAD
 
@@ -16,12 +18,13 @@ MOMENTUM = 0.9
 _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
-def targets(samples: Samples, recipe: Recipe) -> tuple[Targets, Weights]:
+def targets(samples: Samples, recipe: Recipe, *, training: bool = False) -> tuple[Targets, Weights]:
     """Target distributions and row weights of every head.
 
     Args:
         samples: rows of one split.
-        recipe: which heads there are.
+        recipe: which heads there are, and how classes weigh.
+        training: whether these rows train; class weights are for those alone.
 
     Returns:
         Per head, float32 (n, classes) and float32 (n,). Rows that FER+'s rules drop weigh 0 in
@@ -33,10 +36,24 @@ def targets(samples: Samples, recipe: Recipe) -> tuple[Targets, Weights]:
     one_hot = np.eye(len(samples.label_set), dtype=np.float32)[samples.labels]
     heads: dict[str, Any] = {EXPRESSION: one_hot}
     weights: dict[str, Any] = {EXPRESSION: np.ones(len(samples), np.float32)}
+    if training and recipe.class_weights == "balanced":
+        weights[EXPRESSION] = class_weights(samples)[samples.labels]
     recipe.check_votes(samples.votes is not None)
     if recipe.ferplus_weight and samples.votes is not None:
         heads[FERPLUS_HEAD], weights[FERPLUS_HEAD] = label_distributions(samples.votes)
     return heads, weights
+
+
+def class_weights(samples: Samples) -> NDArray[np.float32]:
+    """Weight of each class in the loss, (classes,): rows / (classes present * its rows).
+
+    Rare classes count as much as common ones, and the mean over the rows is 1 (King and Zeng,
+    "Logistic regression in rare events data", 2001; scikit-learn calls it "balanced"). A class
+    without rows weighs 0.
+    """
+    counts = np.bincount(samples.labels, minlength=len(samples.label_set))
+    present = np.maximum(counts, 1) * np.count_nonzero(counts)
+    return np.where(counts > 0, len(samples) / present, 0.0).astype(np.float32)
 
 
 def losses(recipe: Recipe) -> dict[str, keras.losses.Loss]:
@@ -55,10 +72,16 @@ def loss_weights(recipe: Recipe) -> dict[str, float]:
     return {EXPRESSION: 1.0, **ferplus}
 
 
-def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimiser with its schedule, decay, clipping and moving average."""
+def optimizer(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimiser of a phase with its schedule, decay, clipping and moving average.
+
+    Args:
+        recipe: everything but the phase's own.
+        phase: one of the recipe's ``plan``.
+        steps_per_epoch: batches of an epoch.
+    """
     options: dict[str, Any] = {
-        "learning_rate": _schedule(recipe, steps_per_epoch),
+        "learning_rate": _schedule(recipe, phase, steps_per_epoch),
         "weight_decay": recipe.weight_decay or None,
         "global_clipnorm": recipe.clip_norm,
         "use_ema": recipe.ema_momentum is not None,
@@ -75,15 +98,47 @@ def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimize
     return made
 
 
-def _schedule(recipe: Recipe, steps_per_epoch: int) -> Any:
+def _schedule(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> Any:
+    peak = phase.learning_rate or recipe.learning_rate
     warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+    if recipe.schedule == "step":
+        return _Steps(
+            peak,
+            warmup_steps,
+            tuple(round(epoch * steps_per_epoch) for epoch in recipe.step_epochs),
+            recipe.step_factor,
+        )
     if recipe.schedule == "constant" and not warmup_steps:
-        return recipe.learning_rate
-    falling_steps = max(1, recipe.epochs * steps_per_epoch - warmup_steps)
+        return peak
+    falling_steps = max(1, (phase.epochs or recipe.epochs) * steps_per_epoch - warmup_steps)
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else recipe.learning_rate,
+        initial_learning_rate=0.0 if warmup_steps else peak,
         decay_steps=falling_steps,
         alpha=1.0 if recipe.schedule == "constant" else 0.0,
-        warmup_target=recipe.learning_rate if warmup_steps else None,
+        warmup_target=peak if warmup_steps else None,
         warmup_steps=warmup_steps,
     )
+
+
+class _Steps(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Keras's PiecewiseConstantDecay after a linear rise."""
+
+    def __init__(
+        self, peak: float, warmup_steps: int, boundaries: tuple[int, ...], factor: float
+    ) -> None:
+        self._warmup_steps = warmup_steps
+        values = [peak * factor**index for index in range(len(boundaries) + 1)]
+        # Its boundaries are the last steps of a value; ours are the first ones of the next.
+        last = [boundary - 1 for boundary in boundaries]
+        self._falling = keras.optimizers.schedules.PiecewiseConstantDecay(last, values)
+
+    def __call__(self, step: Any) -> Any:
+        """Learning rate of a step, from 0."""
+        if not self._warmup_steps:
+            return self._falling(step)
+        rise = keras.ops.cast(step, "float32") / self._warmup_steps
+        return self._falling(step) * keras.ops.minimum(rise, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it was made of."""
+        return {"falling": self._falling.get_config(), "warmup_steps": self._warmup_steps}

@@ -5,18 +5,20 @@ the command and the cost. The run folder keeps the fields as JSON. Loading a rec
 it, as any Python script: run only recipes that you trust.
 """
 
-import dataclasses
 import json
 import runpy
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from mien.data.augmentation import Augmentation
 from mien.data.splits import SplitPlan
 from mien.errors import MienError, RecipeError
+from mien.training.monitors import Checkpoint, EarlyStopping, ReduceOnPlateau
+from mien.training.overrides import with_overrides
+from mien.training.phases import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,35 @@ class Recipe:
     """Network, a name in the zoo."""
     architecture_options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of its builder."""
+    input_size_px: int | None = None
+    """Height and width of the network's input; the architecture's own where None."""
+    pretrained: str = "none"
+    """Weights of the backbone to start from: ``none``, ``imagenet``, or a file."""
     split: SplitPlan = field(default_factory=SplitPlan)
     """Where the validation rows come from; the default takes the data set's own splits."""
     drop_twins: bool = False
     """Leave out training rows that are pixel-identical to a validation or test row."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training pictures."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """``balanced``: rows weigh inversely to their class's frequency, with a mean of 1."""
     epochs: int = 30
-    """Passes over the training rows."""
+    """Passes over the training rows, in each phase that has no number of its own."""
+    phases: tuple[Phase, ...] = ()
+    """Parts of the training, one after the other; none: one part in which every layer learns."""
     batch_size: int = 128
     """Rows per step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     """SGD has Nesterov momentum 0.9."""
     learning_rate: float = 0.1
     """Peak learning rate."""
-    schedule: Literal["constant", "cosine"] = "cosine"
-    """How the learning rate falls: not at all, or along half a cosine to 0."""
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    """How the learning rate falls in each phase: not at all, along half a cosine to 0, or by
+    ``step_factor`` at the ``step_epochs``."""
+    step_epochs: tuple[float, ...] = ()
+    """Epochs of a phase after which the rate falls; of the schedule ``step`` alone."""
+    step_factor: float = 0.1
+    """The rate is multiplied by it each time."""
     warmup_epochs: float = 0.0
     """Epochs of linear rise before the schedule."""
     weight_decay: float = 0.0
@@ -62,6 +77,14 @@ class Recipe:
     features; needs ``--ferplus``. The head is not part of the exported network."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
+    early_stopping: EarlyStopping | None = None
+    """When a phase ends before its last epoch; None: never."""
+    reduce_on_plateau: ReduceOnPlateau | None = None
+    """When the learning rate falls for want of progress; only with a constant schedule."""
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    """Which epochs' networks are kept."""
+    tensorboard: bool = True
+    """Write TensorBoard's event files, where TensorBoard is installed."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Arithmetic of the training; the saved weights are float32 in any case."""
     framing: str = "fer2013"
@@ -76,7 +99,7 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: epochs and batch_size must be at least 1")
         if not self.learning_rate > 0 or self.weight_decay < 0:
             raise RecipeError(f"recipe {self.name}: learning_rate must be above 0")
-        for name in ("optimizer", "schedule", "precision"):
+        for name in ("optimizer", "schedule", "precision", "class_weights"):
             allowed = typing.get_args(_annotations()[name])
             if getattr(self, name) not in allowed:
                 raise RecipeError(
@@ -87,6 +110,34 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: ema_momentum must lie between 0 and 1")
         if not 0 <= self.label_smoothing < 1 or self.ferplus_weight < 0:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
+        if self.input_size_px is not None and self.input_size_px < 1:
+            raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
+        if (self.schedule == "step") != bool(self.step_epochs) or not 0 < self.step_factor < 1:
+            raise RecipeError(
+                f"recipe {self.name}: the schedule step goes with step_epochs and a step_factor "
+                "between 0 and 1"
+            )
+        if self.reduce_on_plateau and (self.schedule != "constant" or self.warmup_epochs):
+            raise RecipeError(
+                f"recipe {self.name}: reduce_on_plateau needs the constant schedule, no warm-up"
+            )
+
+    @property
+    def plan(self) -> tuple[Phase, ...]:
+        """The phases with their epochs and rates filled in; at least one."""
+        return tuple(
+            replace(
+                phase,
+                epochs=phase.epochs or self.epochs,
+                learning_rate=phase.learning_rate or self.learning_rate,
+            )
+            for phase in self.phases or (Phase(),)
+        )
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all phases, if none ends early."""
+        return sum(phase.epochs or 0 for phase in self.plan)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -109,22 +160,14 @@ class Recipe:
 
         Args:
             overrides: ``name=value`` or ``group.name=value``, the value as JSON or a bare word,
-                e.g. ``epochs=2``, ``precision=float32``, ``augmentation.rotation_deg=10``.
+                e.g. ``epochs=2``, ``augmentation.rotation_deg=10``, ``phases.1.epochs=3``,
+                ``early_stopping.patience=5``, ``early_stopping=null``.
 
         Raises:
             RecipeError: a field does not exist or a value is impossible.
         """
-        recipe = self
-        for override in overrides:
-            name, equals, text = override.partition("=")
-            if not equals:
-                raise RecipeError(f"--set {override}: expected name=value")
-            try:
-                value = json.loads(text)
-            except ValueError:
-                value = text
-            recipe = _with_field(recipe, name.strip().split("."), value)
-        return recipe
+        changed: Recipe = with_overrides(self, overrides)
+        return changed
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -151,34 +194,3 @@ def load_recipe(path: Path) -> Recipe:
 
 def _annotations() -> dict[str, Any]:
     return typing.get_type_hints(Recipe)
-
-
-def _with_field(owner: Any, path: list[str], value: Any) -> Any:
-    known = [field.name for field in fields(owner)]
-    if path[0] not in known:
-        raise RecipeError(f"no recipe field {path[0]!r}; known: {', '.join(known)}")
-    current = getattr(owner, path[0])
-    if len(path) > 1:
-        if not dataclasses.is_dataclass(current):
-            raise RecipeError(f"recipe field {path[0]!r} has no field {path[1]!r}")
-        value = _with_field(current, path[1:], value)
-    elif dataclasses.is_dataclass(current):
-        raise RecipeError(f"recipe field {path[0]!r} is a group; set its fields by name")
-    elif isinstance(current, tuple) and isinstance(value, list):
-        value = tuple(value)
-    elif not _same_kind(current, value):
-        raise RecipeError(f"recipe field {path[0]!r} cannot be {value!r}")
-    try:
-        return dataclasses.replace(owner, **{path[0]: value})
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"recipe field {path[0]!r} cannot be {value!r}: {error}") from error
-
-
-def _same_kind(current: Any, value: Any) -> bool:
-    if current is None or value is None:
-        return value is None or isinstance(value, int | float | str)
-    if isinstance(current, bool) or isinstance(value, bool):
-        return isinstance(current, bool) and isinstance(value, bool)
-    if isinstance(current, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(current))

@@ -5,7 +5,7 @@ what every random layer draws is a function of the seed and the epoch, and all o
 the run folder (see `run_folder`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,22 @@ import keras
 
 from mien import zoo
 from mien.data import splits
+from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file
 from mien.preprocessing import InputSpec
 from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
+from mien.training.backup import Backup, load_backup
+from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.curves import curves_png
 from mien.training.export import PARITY_FACES, Parity, can_export, export_run
+from mien.training.metrics import epoch_metrics
+from mien.training.monitors import Checkpoint, EveryEpoch
+from mien.training.monitors import stoppers as stoppers_of
+from mien.training.phases import Phase, freeze
+from mien.training.pretrained import load_pretrained
 from mien.training.recipe import Recipe
 from mien.training.twin import EXPRESSION, copy_weights, training_twin
 
@@ -38,17 +46,21 @@ class Run:
     folder: Path
     """The run folder."""
     history: tuple[dict[str, float], ...]
-    """One row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate ..."""
+    """One row per epoch: epoch, phase, loss, accuracy, precision, recall, f1, the same with
+    ``val_``, and learning_rate."""
 
     bundle: Path | None
     """The ONNX bundle; None where the active Keras backend cannot export."""
     parity: Parity | None
     """Proof that the bundle agrees with Keras."""
 
+    monitor: str = Checkpoint().monitor
+    """Number by which the best epoch was chosen."""
+
     @property
     def best(self) -> dict[str, float]:
         """Row of the epoch that was kept."""
-        return callbacks.best_row(self.history)
+        return callbacks.best_row(self.history, self.monitor)
 
 
 def train(
@@ -80,68 +92,135 @@ def train(
         OutputError: the folder cannot be written.
     """
     run_folder.check_folder(folder, recipe, resume)
+    backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
     spec = input_spec(recipe)
     keras.utils.set_random_seed(recipe.seed)
     network = zoo.build(
         recipe.architecture, spec, len(samples.label_set), **recipe.architecture_options
     )
+    head = zoo.ARCHITECTURES[recipe.architecture].head or "logits"
+    for phase in recipe.plan:
+        freeze(network, phase, head)  # finds unknown layers before anything is done
+    source: Mapping[str, str] = {}
+    if not position.epochs:
+        source = load_pretrained(network, recipe.architecture, recipe.pretrained)
     model, twin = training_twin(network, recipe)
-    train_batches = Batches(
-        parts[Split.TRAIN],
-        spec,
-        *objective.targets(parts[Split.TRAIN], recipe),
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-    )
-    validation_batches = Batches(
-        parts[Split.VALIDATION],
-        spec,
-        *objective.targets(parts[Split.VALIDATION], recipe),
-        batch_size=_VALIDATION_BATCH,
-    )
-    model.compile(
-        optimizer=objective.optimizer(recipe, train_batches.steps_per_epoch),
-        loss=objective.losses(recipe),
-        loss_weights=objective.loss_weights(recipe),
-        metrics={EXPRESSION: [keras.metrics.CategoricalAccuracy(name="accuracy")]},
-        # XLA on a CPU is slower than oneDNN's kernels; JAX has nothing else.
-        jit_compile=keras.backend.backend() == "jax",
-    )
+    train_batches, validation_batches = _batches(parts, spec, recipe)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
     run_folder.describe(folder, parts)
-    first_epoch = run_folder.restore(model, folder)
-    train_batches.first_epoch = first_epoch
+    if source:
+        run_folder.write_pretrained(folder, source)
+    if not position.epochs:
+        _draw_batch(folder, recipe, train_batches)
+
     average = callbacks.AverageWeights() if recipe.ema_momentum else None
 
-    def save_best(path: Path) -> None:
+    def update_network() -> None:
         with average.in_place() if average else nullcontext():
             copy_weights(twin, network)
+
+    def save_best(path: Path) -> None:
+        update_network()
         network.save(path)
 
-    history = callbacks.History(folder / "history.csv", first_epoch, progress)
-    if first_epoch < recipe.epochs:
+    history = callbacks.History(folder / "history.csv", position.epochs, progress)
+    monitor = recipe.checkpoint.monitor
+    for index, phase in enumerate(recipe.plan):
+        if index < position.phase or (index == position.phase and position.phase_ended):
+            continue
+        start = position.at_phase(index)
+        freeze(twin, phase, head)
+        _compile(model, recipe, phase, train_batches.steps_per_epoch)
+        if start.phase_epochs and backup:
+            load_backup(model, backup)
+        elif index:
+            network.load_weights(folder / run_folder.BEST)
+            twin.set_weights(network.get_weights())
+        train_batches.first_epoch = start.epochs
+        history.phase = index + 1
+        stoppers = stoppers_of(recipe.early_stopping, recipe.reduce_on_plateau)
+        phase_epochs = phase.epochs or recipe.epochs
+        keeper = Backup(folder / run_folder.BACKUP, start, phase_epochs, stoppers)
+        every_epoch = (
+            [EveryEpoch(folder / run_folder.CHECKPOINTS, network, update_network)]
+            if recipe.checkpoint.every_epoch
+            else []
+        )
         model.fit(
             train_batches,
             validation_data=validation_batches,
-            epochs=recipe.epochs,
-            initial_epoch=first_epoch,
+            initial_epoch=start.epochs,
+            epochs=start.epochs + phase_epochs - start.phase_epochs,
             steps_per_epoch=train_batches.steps_per_epoch,
             shuffle=False,
             verbose=0,
             callbacks=[
+                callbacks.PlainNames(),
                 callbacks.EpochSeeds(recipe.seed),
                 callbacks.StopOnNaN(),
                 *([average] if average else []),
                 *extra_callbacks,
-                *callbacks.tensorboard(folder / run_folder.TENSORBOARD),
+                *(
+                    callbacks.tensorboard(folder / run_folder.TENSORBOARD)
+                    if recipe.tensorboard
+                    else []
+                ),
+                *stoppers,
                 history,
-                callbacks.BestNetwork(folder / "best.keras", history, save_best),
-                callbacks.Backup(folder / run_folder.BACKUP),
+                callbacks.BestNetwork(folder / run_folder.BEST, history, monitor, save_best),
+                *every_epoch,
+                keeper,
             ],
         )
+        position = keeper.position
     return _finish(folder, recipe, tuple(history.rows), parts[Split.VALIDATION])
+
+
+def _batches(
+    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe
+) -> tuple[Batches, Batches]:
+    """Batches that train, and batches that validate."""
+    train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
+    return (
+        Batches(
+            train,
+            spec,
+            *objective.targets(train, recipe, training=True),
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            mixup_alpha=recipe.augmentation.mixup_alpha,
+        ),
+        Batches(
+            validation,
+            spec,
+            *objective.targets(validation, recipe),
+            batch_size=_VALIDATION_BATCH,
+        ),
+    )
+
+
+def _compile(model: keras.Model, recipe: Recipe, phase: Phase, steps_per_epoch: int) -> None:
+    model.compile(
+        optimizer=objective.optimizer(recipe, phase, steps_per_epoch),
+        loss=objective.losses(recipe),
+        loss_weights=objective.loss_weights(recipe),
+        metrics={EXPRESSION: epoch_metrics()},
+        # XLA on a CPU is slower than oneDNN's kernels; JAX has nothing else.
+        jit_compile=keras.backend.backend() == "jax",
+    )
+
+
+def _draw_batch(folder: Path, recipe: Recipe, batches: Batches) -> None:
+    """Write ``augmentation.png`` of the first batch."""
+    before = batches.pictures(0)[:COLUMNS]
+    after = keras.ops.cast(batches[0][0][:COLUMNS], "float32")
+    for layer in augmentation_layers(recipe.augmentation, recipe.seed):
+        after = layer(after, training=True)
+    png = batch_png(before, keras.ops.convert_to_numpy(after), recipe.name)
+    with atomic_file(folder / "augmentation.png") as temporary:
+        temporary.write_bytes(png)
 
 
 def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
@@ -167,13 +246,14 @@ def _finish(
     folder: Path, recipe: Recipe, history: tuple[dict[str, float], ...], validation: Samples
 ) -> Run:
     """Draw the curves and export the best network, proven on validation faces."""
-    best_epoch = int(callbacks.best_row(history)["epoch"])
+    best_epoch = int(callbacks.best_row(history, recipe.checkpoint.monitor)["epoch"])
     with atomic_file(folder / "curves.png") as temporary:
         temporary.write_bytes(curves_png(history, best_epoch, recipe.name))
+    monitor = recipe.checkpoint.monitor
     if not can_export():
-        return Run(folder, history, None, None)
+        return Run(folder, history, None, None, monitor)
     faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
-    return Run(folder, history, *export_run(folder, faces))
+    return Run(folder, history, *export_run(folder, faces), monitor)
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -185,4 +265,7 @@ def input_spec(recipe: Recipe) -> InputSpec:
     if recipe.architecture not in zoo.ARCHITECTURES:
         known = ", ".join(zoo.ARCHITECTURES)
         raise RecipeError(f"no architecture {recipe.architecture!r}; known: {known}")
-    return zoo.ARCHITECTURES[recipe.architecture].default_input
+    spec = zoo.ARCHITECTURES[recipe.architecture].default_input
+    if recipe.input_size_px is None:
+        return spec
+    return InputSpec(recipe.input_size_px, recipe.input_size_px, spec.channels)

@@ -4,8 +4,11 @@ recipe.json       every field of the recipe
 data.json         labels, and rows and hash of each split
 environment.json  versions, processor, commit
 history.csv       one row per epoch
+pretrained.json   where weights came from that the network started with, if any did
+augmentation.png  some pictures of the first batch, before and after the random changes
 best.keras        float32 network of the best epoch so far
-backup/           weights and optimiser after the last whole epoch
+checkpoints/      the network of every epoch, if the recipe asks for them
+backup/           weights, optimiser and position after the last whole epoch
 tensorboard/      the same curves for TensorBoard
 curves.png        at the end: loss and accuracy by epoch
 model.onnx        at the end: the bundle
@@ -21,7 +24,7 @@ from mien import provenance
 from mien.errors import TrainingError
 from mien.files import write_text
 from mien.samples import Samples, Split
-from mien.training import callbacks
+from mien.training.backup import Position, latest_backup
 from mien.training.recipe import Recipe
 
 BACKUP = "backup"
@@ -29,6 +32,12 @@ BACKUP = "backup"
 
 TENSORBOARD = "tensorboard"
 """Folder of TensorBoard's event files."""
+
+CHECKPOINTS = "checkpoints"
+"""Folder of the networks of every epoch."""
+
+BEST = "best.keras"
+"""Name of the best network."""
 
 
 def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
@@ -87,21 +96,31 @@ def describe(folder: Path, parts: Mapping[Split, Samples]) -> None:
     write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
 
 
-def restore(model: keras.Model, folder: Path) -> int:
-    """Load the latest backup into a compiled model.
+def write_pretrained(folder: Path, source: Mapping[str, str]) -> None:
+    """Write ``pretrained.json``: where the first weights came from.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_text(folder / "pretrained.json", json.dumps(dict(source), indent=1) + "\n")
+
+
+def position(folder: Path) -> tuple[Path | None, Position]:
+    """How far the training in a folder has come; what a killed process left half-written goes.
 
     Returns:
-        The number of epochs that are done; 0 where there is no backup.
+        The backup that holds the state, None at the very beginning; and the position.
 
     Raises:
         TrainingError: the backup is damaged.
     """
     backup_folder = folder / BACKUP
-    callbacks.sweep(folder)
-    callbacks.sweep(backup_folder)
-    backup = callbacks.latest_backup(backup_folder)
-    if backup is None:
-        return 0
-    path, epochs_done = backup
-    callbacks.load_backup(model, path)
-    return epochs_done
+    _sweep(folder)
+    _sweep(backup_folder)
+    return latest_backup(backup_folder) or (None, Position())
+
+
+def _sweep(folder: Path) -> None:
+    for unfinished in (".epoch_*", ".best.keras.*", ".history.csv.*"):
+        for path in folder.glob(unfinished):
+            path.unlink()

@@ -1,0 +1,98 @@
+"""Fields of nested frozen dataclasses set by dotted names, as on a command line."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from mien.errors import RecipeError
+
+
+def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
+    """A copy of a dataclass with fields set by name.
+
+    Args:
+        owner: a frozen dataclass, whose fields may be dataclasses, or tuples of them.
+        overrides: ``name=value``, ``group.name=value`` or ``list.0.name=value``, the value as
+            JSON or a bare word. A group that is not there (None) is made from its defaults.
+
+    Raises:
+        RecipeError: a field does not exist or a value is impossible.
+    """
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {override}: expected name=value")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        owner = _with_field(owner, name.strip().split("."), value)
+    return owner
+
+
+def _with_field(owner: Any, path: list[str], value: Any) -> Any:
+    name, *rest = path
+    known = [field.name for field in dataclasses.fields(owner)]
+    if name not in known:
+        raise RecipeError(f"no recipe field {name!r}; known: {', '.join(known)}")
+    current = getattr(owner, name)
+    kind = typing.get_type_hints(type(owner))[name]
+    if rest:
+        value = _inside(name, current, kind, rest, value)
+    elif dataclasses.is_dataclass(current) and value is not None:
+        raise RecipeError(f"recipe field {name!r} is a group; set its fields by name")
+    elif isinstance(current, tuple) and isinstance(value, list) and not any(map(_group, current)):
+        value = tuple(value)
+    elif not _fits(kind, value):
+        raise RecipeError(f"recipe field {name!r} cannot be {value!r}")
+    try:
+        return dataclasses.replace(owner, **{name: value})
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"recipe field {name!r} cannot be {value!r}: {error}") from error
+
+
+def _inside(name: str, current: Any, kind: Any, rest: list[str], value: Any) -> Any:
+    """The group or list ``current`` with something in it set."""
+    if current is None and (made := _group_of(kind)) is not None:
+        current = made()
+    if dataclasses.is_dataclass(current):
+        return _with_field(current, rest, value)
+    if isinstance(current, tuple) and rest[0].isdecimal() and len(rest) > 1:
+        index = int(rest[0])
+        if index >= len(current):
+            raise RecipeError(f"recipe field {name!r} has {len(current)} entries, no {index}")
+        changed = _with_field(current[index], rest[1:], value)
+        return (*current[:index], changed, *current[index + 1 :])
+    raise RecipeError(f"recipe field {name!r} has no field {rest[0]!r}")
+
+
+def _group(value: Any) -> bool:
+    return dataclasses.is_dataclass(value)
+
+
+def _group_of(kind: Any) -> Any:
+    """The dataclass in ``Group | None``; None where there is none."""
+    return next((part for part in typing.get_args(kind) if dataclasses.is_dataclass(part)), None)
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    """Whether a JSON value is of a field's declared kind."""
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(part, value) for part in typing.get_args(kind))
+    if origin is typing.Literal:
+        return isinstance(value, str)  # the dataclass says which words there are
+    if kind is type(None):
+        return value is None
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    if kind is float:
+        return isinstance(value, int | float)
+    if origin is tuple:
+        return value == []  # an empty list: none of them
+    if origin is not None:
+        return isinstance(value, origin)
+    return isinstance(kind, type) and isinstance(value, kind)
