@@ -5,7 +5,11 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
-from mien.data.batches import Batches
+import keras
+
+from mien.data import batches as batches_module
+from mien.data.batches import Batches, own_errors
+from mien.errors import ImageError
 from mien.preprocessing import InputSpec
 from mien.samples import Image, Samples
 from samples_factory import random_faces, samples_of
@@ -23,7 +27,12 @@ class OnAccess:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Image:
+        if self.images[index].size == 0:
+            raise ImageError(f"picture {index} is damaged")
         return self.images[index]
+
+    def encoded(self, index: int) -> bytes:
+        return self.images[index].tobytes()
 
     def take(self, indices: np.ndarray) -> "OnAccess":
         return OnAccess([self.images[i] for i in indices])
@@ -98,3 +107,63 @@ def test_mixup_blends_in_training_only_and_repeats():
     assert ((targets["expression"] > 0).sum(axis=1) > 1).any()
     _, one_hot, _ = make(mixup_alpha=1.0)[0]
     assert ((one_hot["expression"] > 0).sum(axis=1) == 1).all()
+
+
+def small_model() -> keras.Model:
+    inputs = keras.Input(SPEC.shape)
+    outputs = keras.layers.Dense(10)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, {"expression": outputs})
+    model.compile(loss="mse")
+    return model
+
+
+@pytest.mark.parametrize("damaged_part", ["training", "validation"])
+def test_a_damaged_picture_ends_a_training_with_its_own_error(damaged_part: str):
+    faces = list(random_faces(10))
+    damaged = [*faces[:9], np.zeros((0, 48), np.uint8)]
+    train = make(images=damaged if damaged_part == "training" else faces, seed=3)
+    validation = make(images=damaged if damaged_part == "validation" else faces)
+    with (
+        pytest.raises(ImageError, match="picture 9 is damaged"),
+        own_errors(train, validation),
+    ):
+        small_model().fit(
+            train, validation_data=validation, steps_per_epoch=3, shuffle=False, verbose=0
+        )
+
+
+def test_other_errors_pass():
+    with pytest.raises(ValueError, match="something else"), own_errors(make()):
+        raise ValueError("something else")
+
+
+def test_what_is_read_ahead_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch):
+    assert make().max_queue_size == 16
+    monkeypatch.setattr(batches_module, "QUEUE_BYTES", 5 * 4 * 48 * 48)
+    assert make().max_queue_size == 5
+    monkeypatch.setattr(batches_module, "QUEUE_BYTES", 1)
+    assert make().max_queue_size == 2
+
+
+class Recorder(keras.Model):
+    """A model that notes the rows of each step instead of learning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[int] = []
+
+    def call(self, images: object) -> object:
+        return images
+
+    def train_step(self, data: tuple) -> dict[str, float]:
+        self.rows += [int(row) for row in data[2]["expression"]]
+        return {"loss": 0.0}
+
+
+def test_keras_gets_every_row_in_order_over_epochs_from_files():
+    """Keras stops its reading threads between epochs; no row may be lost or come twice."""
+    faces = list(random_faces(10))
+    model = Recorder()
+    model.compile(loss="mse", run_eagerly=True)
+    model.fit(make(images=faces, seed=5), epochs=3, steps_per_epoch=3, shuffle=False, verbose=0)
+    assert model.rows == rows(make(seed=5), range(9))

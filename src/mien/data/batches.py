@@ -6,15 +6,18 @@ Python generator is read ahead by an unknown number of batches, so both were rej
 `keras.utils.PyDataset` is indexed, and the index alone decides what a batch holds.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.mixup import mix
-from mien.errors import needs_extra
-from mien.preprocessing import InputSpec, to_network_input
+from mien.data.prepared import PreparedPictures
+from mien.errors import MienError, needs_extra
+from mien.preprocessing import InputSpec
 from mien.samples import Samples
 
 with needs_extra("train"):
@@ -25,13 +28,19 @@ Targets = Mapping[str, NDArray[np.float32]]
 Weights = Mapping[str, NDArray[np.float32]]
 """Per head, the weight of each row in its loss, (n,)."""
 
+QUEUE_BYTES = 64 << 20
+"""Batches of pictures in files that are read ahead, but two at least."""
+_MAX_QUEUE = 16
+_WORKERS = 4
+
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of network input, targets and weights.
 
     With ``seed`` the rows are shuffled anew in every epoch, blended in pairs where
-    ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in order. Pictures are handed over as uint8; those of folders are decoded
-    by worker threads, in order.
+    ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in
+    order. Pictures are handed over as uint8; those in files are decoded by worker threads, and
+    batches read ahead are bounded in bytes.
     """
 
     def __init__(
@@ -45,11 +54,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int | None = None,
         mixup_alpha: float = 0.0,
     ) -> None:
-        streamed = not isinstance(samples.images, np.ndarray)
-        super().__init__(workers=4 if streamed else 1, max_queue_size=16)
-        self._images: Any = samples.images if streamed else _prepared(samples.images, spec)
-        self._streamed = streamed
-        self._spec = spec
+        self._pictures = PreparedPictures(samples.images, spec)
+        ahead = QUEUE_BYTES // (batch_size * math.prod(spec.shape))
+        super().__init__(
+            workers=_WORKERS if self._pictures.in_files else 1,
+            max_queue_size=max(2, min(_MAX_QUEUE, ahead)),
+        )
         self._targets = targets
         self._weights = weights
         self._rows = len(samples)
@@ -58,6 +68,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._mixup_alpha = mixup_alpha
         self.first_epoch = 0
         """Epoch that index 0 belongs to; above 0 in a resumed training."""
+        self.failure: MienError | None = None
+        """Why a batch could not be made; see `own_errors`."""
         self._order: tuple[int, NDArray[np.int64]] | None = None
 
     @property
@@ -75,16 +87,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         first = step * self._batch_size
         epoch += self.first_epoch
         rows = self._epoch_order(epoch)[first : first + self._batch_size]
-        if self._streamed:
-            images = _prepared([self._images[row] for row in rows.tolist()], self._spec)
-        else:
-            images = self._images[rows]
+        images = self._batch(rows)
         targets = {head: values[rows] for head, values in self._targets.items()}
         weights = {head: values[rows] for head, values in self._weights.items()}
         if self._mixup_alpha and self._seed is not None:
             random = np.random.default_rng((self._seed, epoch, step))
             return mix(images, targets, weights, self._mixup_alpha, random)
         return images, targets, weights
+
+    def pictures(self, step: int) -> NDArray[np.uint8]:
+        """Pictures of one batch of the first epoch as they are, not blended, (n, h, w, c)."""
+        first = step * self._batch_size
+        return self._batch(self._epoch_order(self.first_epoch)[first : first + self._batch_size])
+
+    def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        try:
+            return self._pictures.batch(rows)
+        except MienError as error:
+            self.failure = error
+            raise
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         if self._seed is None:
@@ -98,6 +119,19 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return cached[1]
 
 
-def _prepared(images: Any, spec: InputSpec) -> NDArray[np.uint8]:
-    """Network input as uint8: its values are whole, so nothing is lost."""
-    return to_network_input(images, spec).astype(np.uint8)
+@contextmanager
+def own_errors(*batches: Batches) -> Iterator[None]:
+    """Raise what made a batch fail as it was; backends wrap it in errors of their own.
+
+    Raises:
+        SourceError, DatasetError: a picture is damaged, refused or gone.
+    """
+    try:
+        yield
+    except MienError:
+        raise
+    except Exception as error:
+        for failed in batches:
+            if failed.failure is not None:
+                raise failed.failure from error
+        raise
