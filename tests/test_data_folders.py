@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ LAYOUTS = {
     "synonyms": (below("train", SYNONYMS), {"train": 7}),
     "few": (["train/happy", "test/sad"], {"train": 1, "test": 1}),
     "nested": (["train/happy/1/2", "train/sad/x"], {"train": 2}),
+    "FER-2013's names": (
+        below("fer/Training") + below("fer/PublicTest") + below("fer/PrivateTest"),
+        {"train": 7, "validation": 7, "test": 7},
+    ),
+    "two names of a part": (
+        below("train") + below("val") + below("valid"),
+        {"train": 7, "validation": 14},
+    ),
+    "two names of a class": (["train/happy", "train/Happiness"], {"train": 2}),
 }
 
 
@@ -60,12 +70,83 @@ def test_layouts(tmp_path, layout, kind):
         assert samples.labels[index] == FER2013.index(folder)
 
 
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ("parts", "train/ and test/ class folders"),
+        ("val", "train/, val/ and test/ class folders"),
+        ("capitals", "Train/ and Test/ class folders"),
+        ("images", "train/ and validation/ class folders below images/"),
+        ("wrapped", "train/ and test/ class folders below a/b/"),
+        ("few", "train/ and test/ class folders"),
+        ("top", "class folders, all for training"),
+        ("wrapped top", "class folders, all for training below faces/"),
+    ],
+)
+def test_the_layout_is_told(tmp_path, layout, words):
+    written = class_folders(tmp_path / "set", LAYOUTS[layout][0])
+    assert read_samples(tmp_path / "set").layout == words
+    assert read_samples(zip_of(tmp_path / "set.zip", written)).layout == f"{words} in a zip"
+
+
+def test_a_copy_nested_in_the_set_is_left_out_and_told(tmp_path):
+    """Kaggle's face expression recognition dataset holds all of itself again in images/images."""
+    once = below("images/train") + below("images/validation")
+    written = class_folders(tmp_path / "set", once + [f"images/{folder}" for folder in once])
+    for source in (tmp_path / "set", zip_of(tmp_path / "set.zip", written)):
+        samples = read_samples(source)
+        assert len(samples) == 28
+        assert not [name for name in samples.names if name.startswith("images/images/")]
+        assert samples.layout.startswith("train/ and validation/ class folders below images/")
+        assert samples.layout.endswith(", 28 pictures outside of them left out")
+
+
+def test_entries_of_folders_and_dots_in_an_archive(tmp_path):
+    """As some programs write them: every folder with an entry, every path from the dot."""
+    written = class_folders(tmp_path / "set", below("train"))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("./", b"")
+        archive.writestr("./train/", b"")
+        for name, content in written.items():
+            archive.writestr(f"./{name}", content)
+    samples = read_samples(tmp_path / "a.zip")
+    assert len(samples) == 14
+    assert samples.layout == "train/ class folders in a zip"
+    assert samples.images[0].shape == (16, 16)
+
+
+def test_endings_are_told_in_any_case(tmp_path):
+    face = png(random_faces(1)[0])
+    members = {"happy/a.PNG": face, "happy/b.c.png": face, "happy/png": face, "happy/d.txt": face}
+    samples = read_samples(zip_of(tmp_path / "a.zip", members))
+    assert list(samples.names) == ["happy/a.PNG", "happy/b.c.png"]
+
+
 def test_folder_and_zip_agree(tmp_path):
     written = class_folders(tmp_path / "set", below("train") + below("test"))
     folder = read_samples(tmp_path / "set")
     archive = read_samples(zip_of(tmp_path / "set.zip", written))
     assert folder.sha256() == archive.sha256()
     assert list(folder.names) == list(archive.names)
+
+
+def test_the_hash_is_of_files_labels_and_order_and_decodes_nothing(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"), per_folder=50)
+    first = "train/angry/0.png"
+    (tmp_path / "set" / first).write_bytes(b"not a picture")
+    samples = read_samples(tmp_path / "set")
+    with pytest.raises(ImageError, match=r"angry/0\.png"):
+        samples.images[0]
+    hashes = [samples.sha256(), samples.take(np.arange(len(samples))[::-1]).sha256()]
+    relabelled = replace(samples, labels=np.roll(samples.labels, 1))
+    hashes.append(relabelled.sha256())
+    (tmp_path / "set" / first).write_bytes(written[first])
+    hashes.append(samples.sha256())
+    assert len(set(hashes)) == 4
+    assert samples.sha256() == hashes[3]
+    (tmp_path / "set" / first).unlink()
+    with pytest.raises(ImageError, match=r"angry/0\.png"):
+        samples.sha256()
 
 
 def test_contempt_makes_the_eight_classes(tmp_path):
