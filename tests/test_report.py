@@ -95,6 +95,7 @@ def write(
         model_sha256=MODEL,
         data_sha256=data_sha256,
         command=COMMAND,
+        parameters=853_671,
         sampled=[(row, face) for row in predictions.sample_rows(4)],
         worst_errors=[(row, face) for row in predictions.confident_errors(errors)],
         note=note,
@@ -160,7 +161,7 @@ def test_metrics_json_holds_every_number(report: Path) -> None:
     assert isinstance(averages, dict)
     assert averages["macro"]["f1"] == pytest.approx(expected.macro_f1)
     assert averages["weighted"]["recall"] == pytest.approx(expected.accuracy)
-    assert values["architecture"] == "plain" and values["architecture_options"] == {}
+    assert values["architecture"] == "plain" and values["parameters"] == 853_671
     assert values["chosen"] == make_card().chosen
     cautions = values["cautions"]
     assert isinstance(cautions, list) and len(cautions) == 1

@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 
 from mien import __version__
 from mien.cli.audit import audit
+from mien.cli.compare import compare
 from mien.cli.console import warn
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
@@ -29,6 +30,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     recognize,
     train,
     evaluate,
+    compare,
     export,
     audit,
     fetch,

@@ -29,6 +29,8 @@ class Provenance:
     """Version of mien that measured."""
     commit: str
     """Commit of mien that measured."""
+    parameters: int | None = None
+    """Weights and other parameters of the model; None where unknown."""
     note: str = ""
     """What else a reader must know of the faces or labels; empty for nothing."""
 

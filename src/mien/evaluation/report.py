@@ -55,14 +55,18 @@ REPORT_FILES = (
 """Every file of the folder."""
 
 
-def check_report_folder(out: Path) -> None:
+def check_report_folder(out: Path, files: Sequence[str] = REPORT_FILES) -> None:
     """Fail before the work where `write_report` would refuse the folder after it.
 
+    Args:
+        out: the folder; it need not be there.
+        files: names of the files that may be in it, to be replaced.
+
     Raises:
-        OutputError: ``out`` is a file, or holds files that are not a report's.
+        OutputError: ``out`` is a file, or holds other files.
     """
     try:
-        foreign = sorted({path.name for path in out.iterdir()} - set(REPORT_FILES))
+        foreign = sorted({path.name for path in out.iterdir()} - set(files))
     except FileNotFoundError:
         return
     except NotADirectoryError as error:
@@ -82,6 +86,7 @@ def write_report(
     model_sha256: str,
     data_sha256: str,
     command: str,
+    parameters: int | None = None,
     sampled: Sequence[tuple[int, Image]] = (),
     worst_errors: Sequence[tuple[int, Image]] = (),
     note: str = "",
@@ -96,6 +101,7 @@ def write_report(
         model_sha256: hash of its file.
         data_sha256: hash of the measured rows, `Samples.sha256` of the split.
         command: command that measures this again.
+        parameters: how many the model has; None where that is not known.
         sampled: faces drawn at random, (row of ``predictions``, its picture) each, shown in
             this order; see `Predictions.sample_rows`.
         worst_errors: likewise the most confident errors; see `Predictions.confident_errors`.
@@ -116,6 +122,7 @@ def write_report(
         command=command,
         version=mien.__version__,
         commit=commit(),
+        parameters=parameters,
         note=note,
     )
     galleries = (
@@ -190,7 +197,7 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
         "tta": predictions.tta,
         "model": card.name,
         "architecture": card.architecture,
-        "architecture_options": card.recipe.get("architecture_options", {}),
+        "parameters": provenance.parameters,
         "chosen": card.chosen,
         "cautions": cautions(evaluation, provenance),
         "model_sha256": provenance.model_sha256,

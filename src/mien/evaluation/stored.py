@@ -54,6 +54,7 @@ def read_report(folder: Path, name: str) -> Candidate:
             model=str(values["model"]),
             model_sha256=str(values["model_sha256"]),
             architecture=str(values.get("architecture", "")),
+            parameters=None if (count := values.get("parameters")) is None else int(count),
             chosen=dict(values.get("chosen", {})),
             cautions=tuple(map(str, values.get("cautions", ()))),
         )
