@@ -1,5 +1,9 @@
-"""One suite for every network of the zoo."""
+"""One suite for every network of the zoo.
 
+Networks made for large pictures are tested at 64 x 64: nothing but the time depends on it.
+"""
+
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,18 +19,25 @@ from mien import zoo
 from mien.errors import RecipeError
 from mien.labels import FER2013
 from mien.model_card import ModelCard
+from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.training.export import PARITY_TOLERANCE, to_bundle
 from mien.training.recipe import Recipe
 from mien.training.twin import FusedBatchNormalization, copy_weights, training_twin
+from mien.zoo.cost import flops
 
 pytestmark = pytest.mark.parametrize("name", sorted(zoo.ARCHITECTURES))
+
+
+def spec_of(name: str) -> InputSpec:
+    spec = zoo.ARCHITECTURES[name].default_input
+    return InputSpec(64, 64, spec.channels) if spec.height_px > 64 else spec
 
 
 def build(name: str) -> keras.Model:
     """A network whose normalisation statistics are not the neutral ones of a new one."""
     keras.utils.set_random_seed(3)
-    network = zoo.build(name, zoo.ARCHITECTURES[name].default_input, len(FER2013))
+    network = zoo.build(name, spec_of(name), len(FER2013))
     random = np.random.default_rng(0)
     for variable in network.non_trainable_variables:
         if "moving" in variable.path:
@@ -34,8 +45,14 @@ def build(name: str) -> keras.Model:
     return network
 
 
+@functools.cache
+def shared(name: str) -> keras.Model:
+    """The same, for tests that change nothing in it."""
+    return build(name)
+
+
 def faces(name: str, n: int = 8) -> np.ndarray:
-    shape = zoo.ARCHITECTURES[name].default_input.shape
+    shape = spec_of(name).shape
     return np.random.default_rng(1).integers(0, 256, (n, *shape), dtype=np.uint8)
 
 
@@ -43,52 +60,68 @@ def logits(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(network(inputs.astype(np.float32), training=False))
 
 
-def test_parameter_budget(name: str):
-    assert build(name).count_params() == zoo.ARCHITECTURES[name].parameters
+def test_the_catalogue_counts_right(name: str):
+    architecture = zoo.ARCHITECTURES[name]
+    network = zoo.build(name, architecture.default_input, len(FER2013))
+    assert network.input_shape == (None, *architecture.default_input.shape)
+    assert network.count_params() == architecture.parameters
+    assert flops(network) == architecture.flops
 
 
 def test_shapes_names_and_types(name: str):
-    network = build(name)
-    assert network.input_shape == (None, *zoo.ARCHITECTURES[name].default_input.shape)
+    network = shared(name)
+    names = [layer.name for layer in network.layers]
+    assert network.input_shape == (None, *spec_of(name).shape)
     assert network.output_shape == (None, 7)
-    assert network.layers[-1].name == "logits"
+    assert network.name == name
+    assert names[:2] == ["image", "scaling"]
+    assert names[-1] == "logits"
     assert len(network.get_layer("features").output.shape) == 2
     assert {variable.dtype for variable in network.variables if "seed" not in variable.path} == {
         "float32"
     }
+    if (head := zoo.ARCHITECTURES[name].head) is not None:
+        assert len(network.get_layer(head).input.shape) == 4
+        assert len(network.get_layer(head).output.shape) == 2
+
+
+def test_the_graph_is_flat(name: str):
+    assert not any(isinstance(layer, keras.Model) for layer in shared(name).layers)
 
 
 def test_outputs_are_logits_not_probabilities(name: str):
-    values = logits(build(name), faces(name))
+    values = logits(shared(name), faces(name))
     assert values.shape == (8, 7)
     assert np.isfinite(values).all()
     assert not np.allclose(values.sum(axis=1), 1.0)
 
 
 def test_scaling_is_part_of_the_network(name: str):
-    scaling = build(name).get_layer("scaling")
+    if zoo.ARCHITECTURES[name].pretrained:
+        pytest.skip("scaled as its pretrained weights want it; see tests/test_pretrained.py")
+    scaling = shared(name).get_layer("scaling")
     ends = keras.ops.convert_to_numpy(scaling(np.array([[0.0, 255.0]], np.float32)))
     assert ends.min() >= -1.0
     assert ends.max() == pytest.approx(1.0)
 
 
 def test_save_and_load_round_trip(name: str, tmp_path: Path):
-    network = build(name)
+    network = shared(name)
     network.save(tmp_path / "network.keras")
     loaded = keras.models.load_model(tmp_path / "network.keras", safe_mode=True)
     np.testing.assert_array_equal(logits(network, faces(name)), logits(loaded, faces(name)))
 
 
 def test_onnx_parity_and_size(name: str):
-    network = build(name)
-    spec = zoo.ARCHITECTURES[name].default_input
-    card = ModelCard(name, name, FER2013.keys, spec.shape, framing="fer2013")
+    network = shared(name)
+    card = ModelCard(name, name, FER2013.keys, spec_of(name).shape, framing="fer2013")
     bundle, parity = to_bundle(network, card, list(faces(name, 32)))
     assert parity.faces == 32
     assert parity.largest_difference <= PARITY_TOLERANCE
-    assert len(bundle) <= 4.1 * network.count_params() + 100_000
+    assert len(bundle) == pytest.approx(zoo.ARCHITECTURES[name].onnx_bytes, rel=0.01)
+    classifier = Classifier(bundle)
     one_by_one = np.concatenate(
-        [Classifier(bundle).logits(face[np.newaxis].astype(np.float32)) for face in faces(name)]
+        [classifier.logits(face[np.newaxis].astype(np.float32)) for face in faces(name)]
     )
     np.testing.assert_allclose(one_by_one, logits(network, faces(name)), atol=1e-3, rtol=1e-3)
 
@@ -114,7 +147,11 @@ def test_fused_normalisation_equals_keras_own(name: str):
     network = build(name)
     _, twin = training_twin(network, Recipe("r", name))
     fused = [layer for layer in twin.layers if isinstance(layer, FusedBatchNormalization)]
-    plain = [layer for layer in network.layers if "BatchNorm" in type(layer).__name__]
+    plain = [
+        layer
+        for layer in network.layers
+        if "BatchNorm" in type(layer).__name__ and len(layer.input.shape) == 4
+    ]
     assert len(fused) == len(plain)
     for ours, theirs in zip(fused[:1], plain[:1], strict=True):
         maps = np.random.default_rng(2).normal(1.0, 2.0, (16, 12, 12, ours.gamma.shape[0]))
@@ -131,7 +168,15 @@ def test_fused_normalisation_equals_keras_own(name: str):
 
 def test_an_impossible_option_is_explained(name: str):
     with pytest.raises(RecipeError, match=f"architecture {name}"):
-        zoo.build(name, zoo.ARCHITECTURES[name].default_input, 7, no_such_option=1)
+        zoo.build(name, spec_of(name), 7, no_such_option=1)
+
+
+def test_an_input_that_is_too_small_is_explained(name: str):
+    if name == "slim_resnet":
+        pytest.skip("pads whatever it gets")
+    with pytest.raises(RecipeError, match=rf"architecture {name}, input \(2, 2, \d\): ") as caught:
+        zoo.build(name, InputSpec(2, 2, spec_of(name).channels), 7)
+    assert "\n" not in str(caught.value)
 
 
 JAX_STEP = """
@@ -142,26 +187,36 @@ from mien.data.augmentation import Augmentation
 from mien.training.recipe import Recipe
 from mien.training.twin import training_twin
 name, saved, faces = sys.argv[1:]
+head = zoo.ARCHITECTURES[name].head
 network = keras.models.load_model(saved, safe_mode=True)
 inputs = np.load(faces)
-np.save(faces + ".logits.npy", np.asarray(network(inputs.astype("float32"), training=False)))
+np.save(faces + ".logits.npy", network.predict(inputs.astype("float32"), verbose=0))
 recipe = Recipe("r", name, augmentation=Augmentation(rotation_deg=10, horizontal_flip=True))
 model, twin = training_twin(network, recipe)
+names = [layer.name for layer in twin.layers]
+for layer in twin.layers[: names.index(head) if head else 0]:
+    layer.trainable = False  # a backbone takes a minute to compile
 model.compile("sgd", {"expression": keras.losses.CategoricalCrossentropy(from_logits=True)})
-before = twin.get_weights()[0].copy()
+before = [weights.copy() for weights in twin.get_weights()]
 model.fit(inputs, {"expression": np.eye(7, dtype="float32")[: len(inputs)]}, verbose=0)
-assert np.abs(twin.get_weights()[0] - before).max() > 0
+changed = [(a != b).any() for a, b in zip(before, twin.get_weights())]
+assert changed[-1] and changed[0] == (head is None)
 """
 
 
 def test_trains_and_answers_alike_on_jax(name: str, tmp_path: Path):
     pytest.importorskip("jax", reason="needs JAX")
-    network = build(name)
+    network = shared(name)
     network.save(tmp_path / "network.keras")
     np.save(tmp_path / "faces.npy", faces(name, 7))
     subprocess.run(
         [sys.executable, "-c", JAX_STEP, name, tmp_path / "network.keras", tmp_path / "faces.npy"],
-        env={"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PATH": ""},
+        env={
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",  # compiles faster
+            "PATH": "",
+        },
         check=True,
     )
     on_jax = np.load(tmp_path / "faces.npy.logits.npy")
