@@ -24,7 +24,6 @@ from mien.files import atomic_file
 from mien.training.monitors import put_state, state_of
 
 _NAME = re.compile(r"epoch_(\d+)\.npz")
-_POSITION = "position"
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -93,7 +92,7 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
         )
         arrays = [keras.ops.convert_to_numpy(variable) for variable in _state(self.model)]
         buffer = io.BytesIO()
-        np.savez(buffer, *arrays, **{_POSITION: np.array(json.dumps(asdict(self.position)))})
+        np.savez(buffer, *arrays, position=np.array(json.dumps(asdict(self.position))))
         with atomic_file(self._folder / f"epoch_{epoch + 1:05d}.npz") as temporary:
             temporary.write_bytes(buffer.getvalue())
         for path, done in _backups(self._folder):
@@ -133,8 +132,8 @@ def load_backup(model: keras.Model, path: Path) -> None:
 def _read(path: Path) -> tuple[list[Any], Position]:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            arrays = [stored[name] for name in stored.files if name != _POSITION]
-            values = json.loads(str(stored[_POSITION]))
+            arrays = [stored[name] for name in stored.files if name != "position"]
+            values = json.loads(str(stored["position"]))
             return arrays, Position(**{**values, "stoppers": tuple(values["stoppers"])})
     except _DAMAGE as error:
         raise TrainingError(

@@ -92,7 +92,7 @@ def _fits(kind: Any, value: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float)
     if origin is tuple:
-        return value == []  # an empty list: none of them
+        return isinstance(value, list) and not value  # an empty list: none of them
     if origin is not None:
         return isinstance(value, origin)
     return isinstance(kind, type) and isinstance(value, kind)
