@@ -2,7 +2,8 @@
 
 ``default`` and the names that `mien.weights` knows come first, then folders of trainings, then
 files; to mean a file that is called like a known name, write ``./name``. Keras files are told
-from ONNX files by their ending alone: nothing is opened here.
+from ONNX files by their ending alone: nothing is opened here. Keras files need Keras, so they
+are opened elsewhere (`mien.training.opening`).
 """
 
 from pathlib import Path
@@ -17,6 +18,7 @@ RUN_MODEL = "model.onnx"
 """Name of the model file in the folder of a training."""
 
 _KERAS_SUFFIXES = frozenset((".keras", ".h5", ".hdf5"))
+_USE_ITS_ORIGIN = "use the ONNX or Keras file that it was made from"
 
 
 def resolve_model(model: str) -> Path:
@@ -47,15 +49,30 @@ def resolve_model(model: str) -> Path:
         raise ModelError(f"cannot read {model}: {error.strerror or error}") from error
 
 
+def find_keras_file(model: str) -> Path | None:
+    """The Keras file that a person means, or None where MODEL is anything else.
+
+    Args:
+        model: as typed; a name that is known is never a Keras file.
+    """
+    path = Path(model).expanduser()
+    try:
+        is_keras = path.suffix.lower() in _KERAS_SUFFIXES and path.is_file()
+    except OSError:
+        return None
+    return path if is_keras and model not in ("default", *_names()) else None
+
+
 def _from_path(model: str) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         return _model_of_run(path)
     if path.suffix.lower() in _KERAS_SUFFIXES and path.is_file():
         raise ModelError(
-            f"{model} is a Keras file; make an ONNX file of it with: "
-            f"mien export {path.parent} --data SRC"
+            f"{model} is a Keras file; make an ONNX file of it with: mien export {model} --data SRC"
         )
+    if path.suffix.lower() == ".tflite" and path.is_file():
+        raise ModelError(f"{model} is a LiteRT file; {_USE_ITS_ORIGIN}")
     if path.suffix.lower() == ".onnx" and path.is_file():
         return path
     if path.exists():
@@ -78,4 +95,6 @@ def _model_of_run(folder: Path) -> Path:
         raise ModelError(
             f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder} --data SRC"
         )
+    if (folder / "saved_model.pb").is_file():
+        raise ModelError(f"{folder} is a SavedModel, which is a program; {_USE_ITS_ORIGIN}")
     raise ModelError(f"{folder} is not the folder of a training: it holds no {RUN_MODEL}")

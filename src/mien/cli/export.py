@@ -6,15 +6,32 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.model_argument import (
+    ArchitectureOption,
+    InputSizeOption,
+    LabelsOption,
+    ScalingOption,
+    reading,
+)
+
 
 class Format(StrEnum):
     """Formats that a network can be exported to."""
 
     ONNX = "onnx"
+    LITERT = "litert"
+    SAVED_MODEL = "saved-model"
+    KERAS = "keras"
+    H5 = "h5"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of mien train.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="Folder of a training, or a Keras file (.keras .h5 .hdf5)."
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(
@@ -25,45 +42,81 @@ def export(
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File to write. [default: RUN/model.onnx]"),
+        typer.Option(
+            metavar="FILE",
+            help="File or folder to write. [default: model.onnx, model.tflite, saved_model, "
+            "model.keras or model.h5 in the run folder; beside a Keras file]",
+        ),
     ] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="metrics.json of an evaluation of this run, to go into the card; may be repeated.",
+            help="metrics.json of an evaluation of this run's model.onnx, to go into its card; "
+            "may be repeated.",
         ),
     ] = None,
+    weights_only: Annotated[
+        bool,
+        typer.Option("--weights-only", help="keras and h5: only the weights, as .weights.h5."),
+    ] = False,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    architecture: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
 ) -> None:
-    """Export a training's best network as an ONNX bundle with its model card inside.
+    """Export a network in a format that other programs read, with its model card inside.
 
-    The file is written only if it gives the probabilities that Keras gives, to 1e-4, on real
+    A file is written only if it gives the probabilities that Keras gives, to 1e-4, on real
     faces (--data). With --scores and without --data the run's model.onnx is taken as it is, and
     the measured results go into its card.
+
+    For example:
+
+    mien export runs/plain_cnn --to litert --data fer2013.csv
+
+    mien export net.hdf5 --labels angry,happy,sad --scaling -1..1 --data fer2013.csv
     """
     from mien.cli.console import load_keras_quietly, output
+    from mien.errors import OutputError
 
+    if scores and to is not Format.ONNX:
+        raise typer.BadParameter("goes with --to onnx alone", param_hint="--scores")
+    if weights_only and to not in (Format.KERAS, Format.H5):
+        raise typer.BadParameter("goes with --to keras or h5", param_hint="--weights-only")
+    if data is None and not scores:
+        raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     load_keras_quietly()
-    target = out or run / "model.onnx"
+    from mien.training.formats import check_name, default_output, export_to
+
+    target = out or default_output(to.value, model, weights_only=weights_only)
+    # Before the work, not after it.
+    check_name(to.value, target, weights_only=weights_only)
     if data is not None:
         from mien.data import read_samples
-        from mien.training.export import PARITY_FACES, export_run
+        from mien.training.export import PARITY_FACES
+        from mien.training.opening import open_network
 
+        opened = open_network(model, reading(labels, scaling, architecture, input_size))
+        if target.exists() and target.samefile(opened.path):
+            raise OutputError(f"{target} is what is exported; name another file with --out")
         samples = read_samples(data)
         faces = [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
-        _, parity = export_run(run, faces, target)
+        parity = export_to(
+            to.value, opened.network, opened.card, faces, target, weights_only=weights_only
+        )
         output.print(
             f"{target}: agrees with Keras to {parity.largest_difference:.0e} "
-            f"on {parity.faces} faces"
+            f"on {parity.faces} faces",
+            markup=False,
         )
-    elif not scores:
-        raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     if scores:
         from mien.training.scores import add_scores
 
-        card = add_scores(run / "model.onnx" if data is None else target, scores, target)
+        card = add_scores(model / "model.onnx" if data is None else target, scores, target)
         for score in card.scores:
             output.print(
                 f"{target}: card says {100 * score.accuracy:.2f} % on {score.split} "
-                f"({score.n:,} rows)"
+                f"({score.n:,} rows)",
+                markup=False,
             )

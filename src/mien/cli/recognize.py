@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.model_argument import (
+    MODEL_HELP,
+    ArchitectureOption,
+    InputSizeOption,
+    LabelsOption,
+    ScalingOption,
+    open_model,
+)
+
 if TYPE_CHECKING:
     from mien.results import Expression, FrameResult
     from mien.video.pictures import Picture
@@ -48,17 +57,16 @@ def recognize(
             "whole: every picture is one face."
         ),
     ] = DetectorName.AUTO,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL", help="A name of `mien models`, a training's folder, or an .onnx file."
-        ),
-    ] = "default",
+    model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
     offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
     max_pixels: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Refuse larger pictures. [default: 100 million]"),
     ] = None,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    architecture: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
 ) -> None:
     """Recognise the expressions in photos; prints a table.
 
@@ -80,7 +88,10 @@ def recognize(
     results: list[FrameResult] = []
     with ExitStack() as stack:
         if pictures:
-            recognizer = Recognizer(model, detector.value, offline=offline, on_fallback=warn)
+            opened = open_model(model, labels, scaling, architecture, input_size)
+            recognizer = Recognizer(
+                opened.classifier(), detector.value, offline=offline, on_fallback=warn
+            )
             keys = recognizer.classifier.label_set.keys
             write = stack.enter_context(open_table(table, keys)) if table else None
         is_long = len(pictures) > 4 and not (as_json and sys.stdout.isatty())

@@ -28,6 +28,7 @@ from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Image
 from mien.seal import SEAL_KEY, UNSEALED, seal
 from mien.training import callbacks
+from mien.training.keras_files import load_network
 
 PARITY_TOLERANCE = 1e-4
 """Largest allowed difference of a probability between Keras and ONNX Runtime on real faces."""
@@ -66,17 +67,15 @@ def export_run(run: Path, faces: Sequence[Image], out: Path | None = None) -> tu
 
     Raises:
         TrainingError: the folder has no trained network.
-        ModelError: the active backend cannot export, or the network has no ONNX form.
+        ModelError: best.keras is damaged, the active backend cannot export, or the network has
+            no ONNX form.
         ParityError: the exported network disagrees; nothing was written.
         OutputError: the bundle cannot be written; an older one is still there.
     """
     path = run / "best.keras"
     if not path.is_file():
         raise TrainingError(f"{run} has no best.keras; train it first: mien train ... --out {run}")
-    try:
-        network = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    network = load_network(path)
     bundle, parity = to_bundle(network, card_of_run(run, network), faces)
     return write_bundle(bundle, out or run / "model.onnx"), parity
 
@@ -101,21 +100,35 @@ def to_bundle(
     """
     if not len(faces):
         raise ModelError("an export is proven on real faces, and none were given")
-    golden = softmax(_logits(network, golden_inputs(card.input).astype(np.float32)))
-    card = replace(card, golden=tuple(tuple(round(p, 7) for p in row) for row in golden.tolist()))
+    card = with_golden(network, card)
     bundle = with_card(_to_onnx(network), card)
     inputs = to_network_input(faces[:PARITY_FACES], card.input)
     try:
-        exported = softmax(Classifier(bundle).logits(inputs))
+        exported = Classifier(bundle).logits(inputs)
     except ModelError as error:
         raise ParityError(f"the exported network cannot be used: {error}") from error
-    largest = float(np.abs(exported - softmax(_logits(network, inputs))).max())
+    return bundle, compared(exported, logits_of(network, inputs))
+
+
+def compared(exported: NDArray[np.float32], original: NDArray[np.float32]) -> Parity:
+    """Compare the logits (n, classes) that an exported network and its original give.
+
+    Raises:
+        ParityError: the largest difference of probabilities exceeds `PARITY_TOLERANCE`.
+    """
+    largest = float(np.abs(softmax(exported) - softmax(original)).max())
     if not largest <= PARITY_TOLERANCE:
         raise ParityError(
             f"the exported network's probabilities differ by up to {largest:.1e} on real faces, "
             f"more than {PARITY_TOLERANCE:.0e}; nothing was written"
         )
-    return bundle, Parity(len(inputs), largest)
+    return Parity(len(original), largest)
+
+
+def with_golden(network: keras.Model, card: ModelCard) -> ModelCard:
+    """A card with what the network gives for the golden inputs."""
+    golden = softmax(logits_of(network, golden_inputs(card.input).astype(np.float32)))
+    return replace(card, golden=tuple(tuple(round(p, 7) for p in row) for row in golden.tolist()))
 
 
 def write_bundle(bundle: bytes, out: Path) -> Path:
@@ -152,7 +165,8 @@ def card_of_run(run: Path, network: keras.Model) -> ModelCard:
     history = callbacks.read_history(run / "history.csv")
     if not history:
         raise TrainingError(f"{run}/history.csv has no epochs")
-    best = callbacks.best_row(history)
+    monitor = recipe["checkpoint"]["monitor"]
+    best = callbacks.best_row(history, monitor)
     return ModelCard(
         name=recipe["name"],
         architecture=recipe["architecture"],
@@ -164,9 +178,9 @@ def card_of_run(run: Path, network: keras.Model) -> ModelCard:
         chosen={
             "epoch": int(best["epoch"]),
             "of_epochs": len(history),
-            "metric": callbacks.METRIC,
+            "metric": monitor,
             "split": "validation",
-            "value": best[callbacks.METRIC],
+            "value": best[monitor],
         },
         licence=recipe["licence"],
         commit=environment["commit"],
@@ -195,7 +209,8 @@ def _to_onnx(network: keras.Model) -> bytes:
         return Path(path).read_bytes()
 
 
-def _logits(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a Keras network gives: float32 (n, h, w, c) in 0..255 -> float32 (n, classes)."""
     return np.asarray(keras.ops.convert_to_numpy(network(inputs, training=False)), np.float32)
 
 

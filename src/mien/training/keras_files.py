@@ -1,0 +1,291 @@
+"""Keras files -> networks, without trusting the files.
+
+``.keras`` (a zip archive) and ``.h5`` (HDF5, of Keras 1, 2 and 3), whole networks and weights
+alone. A file is known by its content, not by its name. Its sizes, its links and its architecture
+are looked at before anything is built (see `keras_config`); what is then given to Keras, in its
+safe mode, is a private copy with exactly what was looked at. Nothing is ever unpickled.
+"""
+
+import io
+import json
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from mien.errors import ModelError
+from mien.training.keras_config import check_config, modernised
+
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+"""Endings of the files that are read here."""
+
+MAX_FILE_BYTES = 2 * 2**30
+"""Larger files are refused, and so are weights that would unpack to more."""
+
+MAX_CONFIG_BYTES = 64 * 2**20
+"""Longest architecture."""
+
+CARD_MEMBER = "mien.card.json"
+"""Name of the card in a ``.keras`` archive."""
+
+CARD_ATTRIBUTE = "mien.card"
+"""Name of the card among the attributes of an HDF5 file."""
+
+_HDF5, _ZIP, _PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
+_REMEDY = "get a good copy"
+
+
+def load_network(path: Path) -> keras.Model:
+    """Build the network of a Keras file.
+
+    Args:
+        path: a whole network, ``.keras`` or ``.h5``.
+
+    Returns:
+        The network with its weights, in float32, uncompiled.
+
+    Raises:
+        ModelError: the file is missing, damaged, too large, holds weights alone, runs code or
+            needs layers that Keras does not ship.
+    """
+    kind = _kind(path)
+    with tempfile.TemporaryDirectory() as folder:
+        if kind == "zip":
+            copy = Path(folder, "network.keras")
+            _copy_archive(path, copy)
+        else:
+            copy = Path(folder, "network.h5")
+            _copy_hdf5(path, copy)
+        return _quietly(
+            lambda: keras.saving.load_model(copy, compile=False, safe_mode=True), str(path)
+        )
+
+
+def load_weights(path: Path, network: keras.Model) -> None:
+    """Put the weights of a file into a network.
+
+    Args:
+        path: weights alone, as `keras.Model.save_weights` of any version writes them.
+        network: a network of the same architecture; undefined where this fails.
+
+    Raises:
+        ModelError: the file is missing or damaged, or holds the weights of another network.
+    """
+    kind = _kind(path)
+    if kind == "zip" or not holds_weights_alone(path):
+        raise ModelError(f"{path} holds a whole network, not weights alone")
+    with _open(path) as file:
+        _check_content(file, str(path))
+        root = "" if "layer_names" in file.attrs else ".weights"
+        # Keras 1 to 2 call them by attributes, Keras 3 by groups; optimisers are left out.
+        stored = _numbers(file)
+    if stored != network.count_params():
+        raise ModelError(
+            f"{path} holds the weights of another network than {network.name}: "
+            f"{stored:,} numbers, expected {network.count_params():,}"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, f"network{root}.h5")
+        shutil.copyfile(path, copy)
+        _quietly(lambda: network.load_weights(copy), f"{path}, taken for {network.name},")
+
+
+def holds_weights_alone(path: Path) -> bool:
+    """Whether a file has weights but no architecture.
+
+    Raises:
+        ModelError: it is no Keras file at all.
+    """
+    if _kind(path) == "zip":
+        return False
+    with _open(path) as file:
+        return "model_config" not in file.attrs
+
+
+def read_card_text(path: Path) -> str | None:
+    """The card that mien wrote into a Keras file, as JSON; None where there is none.
+
+    Raises:
+        ModelError: it is no Keras file at all.
+    """
+    if _kind(path) == "zip":
+        with _archive(path) as archive:
+            if CARD_MEMBER not in archive.namelist():
+                return None
+            return _member(archive, CARD_MEMBER, MAX_CONFIG_BYTES, path).decode("utf-8", "replace")
+    with _open(path) as file:
+        card = file.attrs.get(CARD_ATTRIBUTE)
+        return None if card is None else _text(card)
+
+
+def _kind(path: Path) -> str:
+    """``zip`` or ``hdf5``, by the first bytes."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise ModelError(f"no such model file: {path}") from error
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if size > MAX_FILE_BYTES:
+        raise ModelError(f"{path} is larger than {MAX_FILE_BYTES // 2**30} GiB; not opened")
+    if start.startswith(_ZIP):
+        return "zip"
+    if start == _HDF5:
+        return "hdf5"
+    if not start:
+        raise ModelError(f"{path} is empty; {_REMEDY}")
+    if start.startswith(_PICKLE):
+        raise ModelError(f"{path} is a pickle, which could run any code, so it is never opened")
+    raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {_REMEDY}")
+
+
+def _copy_archive(path: Path, copy: Path) -> None:
+    """Check a ``.keras`` archive and write what was checked, its architecture modernised."""
+    with _archive(path) as archive:
+        names = archive.namelist()
+        missing = [name for name in ("config.json", "model.weights.h5") if name not in names]
+        if missing:
+            raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {_REMEDY}")
+        config = _config(_member(archive, "config.json", MAX_CONFIG_BYTES, path), path)
+        weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
+    config = modernised(config)
+    check_config(config, str(path))
+    with _open(io.BytesIO(weights), path) as file:
+        _check_content(file, str(path))
+    with zipfile.ZipFile(copy, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": keras.__version__}))
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights)
+
+
+def _copy_hdf5(path: Path, copy: Path) -> None:
+    """Check an HDF5 file of a whole network and copy it, its architecture modernised."""
+    with _open(path) as file:
+        _check_content(file, str(path))
+        stored = file.attrs.get("model_config")
+        if stored is None:
+            raise ModelError(
+                f"{path} holds weights without their architecture; "
+                "name it: --architecture NAME, one of `mien models`"
+            )
+        config = modernised(_config(stored, path))
+    check_config(config, str(path))
+    shutil.copyfile(path, copy)
+    with _open(copy, path, mode="r+") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        # Keras would read them too, but only to compile.
+        file.attrs.pop("training_config", None)
+
+
+def _config(stored: Any, path: Path) -> dict[str, Any]:
+    text = _text(stored)
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ModelError(f"{path} describes a network of more than {MAX_CONFIG_BYTES:,} bytes")
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged: its architecture is not JSON; {_REMEDY}") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is damaged: its architecture is no object; {_REMEDY}")
+    return config
+
+
+def _text(stored: Any) -> str:
+    return stored.decode("utf-8", "replace") if isinstance(stored, bytes) else str(stored)
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ModelError(f"{path} is damaged: {error}; {_REMEDY}") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> bytes:
+    try:
+        if archive.getinfo(name).file_size > limit:
+            raise ModelError(f"{path}: {name} would unpack to more than {limit:,} bytes")
+        with archive.open(name) as stream:
+            return stream.read(limit + 1)[:limit]
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged: {name}: {error}; {_REMEDY}") from error
+    except Exception as error:  # zlib's and LZMA's errors have no common base
+        raise ModelError(f"{path} is damaged: {name} does not unpack; {_REMEDY}") from error
+
+
+def _open(source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r") -> h5py.File:
+    try:
+        return h5py.File(source, mode)
+    except OSError as error:
+        reason = "broken off" if "truncated" in str(error) else "its HDF5 structure is broken"
+        raise ModelError(f"{path or source} is damaged: {reason}; {_REMEDY}") from error
+
+
+def _check_content(file: h5py.File, name: str) -> None:
+    """Refuse links to elsewhere, anything but plain numbers, and more of them than is sensible."""
+    total_bytes = 0
+
+    def check_link(link_name: str, link: Any) -> None:
+        if not isinstance(link, h5py.HardLink):
+            raise ModelError(f"{name}: {link_name} is a link to elsewhere; not opened")
+
+    def check_object(object_name: str, content: Any) -> None:
+        nonlocal total_bytes
+        if not isinstance(content, h5py.Dataset):
+            return
+        if content.is_virtual or content.external:
+            raise ModelError(f"{name}: {object_name} lies in another file; not opened")
+        if content.dtype.kind not in "fiubV" or content.dtype.hasobject:
+            raise ModelError(f"{name}: {object_name} does not hold numbers; not opened")
+        total_bytes += content.nbytes
+        if total_bytes > MAX_FILE_BYTES:
+            raise ModelError(f"{name} holds more than {MAX_FILE_BYTES // 2**30} GiB of weights")
+
+    try:
+        file.visititems_links(check_link)
+        file.visititems(check_object)
+    except (RuntimeError, OSError, KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"{name} is damaged: its HDF5 structure is broken; {_REMEDY}") from error
+
+
+def _numbers(file: h5py.File) -> int:
+    """How many weights a file holds, without the state of optimisers and random generators."""
+    total = 0
+
+    def count(name: str, content: Any) -> None:
+        nonlocal total
+        if isinstance(content, h5py.Dataset) and not name.startswith("optimizer"):
+            total += content.size if np.issubdtype(content.dtype, np.floating) else 0
+
+    file.visititems(count)
+    return total
+
+
+def _quietly(load: Callable[[], Any], name: str) -> Any:
+    """Run a loader of Keras; whatever it dislikes is one error."""
+    try:
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            loaded = load()
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras and its backends raise anything at a file they dislike
+        raise ModelError(f"{name} cannot be loaded: {_reason(error)}") from error
+    lost = [str(note.message) for note in notes if "could not be loaded" in str(note.message)]
+    if lost:
+        raise ModelError(f"{name} cannot be loaded: {lost[0].splitlines()[0]}")
+    return loaded
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

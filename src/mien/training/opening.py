@@ -1,0 +1,142 @@
+"""Any file or folder that holds a Keras network -> the network under mien's contract, and its card.
+
+Where the card comes from, first match: the card inside a file that mien wrote; the run folder
+around a ``best.keras``; what a person says of the file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mien import zoo
+from mien.errors import ModelError, RecipeError
+from mien.model_card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
+from mien.preprocessing import InputSpec
+from mien.recognition.classifier import softmax
+from mien.training.export import card_of_run, logits_of
+from mien.training.foreign import FRAMING, Reading, adopt, label_keys
+from mien.training.keras_files import (
+    holds_weights_alone,
+    load_network,
+    load_weights,
+    read_card_text,
+)
+
+RUN_NETWORK = "best.keras"
+"""Name of the network in the folder of a training."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNetwork:
+    """A network that is ready to be used or exported."""
+
+    path: Path
+    """The Keras file that it came from."""
+    network: keras.Model
+    """float32 (n, h, w, c) in 0..255 -> logits (n, classes)."""
+    card: ModelCard
+    """What is known of it."""
+
+
+def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
+    """Open a Keras network for use.
+
+    Args:
+        source: a Keras file, or the folder of a training.
+        reading: what a person says of a file that has no card.
+
+    Returns:
+        The network and its card.
+
+    Raises:
+        ModelError: there is no network, the file is damaged or unsafe (see `load_network`), or
+            something that must be known of it was not said or contradicts it.
+        TrainingError: a file of the run folder is missing or damaged.
+    """
+    reading = reading or Reading()
+    path = source / RUN_NETWORK if source.is_dir() else source
+    if source.is_dir() and not path.is_file():
+        raise ModelError(
+            f"{source} has no {RUN_NETWORK}; train it first: mien train ... --out {source}"
+        )
+    text = read_card_text(path)
+    if text is not None:
+        return OpenNetwork(path, *_own(path, text, reading))
+    if holds_weights_alone(path):
+        return OpenNetwork(path, *_weights(path, reading))
+    if reading.architecture is not None:
+        raise ModelError(f"{path} holds a whole network; leave out --architecture")
+    network = load_network(path)
+    if (path.parent / "recipe.json").is_file() and path.name == RUN_NETWORK:
+        _refuse(reading, path, f"{path.parent} says what they are")
+        return OpenNetwork(path, network, card_of_run(path.parent, network))
+    return OpenNetwork(path, *adopt(network, path, reading))
+
+
+def _own(path: Path, text: str, reading: Reading) -> tuple[keras.Model, ModelCard]:
+    """A network that mien saved, checked against the card that it carries."""
+    _refuse(reading, path, "it carries its card")
+    try:
+        card = ModelCard.from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; get a good copy or export it again") from error
+    if holds_weights_alone(path):
+        options = dict(card.recipe.get("architecture_options", {}))
+        network = _build(card.architecture, card.input, len(card.labels), path, **options)
+        load_weights(path, network)
+    else:
+        network = load_network(path)
+    shapes = tuple(network.input_shape[1:]), network.output_shape[-1]
+    if shapes != (card.input_shape, len(card.labels)):
+        raise ModelError(f"{path} contradicts its card: its network is {shapes[0]} -> {shapes[1]}")
+    probabilities = softmax(logits_of(network, golden_inputs(card.input).astype(np.float32)))
+    if not (
+        len(card.golden) == len(probabilities)
+        and np.abs(probabilities - np.array(card.golden)).max() <= GOLDEN_TOLERANCE
+    ):
+        raise ModelError(
+            f"{path} does not give the probabilities that its card expects; "
+            "get a good copy or export it again"
+        )
+    return network, card
+
+
+def _weights(path: Path, reading: Reading) -> tuple[keras.Model, ModelCard]:
+    """A network of the zoo with the weights of a file."""
+    known = ", ".join(zoo.ARCHITECTURES)
+    if reading.architecture is None:
+        raise ModelError(
+            f"{path} holds weights without their architecture; name it with --architecture: {known}"
+        )
+    if reading.architecture not in zoo.ARCHITECTURES:
+        raise ModelError(f"no architecture {reading.architecture!r}; known: {known}")
+    if reading.labels is None:
+        raise ModelError(f"{path} does not say its classes; name them in order with --labels")
+    if reading.scaling not in (None, "0..255"):
+        raise ModelError(f"{reading.architecture} scales its input itself; leave out --scaling")
+    labels = label_keys(reading.labels, str(path))
+    spec = zoo.ARCHITECTURES[reading.architecture].default_input
+    if reading.side_px is not None:
+        spec = InputSpec(reading.side_px, reading.side_px, spec.channels)
+    network = _build(reading.architecture, spec, len(labels), path)
+    load_weights(path, network)
+    card = ModelCard(path.stem, reading.architecture, labels, spec.shape, framing=FRAMING)
+    return network, card
+
+
+def _build(
+    architecture: str, spec: InputSpec, classes: int, path: Path, **options: object
+) -> keras.Model:
+    try:
+        return zoo.build(architecture, spec, classes, **options)
+    except (RecipeError, ValueError) as error:
+        raise ModelError(f"{path} does not fit: {error}") from error
+
+
+def _refuse(reading: Reading, path: Path, why: str) -> None:
+    if not reading.is_empty:
+        raise ModelError(
+            f"leave out --labels, --scaling, --architecture and --input-size for {path}: {why}"
+        )
