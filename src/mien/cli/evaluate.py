@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.model_argument import (
+    MODEL_HELP,
+    ArchitectureOption,
+    InputSizeOption,
+    LabelsOption,
+    ScalingOption,
+    open_model,
+    words,
+)
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -36,14 +46,7 @@ class Tta(StrEnum):
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="'default', a name that `mien models` prints, the folder of a training, "
-            "or an .onnx file.",
-        ),
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
     data: Annotated[
         str, typer.Option(metavar="SRC", help="fer2013.csv, or a folder or zip of class folders.")
     ],
@@ -62,6 +65,10 @@ def evaluate(
     tta: Annotated[
         Tta, typer.Option(help="'flip' averages each face with its mirror image.")
     ] = Tta.NONE,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    architecture: ArchitectureOption = None,
+    input_size: InputSizeOption = None,
 ) -> None:
     """Measure how good a model is and write a report.
 
@@ -73,22 +80,24 @@ def evaluate(
     For example:
 
     mien evaluate default --data fer2013.csv --split validation --out report
+
+    mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
     from mien.cli.console import output, progress_bar
+    from mien.cli.measuring import known_parameters
     from mien.data import read_samples
     from mien.data.duplicates import seen_twins
     from mien.evaluation import metrics
     from mien.evaluation.predictions import predict
     from mien.evaluation.report import check_report_folder, write_report
-    from mien.model_files import resolve_model
-    from mien.recognition.classifier import Classifier
     from mien.samples import Split
 
     measured = Split(split.value)
     check_report_folder(out)
-    path = resolve_model(model)
-    classifier = Classifier(path)
+    reading = labels, scaling, architecture, input_size
+    opened = open_model(model, *reading)
     samples = read_samples(data, ferplus=ferplus)
+    classifier = opened.classifier(samples.images)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
     samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
@@ -104,7 +113,7 @@ def evaluate(
         )
     evaluation = metrics.evaluate(predictions)
     rows = samples.of(measured)
-    with path.open("rb") as stream:
+    with opened.path.open("rb") as stream:
         model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     cautions = write_report(
         out,
@@ -113,7 +122,8 @@ def evaluate(
         card=classifier.card,
         model_sha256=model_sha256,
         data_sha256=rows.sha256(),
-        command=_command(model, data, ferplus, split, tta, out),
+        command=_command([model, *words(*reading)], data, ferplus, split, tta, out),
+        parameters=known_parameters(classifier.card),
         sampled=[(row, rows.images[row]) for row in predictions.sample_rows(_SHOWN_FACES)],
         worst_errors=[
             (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
@@ -193,10 +203,10 @@ def _classes(evaluation: "Evaluation") -> "Table":
 
 
 def _command(
-    model: str, data: str, ferplus: Path | None, split: SplitName, tta: Tta, out: Path
+    model: list[str], data: str, ferplus: Path | None, split: SplitName, tta: Tta, out: Path
 ) -> str:
     """The command that was given, with every choice spelled out."""
-    words = ["mien", "evaluate", model, "--data", data]
+    command = ["mien", "evaluate", *model, "--data", data]
     if ferplus is not None:
-        words += ["--ferplus", str(ferplus)]
-    return shlex.join([*words, "--split", split, "--tta", tta, "--out", str(out)])
+        command += ["--ferplus", str(ferplus)]
+    return shlex.join([*command, "--split", split, "--tta", tta, "--out", str(out)])
