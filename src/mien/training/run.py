@@ -15,7 +15,7 @@ import keras
 from mien import zoo
 from mien.data import splits
 from mien.data.augmentation import augmentation_layers
-from mien.data.batches import Batches
+from mien.data.batches import Batches, own_errors
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file
 from mien.preprocessing import InputSpec
@@ -89,6 +89,8 @@ def train(
         TrainingError: the folder has a run already, or another one than is to be resumed; a
             split is empty; the loss is not a number. The folder keeps the last good state.
         RecipeError: the recipe does not fit the zoo or the data.
+        SourceError, DatasetError: a picture in a file is damaged, refused or gone; the folder
+            keeps the state after the last whole epoch.
         OutputError: the folder cannot be written.
     """
     run_folder.check_folder(folder, recipe, resume)
@@ -148,32 +150,33 @@ def train(
             if recipe.checkpoint.every_epoch
             else []
         )
-        model.fit(
-            train_batches,
-            validation_data=validation_batches,
-            initial_epoch=start.epochs,
-            epochs=start.epochs + phase_epochs - start.phase_epochs,
-            steps_per_epoch=train_batches.steps_per_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                callbacks.PlainNames(),
-                callbacks.EpochSeeds(recipe.seed),
-                callbacks.StopOnNaN(),
-                *([average] if average else []),
-                *extra_callbacks,
-                *(
-                    callbacks.tensorboard(folder / run_folder.TENSORBOARD)
-                    if recipe.tensorboard
-                    else []
-                ),
-                *stoppers,
-                history,
-                callbacks.BestNetwork(folder / run_folder.BEST, history, monitor, save_best),
-                *every_epoch,
-                keeper,
-            ],
-        )
+        with own_errors(train_batches, validation_batches):
+            model.fit(
+                train_batches,
+                validation_data=validation_batches,
+                initial_epoch=start.epochs,
+                epochs=start.epochs + phase_epochs - start.phase_epochs,
+                steps_per_epoch=train_batches.steps_per_epoch,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    callbacks.PlainNames(),
+                    callbacks.EpochSeeds(recipe.seed),
+                    callbacks.StopOnNaN(),
+                    *([average] if average else []),
+                    *extra_callbacks,
+                    *(
+                        callbacks.tensorboard(folder / run_folder.TENSORBOARD)
+                        if recipe.tensorboard
+                        else []
+                    ),
+                    *stoppers,
+                    history,
+                    callbacks.BestNetwork(folder / run_folder.BEST, history, monitor, save_best),
+                    *every_epoch,
+                    keeper,
+                ],
+            )
         position = keeper.position
     return _finish(folder, recipe, tuple(history.rows), parts[Split.VALIDATION])
 
