@@ -47,8 +47,13 @@ def _constant(layer: keras.layers.Layer) -> keras.layers.Layer | None:
     if isinstance(layer, keras.layers.Rescaling):
         return keras.layers.Rescaling(1 / 255, name="scaling")
     if isinstance(layer, keras.layers.Normalization):
-        variance = [deviation**2 for deviation in IMAGENET_DEVIATION]
-        return keras.layers.Normalization(
-            mean=list(IMAGENET_MEAN), variance=variance, name="normalization"
+        # Keras's layer would keep its constants outside the graph, where an export loses them.
+        return keras.layers.Rescaling(
+            [1 / deviation for deviation in IMAGENET_DEVIATION],
+            [
+                -mean / deviation
+                for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
+            ],
+            name="normalization",
         )
     return None
