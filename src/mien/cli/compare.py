@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.evaluate import SplitName, Tta
+from mien.cli.model_argument import open_model
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -99,16 +100,30 @@ def compare(
 
 
 def _names(runs: list[str]) -> dict[str, str]:
-    """What each run is called: its folder's name, or as it was typed where that is not unique."""
+    """What each run is called: by its folder, or as it was typed where that is not unique."""
     if len(runs) < 2:
         raise typer.BadParameter("name at least two to compare", param_hint="RUN")
     twice = [run for run in runs if runs.count(run) > 1]
     if twice:
         raise typer.BadParameter(f"{twice[0]} is named twice", param_hint="RUN")
-    short = [Path(run).resolve().name if Path(run).is_dir() else run for run in runs]
+    folders = [_folder(run) for run in runs]
+    short = [
+        run if folder is None else folder.resolve().name
+        for run, folder in zip(runs, folders, strict=True)
+    ]
     return {
         run if short.count(name) > 1 else name: run for run, name in zip(runs, short, strict=True)
     }
+
+
+def _folder(run: str) -> Path | None:
+    """The folder of a report or training, also where a file of a training was named."""
+    from mien.evaluation.stored import HISTORY
+
+    path = Path(run)
+    if path.is_dir():
+        return path
+    return path.parent if path.is_file() and (path.parent / HISTORY).is_file() else None
 
 
 def _candidates(
@@ -117,12 +132,11 @@ def _candidates(
     """Every run, read from its report or measured now, in the given order."""
     from mien.errors import ModelError
     from mien.evaluation.stored import is_report, read_report
-    from mien.model_files import resolve_model
 
     to_measure = {name: run for name, run in names.items() if not is_report(Path(run))}
     if to_measure and data is None:
         run = next(iter(to_measure.values()))
-        resolve_model(run)
+        open_model(run)
         raise ModelError(
             f"{run} is a model, not the report of an evaluation; name faces to measure it on "
             "(--data SRC), or the report folder of mien evaluate"
@@ -149,21 +163,20 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
     from mien.evaluation.compare import Candidate
     from mien.evaluation.predictions import predict
     from mien.evaluation.stored import HISTORY, read_curve
-    from mien.model_files import resolve_model
     from mien.provenance import commit
-    from mien.recognition.classifier import Classifier
     from mien.samples import Split
 
     # All are opened before one is measured: a name that is wrong is found first.
-    paths = {name: resolve_model(run) for name, run in runs.items()}
-    curves = {name: read_curve(Path(run) / HISTORY) for name, run in runs.items()}
-    classifiers = {name: Classifier(path) for name, path in paths.items()}
+    folders = {name: _folder(run) for name, run in runs.items()}
+    curves = {name: read_curve(folder / HISTORY) for name, folder in folders.items() if folder}
+    models = {name: open_model(run) for name, run in runs.items()}
     samples = read_samples(data)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and split is not Split.TRAIN else None
     data_sha256 = samples.of(split).sha256()
     found = {}
-    for name, classifier in classifiers.items():
+    for name, model in models.items():
+        classifier = model.classifier(samples.images)
         with progress_bar(f"judging faces: {name}") as progress:
             predictions = predict(
                 classifier.probabilities,
@@ -174,7 +187,7 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
                 tta=tta.value,
                 progress=progress,
             )
-        with paths[name].open("rb") as stream:
+        with model.path.open("rb") as stream:
             model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         card = classifier.card
         provenance = Provenance(card, model_sha256, data_sha256, "", mien.__version__, commit())
@@ -188,7 +201,7 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
             parameters=known_parameters(card),
             chosen=card.chosen,
             cautions=tuple(cautions(metrics.evaluate(predictions), provenance)),
-            curve=curves[name],
+            curve=curves.get(name, ()),
         )
     return found
 
