@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import io
 import threading
@@ -83,8 +84,17 @@ def efficientnet_b2(efficientnet_file: Path) -> keras.Model:
         )
 
 
-def ours(name: str, classes: int = 7) -> keras.Model:
-    return zoo.build(name, InputSpec(*SHAPE), classes)
+@functools.cache
+def built(name: str) -> keras.Model:
+    return zoo.build(name, InputSpec(*SHAPE), 7)
+
+
+def ours(name: str) -> keras.Model:
+    """A network of ours, all of whose weights are 0: building one takes seconds."""
+    network = built(name)
+    for weight in network.weights:
+        weight.assign(np.zeros(weight.shape, np.float32))
+    return network
 
 
 def maps(network: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -141,7 +151,6 @@ def test_resnet50_sees_as_keras_does(resnet50: keras.Model, way: str, tmp_path: 
     else:
         resnet50.save(path)
     network = ours("resnet50")
-    head = network.get_layer("features").get_weights()[0].copy()
     source = load_pretrained(network, "resnet50", str(path))
     assert source == {
         "source": "file",
@@ -150,7 +159,7 @@ def test_resnet50_sees_as_keras_does(resnet50: keras.Model, way: str, tmp_path: 
         "layers": "backbone",
     }
     assert_alike(network, resnet50)
-    np.testing.assert_array_equal(network.get_layer("features").get_weights()[0], head)
+    assert not network.get_layer("features").get_weights()[0].any()
 
 
 def test_efficientnet_sees_as_keras_does(
