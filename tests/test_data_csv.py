@@ -46,6 +46,7 @@ def test_every_form_gives_the_same_samples(tmp_path, name):
     assert samples.splits.tolist() == SPLITS
     assert samples.source == str(tmp_path / name)
     assert samples.votes is None
+    assert samples.layout == "Training, PublicTest and PrivateTest rows of a csv"
 
 
 def test_zip_with_one_csv(tmp_path):
@@ -70,6 +71,7 @@ def test_without_usage_all_rows_train(tmp_path):
     content = b"\n".join(line.rpartition(b",")[0] for line in CSV.splitlines())
     samples = read(tmp_path / "train.csv", content)
     assert samples.splits.tolist() == ["train"] * 6
+    assert samples.layout == "rows of a csv, all for training"
     assert np.array_equal(samples.images, IMAGES)
 
 

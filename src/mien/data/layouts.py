@@ -64,8 +64,7 @@ class Layout:
         else:
             order = list(Split)
             names = sorted(set(parts), key=lambda name: (order.index(_split_of(name)), name))
-            *first, last = (f"{name}/" for name in names)
-            words = f"{', '.join(first)}{' and ' if first else ''}{last} class folders"
+            words = f"{listed([f'{name}/' for name in names])} class folders"
         return words + (f" below {'/'.join(self.wrapping)}/" if self.wrapping else "")
 
 
@@ -120,6 +119,12 @@ def arrange(pictures: Sequence[str], folders: Iterable[str], root: str) -> Arran
         label_set,
         layout.describe(place[0] for place in places if place),
     )
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: one, two and three."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _coded(parents: Iterable[str]) -> tuple[NDArray[np.int64], list[str]]:

@@ -16,6 +16,7 @@ from mien.data.cache import read_cached_csv
 from mien.data.class_folders import read_archive, read_folder
 from mien.data.fer_csv import SPLIT_OF_USAGE
 from mien.data.ferplus import read_votes
+from mien.data.layouts import listed
 from mien.errors import DatasetError, SourceError
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
 from mien.labels import FER2013
@@ -84,7 +85,7 @@ def _layout(splits: NDArray[np.str_]) -> str:
     usages = [usage for usage, split in SPLIT_OF_USAGE.items() if split.value in present]
     if usages == ["Training"]:
         return "rows of a csv, all for training"
-    return " and ".join(usages) + " rows of a csv"
+    return f"{listed(usages)} rows of a csv"
 
 
 def _is_archive_of_pictures(path: Path) -> bool:
