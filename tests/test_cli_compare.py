@@ -106,6 +106,16 @@ def test_split_and_flip_are_those_that_are_named(runs: list[Path], faces: Path) 
     assert flip["models"][0]["nll"] != plain["models"][0]["nll"]
 
 
+def test_a_file_of_a_training_stands_for_it(runs: list[Path], faces: Path) -> None:
+    files = [folder / "model.onnx" for folder in runs]
+    models = json.loads(run(*files, "--data", faces, "--json").stdout)["models"]
+    # The second folder has no history, so nothing says that it is a training.
+    assert {model["name"]: len(model["curve"]) for model in models} == {
+        "first": 3,
+        str(files[1]): 0,
+    }
+
+
 def test_same_folder_names_are_told_apart_by_their_paths(
     runs: list[Path], faces: Path, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """The plot of a comparison: accuracies with intervals, and beside them how they were reached.
 
 The rows of names on the left are the legend of the curves on the right: a run has the same
-colour, line and marker in both, so that it is found without colour, too.
+colour and marker in both, so that it is found without colour, too.
 """
 
 from typing import TYPE_CHECKING, Any
