@@ -165,7 +165,23 @@ def card_of_run(run: Path, network: keras.Model) -> ModelCard:
     history = callbacks.read_history(run / "history.csv")
     if not history:
         raise TrainingError(f"{run}/history.csv has no epochs")
-    monitor = recipe["checkpoint"]["monitor"]
+    try:
+        return _card(recipe, data, environment, history, network)
+    except KeyError as error:
+        raise TrainingError(
+            f"{run} lacks {error} in its files: they are damaged or of another version of mien"
+        ) from error
+
+
+def _card(
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    history: Sequence[dict[str, float]],
+    network: keras.Model,
+) -> ModelCard:
+    # Trainings before there was a choice kept the best accuracy.
+    monitor = recipe.get("checkpoint", {}).get("monitor", "val_accuracy")
     best = callbacks.best_row(history, monitor)
     return ModelCard(
         name=recipe["name"],

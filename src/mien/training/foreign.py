@@ -109,7 +109,7 @@ def adopt(network: keras.Model, path: Path, reading: Reading) -> tuple[keras.Mod
     labels = _labels(reading.labels, classes, has)
     if reading.scaling is None:
         raise ModelError(
-            f"{has}; how it wants their pixels is not in the file, say it with --scaling: "
+            f"{has}; how it wants their pixels is not in the file, say it with --scaling, one of: "
             f"{', '.join(SCALINGS)}"
         )
     scaling = _scaling(reading.scaling, spec, has)
@@ -187,7 +187,7 @@ def _ends(network: keras.Model, path: Path, side_px: int | None) -> tuple[InputS
 def _labels(names: tuple[str, ...] | None, classes: int, has: str) -> tuple[str, ...]:
     if names is None:
         raise ModelError(
-            f"{has}; which classes those are is not in the file, say it in their order: "
+            f"{has}; which classes those are is not in the file, name them in order, e.g. "
             f"--labels {','.join(FERPLUS.keys[: min(classes, len(FERPLUS))])}"
         )
     keys = label_keys(names, has)

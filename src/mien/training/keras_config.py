@@ -73,7 +73,7 @@ def modernised(config: Any) -> Any:
     arguments = renewed.get("config")
     if renewed.get("class_name") == "Sequential" and isinstance(arguments, list):
         # Keras 1 and early Keras 2: the layers themselves.
-        renewed["config"] = arguments = {"layers": arguments}
+        renewed["config"] = arguments = {"name": "sequential", "layers": arguments}
     if isinstance(arguments, dict) and isinstance(renewed.get("class_name"), str):
         renewed["class_name"], renewed["config"] = _modern_layer(renewed["class_name"], arguments)
     return renewed

@@ -207,13 +207,13 @@ def _archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ModelError(f"{path} is damaged: {error}; {_REMEDY}") from error
+        raise ModelError(f"{path} is damaged: its archive is broken off; {_REMEDY}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> bytes:
+    if archive.getinfo(name).file_size > limit:
+        raise ModelError(f"{path}: {name} would unpack to more than {limit:,} bytes")
     try:
-        if archive.getinfo(name).file_size > limit:
-            raise ModelError(f"{path}: {name} would unpack to more than {limit:,} bytes")
         with archive.open(name) as stream:
             return stream.read(limit + 1)[:limit]
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
@@ -234,27 +234,28 @@ def _check_content(file: h5py.File, name: str) -> None:
     """Refuse links to elsewhere, anything but plain numbers, and more of them than is sensible."""
     total_bytes = 0
 
-    def check_link(link_name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            raise ModelError(f"{name}: {link_name} is a link to elsewhere; not opened")
+    # What these return ends the visit: h5py does not let an exception through.
+    def check_link(link_name: str, link: Any) -> str | None:
+        return None if isinstance(link, h5py.HardLink) else f"{link_name} is a link to elsewhere"
 
-    def check_object(object_name: str, content: Any) -> None:
+    def check_object(object_name: str, content: Any) -> str | None:
         nonlocal total_bytes
         if not isinstance(content, h5py.Dataset):
-            return
+            return None
         if content.is_virtual or content.external:
-            raise ModelError(f"{name}: {object_name} lies in another file; not opened")
+            return f"{object_name} lies in another file"
         if content.dtype.kind not in "fiubV" or content.dtype.hasobject:
-            raise ModelError(f"{name}: {object_name} does not hold numbers; not opened")
+            return f"{object_name} does not hold numbers"
         total_bytes += content.nbytes
-        if total_bytes > MAX_FILE_BYTES:
-            raise ModelError(f"{name} holds more than {MAX_FILE_BYTES // 2**30} GiB of weights")
+        is_large = total_bytes > MAX_FILE_BYTES
+        return f"it holds more than {MAX_FILE_BYTES // 2**30} GiB of weights" if is_large else None
 
     try:
-        file.visititems_links(check_link)
-        file.visititems(check_object)
-    except (RuntimeError, OSError, KeyError, ValueError, TypeError) as error:
+        problem = file.visititems_links(check_link) or file.visititems(check_object)
+    except (RuntimeError, OSError, KeyError, ValueError, TypeError, SystemError) as error:
         raise ModelError(f"{name} is damaged: its HDF5 structure is broken; {_REMEDY}") from error
+    if problem is not None:
+        raise ModelError(f"{name} is not opened: {problem}")
 
 
 def _numbers(file: h5py.File) -> int:

@@ -83,6 +83,11 @@ def _own(path: Path, text: str, reading: Reading) -> tuple[keras.Model, ModelCar
     except ModelError as error:
         raise ModelError(f"{path}: {error}; get a good copy or export it again") from error
     if holds_weights_alone(path):
+        if card.architecture not in zoo.ARCHITECTURES:
+            raise ModelError(
+                f"{path} holds the weights of {card.architecture}, which mien does not have; "
+                "export the whole network"
+            )
         options = dict(card.recipe.get("architecture_options", {}))
         network = _build(card.architecture, card.input, len(card.labels), path, **options)
         load_weights(path, network)
