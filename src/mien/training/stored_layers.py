@@ -77,16 +77,18 @@ def _unpacked(path: Path) -> io.BytesIO:
 def _check_place(file: h5py.File, path: Path) -> None:
     """HDF5 can point to other files; what is read is in this one."""
 
-    def check_link(name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            raise ModelError(f"{path}: {name} is a link to elsewhere; not opened")
-
-    def check_object(name: str, content: Any) -> None:
-        if isinstance(content, h5py.Dataset) and (content.is_virtual or content.external):
-            raise ModelError(f"{path}: {name} lies in another file; not opened")
-
-    file.visititems_links(check_link)
-    file.visititems(check_object)
+    # Errors must not be raised through h5py's own code, so names are handed out.
+    elsewhere = file.visititems_links(
+        lambda name, link: None if isinstance(link, h5py.HardLink) else name
+    ) or file.visititems(
+        lambda name, content: (
+            name
+            if isinstance(content, h5py.Dataset) and (content.is_virtual or content.external)
+            else None
+        )
+    )
+    if elsewhere:
+        raise ModelError(f"{path}: {elsewhere} lies in another file; not opened")
 
 
 def _keras_3(file: h5py.File) -> list[StoredLayer]:

@@ -55,4 +55,4 @@ def with_head(
     x = keras.layers.GlobalAveragePooling2D(name=HEAD)(backbone.output)
     x = keras.layers.Dropout(dropout, name="head_dropout")(x)
     x = keras.layers.Dense(units, activation="relu", name="features")(x)
-    return keras.Model(backbone.input, keras.layers.Dense(classes, name="logits")(x), name=name)
+    return keras.Model(backbone.inputs[0], keras.layers.Dense(classes, name="logits")(x), name=name)
