@@ -43,7 +43,7 @@ def tutorial_cnn(
     if end is None:
         return keras.Sequential([*body, L.Dense(classes, activation="softmax")])
     network = keras.Sequential(body)
-    return keras.Model(network.inputs, end(network.outputs[0]))
+    return keras.Model(network.inputs[0], end(network.outputs[0]))
 
 
 def outputs(network: keras.Model, inputs: np.ndarray) -> np.ndarray:

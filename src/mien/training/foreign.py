@@ -212,7 +212,7 @@ def _without_softmax(network: keras.Model, path: Path) -> tuple[keras.Model, boo
         tensor = layer.input
         layer = tensor._keras_history.operation
     if isinstance(layer, keras.layers.Softmax) and layer is network.outputs[0]._keras_history[0]:
-        return keras.Model(network.inputs, layer.input, name=network.name), False
+        return keras.Model(network.inputs[0], layer.input, name=network.name), False
     if isinstance(layer, keras.Model):
         inner, is_logits = _without_softmax(layer, path)
         if inner is layer:

@@ -164,7 +164,7 @@ def default_output(name: str, source: Path, *, weights_only: bool = False) -> Pa
         default = (_WEIGHTS if weights_only else FORMATS[name]).default_name
     if source.is_dir():
         return source / default
-    stem = source.name.split(".")[0] if source.name.endswith(".weights.h5") else source.stem
+    stem = source.stem.removesuffix(".weights")
     return source.with_name(
         default.replace("model", stem) if "." in default else f"{stem}_{default}"
     )
