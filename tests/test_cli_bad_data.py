@@ -2,6 +2,7 @@
 
 import json
 import struct
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import assert_fails_on_one_line, mien
-from samples_factory import fer_csv, png, random_faces, zip_of
+from samples_factory import class_folders, fer_csv, png, random_faces, zip_of
 
 FACES = random_faces(4)
 GOOD = fer_csv(FACES, [0, 1, 2, 3], ["Training", "Training", "PublicTest", "PublicTest"])
@@ -119,3 +120,59 @@ def test_the_good_one_is_good(tmp_path: Path) -> None:
     done = mien("audit", "--data", write(tmp_path / "a.csv", GOOD), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "audit" / "audit.json").is_file()
+
+
+RECIPE = """
+from mien.training.recipe import Recipe
+RECIPE = Recipe(
+    "tiny", "slim_resnet",
+    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    epochs=1, batch_size=16, learning_rate=0.05, tensorboard=False,
+)
+"""
+
+
+def train(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("keras", reason="needs the train extra")
+    (folder / "tiny.py").write_text(RECIPE)
+    return mien("train", "tiny.py", "--data", source, "--out", "run", *options, cwd=folder)
+
+
+def test_training_without_validation_rows(tmp_path: Path) -> None:
+    written = class_folders(tmp_path / "set", ["train/happy", "train/sad", "test/happy"])
+    zip_of(tmp_path / "archive.zip", written)
+    done = train(tmp_path, "archive.zip")
+    words = "archive.zip has no validation rows", "--set split.validation_fraction="
+    assert_fails_on_one_line(done, *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_one_picture_cannot_be_carved(tmp_path: Path) -> None:
+    class_folders(tmp_path / "set", ["train/happy", "train/sad"], per_folder=10)
+    class_folders(tmp_path / "set", ["train/fear"], per_folder=1)
+    done = train(tmp_path, "set", "--set", "split.validation_fraction=0.2")
+    assert_fails_on_one_line(done, "class fear has 1 training row", "20 %", "add pictures")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_one_picture_with_parts_of_its_own_is_cautioned(tmp_path: Path) -> None:
+    class_folders(tmp_path / "set", ["train/happy", "train/sad", "val/happy"], per_folder=20)
+    class_folders(tmp_path / "set", ["train/fear"], per_folder=1)
+    done = train(tmp_path, "set")
+    assert done.returncode == 0, done.stderr
+    assert "set: train/ and val/ class folders; used as they are" in done.stderr
+    assert "caution: few training rows: angry 0, disgust 0, fear 1," in done.stderr
+    assert "caution: no validation rows: fear, sad;" in done.stderr
+
+
+def test_a_damaged_picture_ends_a_training(tmp_path: Path) -> None:
+    folders = ["train/happy", "train/sad", "val/happy", "val/sad"]
+    class_folders(tmp_path / "set", folders, per_folder=40)
+    damaged = tmp_path / "set/val/sad/39.png"
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    done = train(tmp_path, "set")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("mien: ")]
+    assert told == [done.stderr.splitlines()[-1]]
+    assert "set: val/sad/39.png is damaged" in told[0]

@@ -1,5 +1,7 @@
 """Where commands print: results on stdout, everything else on stderr."""
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -73,6 +75,8 @@ def load_keras_quietly() -> None:
     from mien.errors import needs_extra
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A failed training leaves iterators in cycles; freed after Python, they complain on stderr.
+    atexit.register(gc.collect)
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
