@@ -6,7 +6,7 @@ import pytest
 
 from mien import weights
 from mien.errors import ModelError, WeightsError
-from mien.model_files import DEFAULT_MODEL, resolve_model
+from mien.model_files import DEFAULT_MODEL, find_keras_file, resolve_model
 
 
 def test_default_stands_for_a_classifier_that_is_known() -> None:
@@ -64,10 +64,32 @@ def test_run_folder_that_was_not_exported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["best.keras", "old.h5", "older.HDF5"])
-def test_keras_file_names_the_export(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ModelError, match=f"Keras file.*mien export {tmp_path}"):
-        resolve_model(str(tmp_path / name))
+def test_keras_files_are_found_but_are_no_onnx_files(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    assert find_keras_file(str(path)) is None
+    path.write_bytes(b"")
+    assert find_keras_file(str(path)) == path
+    with pytest.raises(ModelError, match=f"Keras file.*mien export {path} --data SRC"):
+        resolve_model(str(path))
+
+
+def test_everything_else_is_no_keras_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"")
+    (tmp_path / "folder.h5").mkdir()
+    for model in ("default", "yunet", tmp_path / "m.onnx", tmp_path / "folder.h5", "x" * 5000):
+        assert find_keras_file(str(model)) is None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m.h5").write_bytes(b"")
+    assert find_keras_file("~/m.h5") == tmp_path / "m.h5"
+
+
+def test_formats_that_are_only_written_name_their_origin(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(b"")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"")
+    for name, kind in (("m.tflite", "a LiteRT file"), ("saved", "a SavedModel")):
+        with pytest.raises(ModelError, match=f"is {kind}.*ONNX or Keras file"):
+            resolve_model(str(tmp_path / name))
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:
