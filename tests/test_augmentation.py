@@ -121,8 +121,8 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"zoom": 1.0}, {"width_shift": 2.0}, {"mixup_alpha": -1}, {"rotation_deg": -1}, {"fill_mode": "mirror"},
-     {"erasing_probability": 2}, {"erasing_area": (0.5, 0.1)}],
+    [{"zoom": 1.0}, {"width_shift": 2.0}, {"mixup_alpha": -1}, {"rotation_deg": -1},
+     {"fill_mode": "mirror"}, {"erasing_probability": 2}, {"erasing_area": (0.5, 0.1)}],
 )  # fmt: skip
 def test_impossible_ranges_are_refused(fields: dict):
     with pytest.raises(ValueError, match=r"must|below"):

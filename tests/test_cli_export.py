@@ -17,9 +17,9 @@ from keras_factory import L, mini_xception, outputs, save, tutorial_cnn
 from mien import zoo
 from mien.cli.app import app
 from mien.cli.export import Format
+from mien.formats.saving import FORMATS
 from mien.labels import FER2013
 from mien.recognition.classifier import Classifier
-from mien.training.formats import FORMATS
 
 LABELS = ",".join(FER2013.keys)
 SAID = ("--labels", LABELS, "--scaling", "-1..1")

@@ -17,12 +17,13 @@ import keras
 from keras_factory import mini_xception, outputs, pictures
 from mien import zoo
 from mien.errors import ModelError, OutputError, ParityError
+from mien.formats import formats
+from mien.formats import writers as format_writers
+from mien.formats.foreign import Reading, adopt
+from mien.formats.saving import FORMATS, check_name, default_output, export_to
 from mien.labels import FER2013
 from mien.model_card import ModelCard
 from mien.recognition.classifier import Classifier, softmax
-from mien.training import format_writers, formats
-from mien.training.foreign import Reading, adopt
-from mien.training.formats import FORMATS, check_name, default_output, export_to
 from mien.training.opening import open_network
 
 FACES = pictures((48, 48), 6)

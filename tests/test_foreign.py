@@ -14,10 +14,10 @@ import keras
 from keras_factory import mini_xception, outputs, pictures, save, tutorial_cnn
 from mien.cli.model_argument import Scaling
 from mien.errors import ModelError
+from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
+from mien.formats.foreign import SCALINGS, Reading, adopt
 from mien.labels import FER2013, FERPLUS
 from mien.recognition.classifier import Classifier, softmax
-from mien.training.export import PARITY_TOLERANCE, to_bundle
-from mien.training.foreign import SCALINGS, Reading, adopt
 from mien.training.opening import open_network
 
 L = keras.layers

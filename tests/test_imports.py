@@ -15,6 +15,7 @@ LAYERS = (
     {"images", "preprocessing", "weights"},
     {"model_card", "model_files"},
     {"data", "zoo", "evaluation", "recognition", "video"},
+    {"formats"},
     {"training"},
     {"cli"},
 )
@@ -24,15 +25,16 @@ modules, from its own layer; the packages of one layer are blind to each other."
 MAY_IMPORT = {
     "keras": {
         "zoo",
+        "formats",
         "training",
         "data.augmentation",
         "data.batches",
         "cli.progress",
         "cli.console",
     },
-    "tensorflow": {"training"},
-    "tf2onnx": {"training"},
-    "onnx": {"training"},
+    "tensorflow": {"formats", "training.twin"},
+    "tf2onnx": {"formats.bundle"},
+    "onnx": {"formats.bundle"},
     "onnxruntime": {"recognition.classifier"},
     "pooch": {"weights"},
     "requests": {"weights"},

@@ -19,6 +19,7 @@ import keras
 
 from mien.data.augmentation import Augmentation
 from mien.errors import ModelError, OutputError, ParityError, RecipeError, TrainingError
+from mien.formats import bundle
 from mien.labels import FER2013
 from mien.model_card import ModelCard
 from mien.recognition.classifier import Classifier
@@ -91,7 +92,7 @@ def test_run_folder_is_complete(whole_run: Path):
     files = {path.name for path in whole_run.iterdir()}
     assert files == {
         *("recipe.json", "data.json", "environment.json", "history.csv", "best.keras"),
-        *("curves.png", "model.onnx", "backup", "tensorboard"),
+        *("augmentation.png", "curves.png", "model.onnx", "backup", "tensorboard"),
     }
     assert json.loads((whole_run / "recipe.json").read_text())["epochs"] == 3
     assert json.loads((whole_run / "data.json").read_text())["train"]["n"] == 48
@@ -256,14 +257,14 @@ def test_an_export_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch, wh
     network = keras.models.load_model(whole_run / "best.keras", compile=False)
     card = ModelCard("n", "a", FER2013.keys, (48, 48, 1), framing="fer2013")
     faces = list(tiny_samples(14).images)
-    right = export._to_onnx(network)
+    right = bundle._to_onnx(network)
     kernel = network.get_layer("logits").kernel
     kernel.assign(kernel * 1.01)
-    monkeypatch.setattr(export, "_to_onnx", lambda network: right)
+    monkeypatch.setattr(bundle, "_to_onnx", lambda network: right)
     with pytest.raises(ParityError, match="differ"):
-        export.to_bundle(network, card, faces)
+        bundle.to_bundle(network, card, faces)
     with pytest.raises(ModelError, match="real faces"):
-        export.to_bundle(network, card, [])
+        bundle.to_bundle(network, card, [])
 
 
 def test_a_damaged_network_is_one_clear_line(tmp_path: Path):
@@ -304,6 +305,6 @@ def test_a_training_on_jax_resumes_too_and_is_exported_by_tensorflow(tmp_path: P
     whole, resumed = tmp_path / "whole", tmp_path / "broken_off"
     for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    bundle, parity = export.export_run(whole, list(tiny_samples(14).images))
-    assert parity.largest_difference <= export.PARITY_TOLERANCE
-    assert Classifier(bundle).card.chosen["of_epochs"] == 3
+    path, parity = export.export_run(whole, list(tiny_samples(14).images))
+    assert parity.largest_difference <= bundle.PARITY_TOLERANCE
+    assert Classifier(path).card.chosen["of_epochs"] == 3

@@ -17,11 +17,11 @@ import keras
 
 from mien import zoo
 from mien.errors import RecipeError
+from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.labels import FER2013
 from mien.model_card import ModelCard
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
-from mien.training.export import PARITY_TOLERANCE, to_bundle
 from mien.training.recipe import Recipe
 from mien.training.twin import FusedBatchNormalization, copy_weights, training_twin
 from mien.zoo.cost import flops

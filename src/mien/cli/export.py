@@ -87,14 +87,14 @@ def export(
     if data is None and not scores:
         raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     load_keras_quietly()
-    from mien.training.formats import check_name, default_output, export_to
+    from mien.formats.saving import check_name, default_output, export_to
 
     target = out or default_output(to.value, model, weights_only=weights_only)
     # Before the work, not after it.
     check_name(to.value, target, weights_only=weights_only)
     if data is not None:
         from mien.data import read_samples
-        from mien.training.export import PARITY_FACES
+        from mien.formats.bundle import PARITY_FACES
         from mien.training.opening import open_network
 
         opened = open_network(model, reading(labels, scaling, architecture, input_size))

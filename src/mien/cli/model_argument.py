@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from mien.formats.foreign import Reading
     from mien.recognition.classifier import Classifier
     from mien.samples import Image, Images
-    from mien.training.foreign import Reading
     from mien.training.opening import OpenNetwork
 
 MODEL_HELP = (
@@ -26,7 +26,7 @@ MODEL_HELP = (
 
 
 class Scaling(StrEnum):
-    """The names in `mien.training.foreign.SCALINGS`, which would load Keras with them."""
+    """The names in `mien.formats.foreign.SCALINGS`, which would load Keras with them."""
 
     BYTES = "0..255"
     UNIT = "0..1"
@@ -99,9 +99,9 @@ class OpenModel:
         """
         if self._ready is not None:
             return self._ready
+        from mien.formats.bundle import PARITY_FACES, to_bundle
         from mien.model_card import golden_inputs
         from mien.recognition.classifier import Classifier
-        from mien.training.export import PARITY_FACES, to_bundle
 
         assert self._network is not None  # noqa: S101
         card = self._network.card
@@ -153,7 +153,7 @@ def reading(
     labels: str | None, scaling: str | None, architecture: str | None, input_size: int | None
 ) -> "Reading":
     """The four options as what a person says of a file."""
-    from mien.training.foreign import Reading
+    from mien.formats.foreign import Reading
 
     names = None if labels is None else tuple(name.strip() for name in labels.split(","))
     return Reading(names, None if scaling is None else str(scaling), architecture, input_size)

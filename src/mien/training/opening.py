@@ -12,17 +12,18 @@ import numpy as np
 
 from mien import zoo
 from mien.errors import ModelError, RecipeError
-from mien.model_card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
-from mien.preprocessing import InputSpec
-from mien.recognition.classifier import softmax
-from mien.training.export import card_of_run, logits_of
-from mien.training.foreign import FRAMING, Reading, adopt, label_keys
-from mien.training.keras_files import (
+from mien.formats.bundle import logits_of
+from mien.formats.foreign import FRAMING, Reading, adopt, label_keys
+from mien.formats.keras_files import (
     holds_weights_alone,
     load_network,
     load_weights,
     read_card_text,
 )
+from mien.model_card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
+from mien.preprocessing import InputSpec
+from mien.recognition.classifier import softmax
+from mien.training.export import card_of_run
 
 RUN_NETWORK = "best.keras"
 """Name of the network in the folder of a training."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mien import zoo
 from mien.errors import ModelError, RecipeError, WeightsError
-from mien.training.stored_layers import StoredLayer, stored_layers
+from mien.formats.stored_layers import StoredLayer, stored_layers
 from mien.zoo.efficientnet_b2 import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mien.zoo.resnet50 import FIRST, KERAS_FIRST
 

@@ -18,13 +18,14 @@ from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches, own_errors
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file
+from mien.formats.bundle import PARITY_FACES, Parity, can_export
 from mien.preprocessing import InputSpec
 from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
 from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.curves import curves_png
-from mien.training.export import PARITY_FACES, Parity, can_export, export_run
+from mien.training.export import export_run
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien.errors import ModelError
+from mien.formats.bundle import with_card, write_bundle
 from mien.model_card import ModelCard, Score
 from mien.recognition.classifier import Classifier
-from mien.training.export import with_card, write_bundle
 
 
 def add_scores(bundle: Path, metrics: Sequence[Path], out: Path) -> ModelCard:

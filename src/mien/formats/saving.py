@@ -4,7 +4,7 @@ Each file is written, loaded as its users load it, and run on real faces before 
 name; it must give the probabilities that the Keras network gives. Class names and card travel
 inside each, where the format has room for them:
 
-.onnx           metadata property ``mien.card`` (see `export`)
+.onnx           metadata property ``mien.card`` (see `bundle`)
 .tflite         a zip archive behind the network, as TFLite Metadata stores associated files
 saved_model/    ``assets.extra/mien.card.json`` and ``labels.txt``
 .keras          a further member of the archive, ``mien.card.json``
@@ -28,11 +28,8 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError, ModelError, OutputError, ParityError
 from mien.files import atomic_file, atomic_folder
-from mien.model_card import ModelCard
-from mien.preprocessing import to_network_input
-from mien.samples import Image
-from mien.training import format_writers as writers
-from mien.training.export import (
+from mien.formats import writers as writers
+from mien.formats.bundle import (
     PARITY_FACES,
     Parity,
     can_export,
@@ -42,6 +39,9 @@ from mien.training.export import (
     with_golden,
     write_bundle,
 )
+from mien.model_card import ModelCard
+from mien.preprocessing import to_network_input
+from mien.samples import Image
 
 Make = Callable[[keras.Model, ModelCard, Path], Path]
 Run = Callable[[Path, keras.Model, NDArray[np.float32]], NDArray[np.float32]]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError, needs_extra
+from mien.formats.bundle import logits_of
+from mien.formats.keras_files import CARD_ATTRIBUTE, CARD_MEMBER, load_network, load_weights
 from mien.model_card import ModelCard
-from mien.training.export import logits_of
-from mien.training.keras_files import CARD_ATTRIBUTE, CARD_MEMBER, load_network, load_weights
 
 LABELS_FILE = "labels.txt"
 """Keys of the classes, one per line, where a format holds files of its own."""

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 
 from mien.errors import ModelError
-from mien.training.keras_config import check_config, modernised
+from mien.formats.keras_config import check_config, modernised
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""

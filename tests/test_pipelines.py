@@ -1,0 +1,73 @@
+"""The six published pipelines, each by its one command on a reduced FER-2013, on both backends."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+from command_line import mien
+
+ROWS_PER_CLASS = {"Training": 40, "PublicTest": 10}
+SMALL = ("input_size_px=32", "phases.0.epochs=1", "phases.1.epochs=1")
+"""Two epochs of a transfer, at the smallest input: what is tested is the way, not the score."""
+SETTINGS = {
+    "plain_cnn": ("epochs=2",),
+    "compact_cnn": ("epochs=2",),
+    "batchnorm_cnn": ("epochs=2",),
+    "wide_cnn": ("epochs=2", "input_size_px=24"),
+    "resnet50": SMALL,
+    "efficientnet_b2": SMALL,
+}
+
+
+@pytest.fixture(scope="module")
+def reduced(
+    tmp_path_factory: pytest.TempPathFactory, fer2013: tuple[np.ndarray, list[dict[str, str]]]
+) -> Path:
+    """A fer2013.csv with 40 rows of every class for training."""
+    path = tmp_path_factory.mktemp("reduced") / "fer2013.csv"
+    kept: dict[tuple[str, str], int] = {}
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", "pixels", "Usage"])
+        for image, row in zip(*fer2013, strict=True):
+            key = (row["Usage"], row["emotion"])
+            kept[key] = kept.get(key, 0) + 1
+            if kept[key] <= ROWS_PER_CLASS[row["Usage"]]:
+                pixels = " ".join(map(str, image.ravel().tolist()))
+                writer.writerow([row["emotion"], pixels, row["Usage"]])
+    return path
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_pipeline_runs_by_one_command(
+    name: str, backend: str, reduced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    recipe = Path(__file__).parent.parent / "recipes" / f"{name}.py"
+    settings = [word for setting in SETTINGS[name] for word in ("--set", setting)]
+    done = mien(
+        *("train", recipe, "--data", reduced, "--out", tmp_path / "run"),
+        *("--pretrained", "none", *settings),
+        cwd=tmp_path,
+        timeout_s=900,
+    )
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "run" / "history.csv").open(newline="") as file:
+        history = list(csv.DictReader(file))
+    assert [float(row["epoch"]) for row in history] == [1, 2]
+    assert all(np.isfinite(float(value)) for row in history for value in row.values())
+    recipe_there = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    expected = [1, 2] if recipe_there["phases"] else [1, 1]
+    assert [float(row["phase"]) for row in history] == expected
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["backend"] == backend
+    made = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"best.keras", "curves.png", "augmentation.png"} <= made
+    assert ("model.onnx" in made) is (backend == "tensorflow")
+    assert ("checkpoints" in made) is (name == "wide_cnn")
