@@ -275,8 +275,11 @@ def test_unknown_twins_are_null_with_the_reason(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("quick_plots")
 def test_score_on_the_choosing_split_is_cautioned(tmp_path: Path) -> None:
-    cautions = write(tmp_path / "r", make_predictions(split="validation"))
+    validation = make_predictions(split="validation")
+    cautions = write(tmp_path / "r", validation, data_sha256="b" * 64)
     assert "was chosen on the validation split" in cautions[0]
+    cautions = write(tmp_path / "o", validation, data_sha256="c" * 64)
+    assert "was chosen on another validation split, by its hash" in cautions[0]
     assert not any("chosen" in text for text in write(tmp_path / "s"))
 
 

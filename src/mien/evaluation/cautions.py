@@ -46,10 +46,18 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
             "them, not how well it judges new ones."
         )
     elif evaluation.split == str(card.chosen.get("split", "")):
-        texts.append(
-            f"Caution: the epoch that was kept was chosen on the {evaluation.split} split, so "
-            "this score is somewhat too good; a split that chose nothing gives an honest one."
-        )
+        known = isinstance(card.data.get(evaluation.split), Mapping)
+        if rows_of == evaluation.split or not known:
+            texts.append(
+                f"Caution: the epoch that was kept was chosen on the {evaluation.split} split, so "
+                "this score is somewhat too good; a split that chose nothing gives an honest one."
+            )
+        else:
+            texts.append(
+                f"The epoch that was kept was chosen on another {evaluation.split} split, by its "
+                "hash. Caution: if some of these faces are in it all the same, from other files "
+                "or under other labels, this score is somewhat too good."
+            )
     texts.append(_twins(evaluation))
     return [text for text in texts if text]
 
