@@ -17,8 +17,7 @@ import keras
 from keras_factory import mini_xception, outputs, pictures
 from mien import zoo
 from mien.errors import ModelError, OutputError, ParityError
-from mien.formats import formats
-from mien.formats import writers as format_writers
+from mien.formats import saving, writers
 from mien.formats.foreign import Reading, adopt
 from mien.formats.saving import FORMATS, check_name, default_output, export_to
 from mien.labels import FER2013
@@ -102,7 +101,7 @@ def test_tensorflow_runs_the_saved_model(exported: dict[str, Path], network: ker
 def test_litert_runs_one_face_and_many(exported: dict[str, Path], network: keras.Model):
     inputs = FACES[..., np.newaxis].astype(np.float32)
     for n in (1, 6):
-        logits = format_writers.run_litert(exported["litert"], network, inputs[:n])
+        logits = writers.run_litert(exported["litert"], network, inputs[:n])
         np.testing.assert_allclose(softmax(logits), softmax(expected(network)[:n]), atol=1e-5)
 
 
@@ -171,8 +170,8 @@ def test_a_file_that_disagrees_is_not_left(
         assert path.exists() and path.parent == tmp_path and path != out
         return expected(network)[::-1]
 
-    wrong = replace(FORMATS[name], make=formats.FORMATS["keras"].make, run=run_wrongly)
-    monkeypatch.setitem(formats.FORMATS, name, wrong)
+    wrong = replace(FORMATS[name], make=saving.FORMATS["keras"].make, run=run_wrongly)
+    monkeypatch.setitem(saving.FORMATS, name, wrong)
     with pytest.raises(ParityError, match=r"differ.*nothing was written"):
         export_to(name, network, CARD, FACES, out)
     left = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
@@ -183,11 +182,11 @@ def test_a_file_that_does_not_load_is_not_left(
     network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def broken(network: keras.Model, card: ModelCard, folder: Path) -> Path:
-        path = format_writers.make_keras(network, card, folder)
+        path = writers.make_keras(network, card, folder)
         path.write_bytes(path.read_bytes()[:5000])
         return path
 
-    monkeypatch.setitem(formats.FORMATS, "keras", replace(FORMATS["keras"], make=broken))
+    monkeypatch.setitem(saving.FORMATS, "keras", replace(FORMATS["keras"], make=broken))
     with pytest.raises(ParityError, match=r"cannot be used.*damaged"):
         export_to("keras", network, CARD, FACES, tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())
@@ -199,7 +198,7 @@ def test_a_full_disk_is_one_clear_line(
     def full(source: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(formats.shutil, "copyfile", full)
+    monkeypatch.setattr(saving.shutil, "copyfile", full)
     with pytest.raises(OutputError, match=r"cannot write .*m\.keras: No space left on device"):
         export_to("keras", network, CARD, FACES, tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError, ModelError, OutputError, ParityError
 from mien.files import atomic_file, atomic_folder
-from mien.formats import writers as writers
+from mien.formats import writers
 from mien.formats.bundle import (
     PARITY_FACES,
     Parity,
