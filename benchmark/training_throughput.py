@@ -28,6 +28,7 @@ from mien.data.batches import Batches
 from mien.labels import FER2013
 from mien.samples import Samples
 from mien.training import callbacks, objective
+from mien.training.metrics import epoch_metrics
 from mien.training.recipe import Recipe, load_recipe
 from mien.training.run import input_spec
 from mien.training.twin import training_twin
@@ -70,10 +71,10 @@ def compiled(recipe: Recipe, steps: int) -> keras.Model:
     network = zoo.build(recipe.architecture, input_spec(recipe), 7, **recipe.architecture_options)
     model, _ = training_twin(network, recipe)
     model.compile(
-        optimizer=objective.optimizer(recipe, steps),
+        optimizer=objective.optimizer(recipe, recipe.plan[0], steps),
         loss=objective.losses(recipe),
         loss_weights=objective.loss_weights(recipe),
-        metrics={"expression": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
+        metrics={"expression": epoch_metrics()},
         jit_compile=keras.backend.backend() == "jax",
     )
     return model

@@ -14,7 +14,8 @@ from mien.preprocessing import InputSpec
 class Accuracy:
     """Top-1 accuracy on FER-2013's PublicTest of one training of an architecture.
 
-    One look at each face. The epoch was chosen on the same faces, so it is slightly too good.
+    One look at each face. Where the recipe takes PublicTest for validation, the epoch was chosen
+    on the same faces, so it is slightly too good.
     """
 
     recipe: str
@@ -69,6 +70,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         flops=173_520_128,
         onnx_bytes=9_957_705,
         source="a plain four-convolution network, common in FER-2013 tutorials",
+        public_test=Accuracy("plain-cnn, 30 epochs", 0.6002, (0.5851, 0.6163)),
     ),
     "batchnorm_cnn": Architecture(
         default_input=InputSpec(48, 48, 1),
@@ -83,6 +85,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         flops=185_797_024,
         onnx_bytes=1_965_876,
         source="mien's own, of the published size; convolutions as in VGG, 2015",
+        public_test=Accuracy("compact-cnn-modern", 0.6690, (0.6537, 0.6849)),
     ),
     "slim_resnet": Architecture(
         default_input=InputSpec(48, 48, 1),
