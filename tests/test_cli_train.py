@@ -112,3 +112,23 @@ def test_without_keras_the_extra_is_named(place: Path, command: tuple[str, ...])
     )
     done = mien(*command, "--out", "nothing", cwd=place, path=place / "blocked")
     assert_fails_on_one_line(done, "keras is not installed", "pip install 'mien[train]'")
+
+
+def test_faces_that_a_recipe_carved_out_are_measured_again(place: Path) -> None:
+    done = mien(
+        *("train", "tiny.py", "--data", "faces.csv", "--out", "carved", "--set", "epochs=1"),
+        *("--set", "split.validation_fraction=0.3"),
+        cwd=place,
+    )
+    assert done.returncode == 0, done.stderr
+    data = json.loads((place / "carved" / "data.json").read_text())
+    done = mien(
+        *("evaluate", "carved", "--data", "faces.csv", "--out", "report_carved", "--recipe-split"),
+        cwd=place,
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((place / "report_carved" / "metrics.json").read_text())
+    assert metrics["n"] == data["validation"]["n"] == 7
+    assert metrics["data_sha256"] == data["validation"]["sha256"]
+    assert "--recipe-split" in metrics["command"]
+    assert "was chosen on the validation split" in metrics["cautions"][0]

@@ -68,6 +68,7 @@ def resnet50() -> keras.Model:
 @pytest.fixture(scope="module")
 def scratch_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of an EfficientNet that has never seen ImageNet's."""
+    keras.utils.clear_session()  # its file names layers, which Keras numbers as they come
     backbone = keras.applications.EfficientNetB2(include_top=False, weights=None, input_shape=SHAPE)
     return save_legacy(randomised(backbone), tmp_path_factory.mktemp("weights") / "scratch.h5")
 

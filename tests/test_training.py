@@ -244,6 +244,26 @@ def test_a_full_disk_is_one_clear_line_and_the_training_goes_on_later(
     np.testing.assert_array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
 
 
+class Poison(keras.callbacks.Callback):
+    """Makes a weight no number in the middle of the second epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        if int(self.model.optimizer.iterations) == 4:
+            weight = self.model.trainable_variables[-1]  # of a head: no ReLU hides it
+            weight.assign(weight * float("nan"))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(
+    whole_run: Path, tmp_path: Path
+):
+    with pytest.raises(TrainingError, match=r"is nan at step [23] of epoch 2; .* 1 to 1 are kept"):
+        train(RECIPE, tiny_samples(), tmp_path / "run", extra_callbacks=[Poison()])
+    assert len(read_history(tmp_path / "run" / "history.csv")) == 1
+    assert all(np.isfinite(weight).all() for weight in weights_of(tmp_path / "run"))
+    train(RECIPE, tiny_samples(), tmp_path / "run", resume=True)
+    np.testing.assert_array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
+
+
 def test_a_damaged_backup_is_explained(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, tiny_samples(), tmp_path / "run", extra_callbacks=[StopAt(1, 0)])

@@ -21,7 +21,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Two or more: the report folder of an evaluation or, with --data, the folder of "
             "a training or any other MODEL.",
         ),
@@ -30,7 +30,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="SRC",
-            help="Faces to measure on those that are no reports; those of the reports.",
+            help="Labelled faces on which every RUN that is no report is measured now.",
         ),
     ] = None,
     split: Annotated[

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mien.evaluation.metrics import Evaluation
     from mien.labels import LabelSet
+    from mien.model_card import ModelCard
     from mien.samples import Samples, Split
 
 _SHOWN_FACES = 24
@@ -65,6 +66,14 @@ def evaluate(
     tta: Annotated[
         Tta, typer.Option(help="'flip' averages each face with its mirror image.")
     ] = Tta.NONE,
+    recipe_split: Annotated[
+        bool,
+        typer.Option(
+            "--recipe-split",
+            help="Divide the faces as the model's training did, where its recipe carved the "
+            "validation faces out of the training ones.",
+        ),
+    ] = False,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -98,6 +107,8 @@ def evaluate(
     opened = open_model(model, *reading)
     samples = read_samples(data, ferplus=ferplus)
     classifier = opened.classifier(samples.images)
+    if recipe_split:
+        samples = _divided(samples, classifier.card)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
     samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
@@ -122,7 +133,10 @@ def evaluate(
         card=classifier.card,
         model_sha256=model_sha256,
         data_sha256=rows.sha256(),
-        command=_command([model, *words(*reading)], data, ferplus, split, tta, out),
+        command=_command(
+            [model, *words(*reading), *(["--recipe-split"] if recipe_split else [])],
+            *(data, ferplus, split, tta, out),
+        ),
         parameters=known_parameters(classifier.card),
         sampled=[(row, rows.images[row]) for row in predictions.sample_rows(_SHOWN_FACES)],
         worst_errors=[
@@ -136,6 +150,24 @@ def evaluate(
     output.print(_scores(evaluation))
     output.print(_classes(evaluation))
     output.print(f"report: {out / 'report.html'}", markup=False)
+
+
+def _divided(samples: "Samples", card: "ModelCard") -> "Samples":
+    """Samples divided by the plan in a model's card.
+
+    Raises:
+        ModelError: the card has none.
+    """
+    from mien.data.splits import SplitPlan, assign
+    from mien.errors import ModelError
+
+    try:
+        plan = SplitPlan(**card.recipe["split"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
+        ) from error
+    return assign(samples, plan)
 
 
 def _relabelled(

@@ -58,6 +58,7 @@ class EpochProgress:
             f"  train {row['loss']:.4f} {100 * row['accuracy']:.2f} %"
             f"  validation {row['val_loss']:.4f} {100 * row['val_accuracy']:.2f} %"
             f"  F1 {100 * row['val_f1']:.2f} %",
+            soft_wrap=True,
         )
 
     def callback(self) -> keras.callbacks.Callback:

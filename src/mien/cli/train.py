@@ -51,7 +51,7 @@ def train(
     bundle. An interrupted training goes on with --resume and ends with the same weights. The
     best epoch is chosen on the validation split; the test split is never looked at.
     """
-    from mien.cli.console import errors, load_keras_quietly, output, split_table
+    from mien.cli.console import errors, load_keras_quietly, output, split_table, warn
 
     load_keras_quietly()
     from mien.cli.progress import EpochProgress
@@ -70,14 +70,18 @@ def train(
     samples = read_samples(data, ferplus=ferplus)
     errors.print(split_table(split_samples(samples, chosen), samples))
     with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
-        run = run_training(
-            chosen,
-            samples,
-            out,
-            resume=resume,
-            progress=progress.epoch_done,
-            extra_callbacks=[progress.callback()],
-        )
+        try:
+            run = run_training(
+                chosen,
+                samples,
+                out,
+                resume=resume,
+                progress=progress.epoch_done,
+                extra_callbacks=[progress.callback()],
+            )
+        except KeyboardInterrupt:
+            warn("interrupted; the same command with --resume goes on after the last whole epoch")
+            raise
     best = run.best
     output.print(
         f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "

@@ -95,8 +95,19 @@ def compared(exported: NDArray[np.float32], original: NDArray[np.float32]) -> Pa
 
 
 def with_golden(network: keras.Model, card: ModelCard) -> ModelCard:
-    """A card with what the network gives for the golden inputs."""
-    golden = softmax(logits_of(network, golden_inputs(card.input).astype(np.float32)))
+    """A card with what the network gives for the golden inputs.
+
+    Raises:
+        ModelError: that is no number.
+    """
+    logits = logits_of(network, golden_inputs(card.input).astype(np.float32))
+    with np.errstate(all="ignore"):
+        golden = softmax(logits)
+    if not np.isfinite(golden).all():
+        raise ModelError(
+            f"{network.name} gives no numbers: its training has diverged; train it again with a "
+            "lower learning rate or clip_norm"
+        )
     return replace(card, golden=tuple(tuple(round(p, 7) for p in row) for row in golden.tolist()))
 
 

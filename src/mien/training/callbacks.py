@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.errors import TrainingError
 from mien.files import atomic_file
-from mien.training.monitors import Checkpoint, better
+from mien.training.monitors import MONITORS, Checkpoint, better
 from mien.training.twin import EXPRESSION
 
 
@@ -81,7 +81,14 @@ class PlainNames(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class StopOnNaN(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stop where the loss is no number; the folder keeps the state after the last whole epoch."""
+    """Stop where the loss is no number; the folder keeps the state after the last whole epoch.
+
+    Must come before the callbacks that save, so that they never see such an epoch.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the epoch for the message."""
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the running mean of the loss.
@@ -90,10 +97,22 @@ class StopOnNaN(keras.callbacks.Callback):  # type: ignore[misc]
             TrainingError: it is not finite; names the step.
         """
         if logs and not math.isfinite(float(logs["loss"])):
-            raise TrainingError(
-                f"the loss is {float(logs['loss'])} at step {batch + 1} of the epoch; "
-                "lower the learning rate or set clip_norm (earlier epochs are kept)"
-            )
+            raise self._error(f"the loss is {float(logs['loss'])} at step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Check the validation loss.
+
+        Raises:
+            TrainingError: it is not finite.
+        """
+        if logs and not math.isfinite(float(logs["val_loss"])):
+            raise self._error(f"the validation loss is {float(logs['val_loss'])} at the end")
+
+    def _error(self, what: str) -> TrainingError:
+        kept = f"epochs 1 to {self._epoch} are kept" if self._epoch else "no epoch was completed"
+        return TrainingError(
+            f"{what} of epoch {self._epoch + 1}; lower the learning rate or set clip_norm ({kept})"
+        )
 
 
 class History(keras.callbacks.Callback):  # type: ignore[misc]
@@ -118,18 +137,22 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Append the epoch's row."""
-        numbers = {name: float(value) for name, value in sorted((logs or {}).items())}
+        numbers = {name: float(value) for name, value in (logs or {}).items()}
         # ReduceLROnPlateau has put the epoch's rate there before lowering it.
         rate = numbers.pop("learning_rate", None)
         if rate is None:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row = {"epoch": float(epoch + 1), "phase": float(self.phase), **numbers}
+        known = [name for name in MONITORS if name in numbers]
+        others = sorted(set(numbers) - set(known))
+        row = {"epoch": float(epoch + 1), "phase": float(self.phase)}
+        row |= {name: numbers[name] for name in (*known, *others)}
         row["learning_rate"] = rate
         self.rows.append(row)
         with atomic_file(self._path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
             writer.writeheader()
-            writer.writerows(self.rows)
+            for each in self.rows:
+                writer.writerow(each | {name: int(each[name]) for name in ("epoch", "phase")})
         if self._on_epoch is not None:
             self._on_epoch(row)
 

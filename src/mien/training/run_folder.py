@@ -47,6 +47,8 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
         TrainingError: the folder has something else, or a run of another recipe.
     """
     stored = folder / "recipe.json"
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"{folder} is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not resume:
         raise TrainingError(
             f"{folder} is not empty; go on with its training by --resume, or name another folder"
@@ -59,8 +61,9 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
         if other:
             name = other[0]
             raise TrainingError(
-                f"{stored} is another recipe: {name} is {there.get(name)} there and "
-                f"{here.get(name)} here; resume with the same, or name another folder"
+                f"{stored} is another recipe: {name} is {json.dumps(there.get(name))} there and "
+                f"{json.dumps(here.get(name))} here; resume with the same recipe and --set, or "
+                "name another folder"
             )
 
 
