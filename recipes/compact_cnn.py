@@ -8,8 +8,8 @@ and PrivateTest together are the test split), rotation by up to 2 degrees, shift
 neither epochs nor batch nor rate: Adam's default rate, batches of 64 and 25 epochs are ours.
 Arithmetic is bfloat16 where that is faster; --set precision=float32 is the published one.
 
-Claim: 62.7 % top-1 accuracy on PublicTest (95 % interval 61.1 to 64.3), which chose nothing; one run,
-seed 1, at commit a11b03d, 49 minutes on 2 busy cores of an Intel Xeon with AMX.
+Claim: 62.7 % top-1 accuracy on PublicTest (95 % interval 61.1 to 64.3), which chose nothing; one
+run, seed 1, at commit a11b03d, 49 minutes on 2 busy cores of an Intel Xeon with AMX.
 """
 
 from mien.data.augmentation import Augmentation

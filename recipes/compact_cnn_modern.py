@@ -1,8 +1,8 @@
 """compact_cnn with the published split and augmentation, but a modern schedule.
 
-Claim: 66.9 % top-1 accuracy on PublicTest (95 % interval 65.4 to 68.5), which chose nothing; one run,
-seed 1, at commit 9317568, 119 minutes on 2 busy cores of an Intel Xeon with AMX. The faithful recipe
-has 62.7 %.
+Claim: 66.9 % top-1 accuracy on PublicTest (95 % interval 65.4 to 68.5), which chose nothing; one
+run, seed 1, at commit 9317568, 119 minutes on 2 busy cores of an Intel Xeon with AMX. The faithful
+recipe has 62.7 %.
 
     mien train recipes/compact_cnn_modern.py --data fer2013.csv --out runs/compact_cnn_modern
 

@@ -2,8 +2,8 @@
 
 Claim: 60.0 % top-1 accuracy on PublicTest (95 % interval 58.5 to 61.6) after 30 epochs, by which
 the epoch was chosen too; one run, seed 1, at commit 6f78e1e, with --set epochs=30 --set
-precision=mixed_bfloat16; 70 minutes on 2 busy cores of an Intel Xeon with AMX. The best of its first
-ten epochs has 55.4 %.
+precision=mixed_bfloat16; 70 minutes on 2 busy cores of an Intel Xeon with AMX. The best of its
+first ten epochs has 55.4 %.
 
     mien train recipes/plain_cnn.py --data fer2013.csv --out runs/plain_cnn
 
