@@ -15,7 +15,7 @@ LAYERS = (
     {"images", "preprocessing", "weights"},
     {"model_card", "model_files"},
     {"data", "zoo", "evaluation", "recognition", "video"},
-    {"formats"},
+    {"formats", "streaming"},
     {"training"},
     {"cli"},
 )
@@ -42,6 +42,11 @@ MAY_IMPORT = {
     "http": {"weights"},
     "socket": {"weights"},
     "pickle": set(),
+    "av": {"video"},
+    "scipy": {"recognition.tracks"},
+    "pygame": {"video.window"},
+    "pandas": {"video.outputs"},
+    "pyarrow": {"video.outputs"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

@@ -3,7 +3,8 @@
     MienError
     ├── SourceError            a path, URL or archive that cannot be read at all
     │   ├── ImageError         a file that is not a picture, or a broken one
-    │   └── ImageTooLargeError a picture refused by its header, before decoding
+    │   ├── ImageTooLargeError a picture refused by its header, before decoding
+    │   └── VideoError         a video that breaks off, a stream or camera that went away
     ├── DatasetError           labelled faces that contradict their format
     ├── RecipeError            a recipe with an unknown field or an impossible value
     ├── TrainingError          a training that cannot start, go on or be resumed
@@ -36,6 +37,10 @@ class ImageError(SourceError):
 
 class ImageTooLargeError(SourceError):
     """A picture's header announces more pixels than the limit; nothing was decoded."""
+
+
+class VideoError(SourceError):
+    """A video breaks off, or a stream or camera went away; the frames before that were given."""
 
 
 class DatasetError(MienError):

@@ -44,15 +44,21 @@ class Expression:
     """The expression that a face shows, as a distribution over a label set.
 
     Raises:
-        ValueError: the probabilities do not fit the label set or do not sum to 1 (within 1e-4).
+        ValueError: the probabilities do not fit the label set or do not sum to 1 (within 1e-4),
+            or the held class is not in the set.
     """
 
     label_set: LabelSet
     """The classes, in order."""
     probabilities: tuple[float, ...]
     """One probability per class, in the label set's order, summing to 1."""
+    held: int | None = None
+    """Index of the class that is shown although another one has become slightly more probable,
+    so that the label of a video does not flicker; None: the most probable one is shown."""
 
     def __post_init__(self) -> None:
+        if self.held is not None and not 0 <= self.held < len(self.label_set):
+            raise ValueError(f"expected a class index below {len(self.label_set)}, got {self.held}")
         if len(self.probabilities) != len(self.label_set):
             raise ValueError(
                 f"expected {len(self.label_set)} probabilities, got {len(self.probabilities)}"
@@ -63,18 +69,19 @@ class Expression:
 
     @property
     def index(self) -> int:
-        """Class index of the most probable label (the first one on a tie)."""
-        return self.probabilities.index(max(self.probabilities))
+        """Class index of the label that is shown: the held one, else the most probable one (the
+        first one on a tie)."""
+        return self.probabilities.index(max(self.probabilities)) if self.held is None else self.held
 
     @property
     def label(self) -> Label:
-        """The most probable label."""
+        """The label that is shown."""
         return self.label_set[self.index]
 
     @property
     def confidence(self) -> float:
-        """Probability of the most probable label."""
-        return max(self.probabilities)
+        """Probability of the label that is shown."""
+        return self.probabilities[self.index]
 
     def as_dict(self) -> dict[str, float]:
         """Probabilities by label key, in the label set's order, rounded to 7 decimals."""
@@ -97,9 +104,12 @@ class Face:
     landmarks_px: tuple[Point, ...] = ()
     """As in `Detection.landmarks_px`."""
     expression: Expression | None = None
-    """What the face shows; None where it was not classified."""
+    """What the face shows, smoothed over time in a video; None where it was not classified."""
     track: int | None = None
-    """Identity across the frames of one video; None for single pictures."""
+    """Number of the face's track, from 1, across the frames of one video; None for single
+    pictures."""
+    raw: Expression | None = None
+    """In a video, what this frame alone shows, unsmoothed; None for single pictures."""
 
     def __post_init__(self) -> None:
         _check_box(self.box_xywh_px)
@@ -115,6 +125,8 @@ class Face:
             row["expression"] = self.expression.label.key
             row["confidence"] = round(self.expression.confidence, 7)
             row["probabilities"] = self.expression.as_dict()
+        if self.raw is not None:
+            row["raw_probabilities"] = self.raw.as_dict()
         return row
 
 

@@ -133,6 +133,9 @@ def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.Infere
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
+    # Threads that go on spinning after a run take the processor from the detector: 4.5 ms for
+    # both on 2 cores, 3.2 ms with this.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no narrower common base

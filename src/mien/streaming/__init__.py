@@ -1,0 +1,1 @@
+"""Sources, recognition and outputs joined into one running whole."""

@@ -1,0 +1,1 @@
+"""Frame sources: files, streams, cameras, folders and arrays behind one interface."""

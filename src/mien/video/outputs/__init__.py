@@ -1,0 +1,1 @@
+"""What is written while a video runs: annotated video, tables, segments, timeline."""
