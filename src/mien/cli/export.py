@@ -19,6 +19,7 @@ class Format(StrEnum):
     """Formats that a network can be exported to."""
 
     ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
     LITERT = "litert"
     SAVED_MODEL = "saved-model"
     KERAS = "keras"
@@ -29,14 +30,17 @@ def export(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="Folder of a training, or a Keras file (.keras .h5 .hdf5)."
+            metavar="MODEL",
+            help="Folder of a training, or a Keras file (.keras .h5 .hdf5); "
+            "for onnx-int8 also 'default', another name, or an .onnx file.",
         ),
     ],
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="SRC",
-            help="Labelled faces to prove the export on; the training's own will do.",
+            help="Labelled faces to prove the export on; the training's own will do, and for "
+            "onnx-int8 it must have a validation split.",
         ),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
@@ -44,8 +48,8 @@ def export(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File or folder to write. [default: model.onnx, model.tflite, saved_model, "
-            "model.keras or model.h5 in the run folder; beside a Keras file]",
+            help="File or folder to write. [default: model.onnx, model-int8.onnx, model.tflite, "
+            "saved_model, model.keras or model.h5 in the run folder; beside a Keras file]",
         ),
     ] = None,
     scores: Annotated[
@@ -71,6 +75,9 @@ def export(
     faces (--data). With --scores and without --data the run's model.onnx is taken as it is, and
     the measured results go into its card.
 
+    onnx-int8 computes in 8-bit integers: a quarter of the size, and faster. It is written only if
+    accuracy on the validation split falls by 0.3 points at most.
+
     For example:
 
     mien export runs/plain_cnn --to litert --data fer2013.csv
@@ -86,6 +93,9 @@ def export(
         raise typer.BadParameter("goes with --to keras or h5", param_hint="--weights-only")
     if data is None and not scores:
         raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
+    if to is Format.ONNX_INT8:
+        _export_int8(str(model), data, out)
+        return
     load_keras_quietly()
     from mien.formats.saving import check_name, default_output, export_to
 
@@ -120,3 +130,34 @@ def export(
                 f"({score.n:,} rows)",
                 markup=False,
             )
+
+
+def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
+    from mien.cli.console import load_keras_quietly, output
+    from mien.data import read_samples
+    from mien.errors import DatasetError, OutputError
+    from mien.model_files import resolve_model
+    from mien.samples import Split
+
+    source = resolve_model(model)
+    target = out or (source.with_stem(f"{source.stem}-int8"))
+    if target.exists() and target.samefile(source):
+        raise OutputError(f"{target} is what is quantised; name another file with --out")
+    if data is None:
+        raise typer.BadParameter("name labelled faces to quantise on", param_hint="--data")
+    load_keras_quietly()
+    from mien.formats.bundle import write_bundle
+    from mien.formats.int8 import to_int8
+
+    samples = read_samples(data)
+    calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)
+    if not len(calibration) or not len(check):
+        missing = "validation" if len(calibration) else "training"
+        raise DatasetError(f"{data} has no {missing} split, which quantisation needs")
+    made = to_int8(source.read_bytes(), calibration, check)
+    write_bundle(made.bundle, target)
+    output.print(
+        f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "
+        f"{made.accuracy_after:.2%} on {made.n:,} faces of the validation split",
+        markup=False,
+    )

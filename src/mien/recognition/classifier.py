@@ -205,7 +205,7 @@ def _check_golden(classifier: Classifier, name: str) -> None:
         raise ModelError(f"{name} cannot be computed ({reason}); export it again") from error
     expected = np.asarray(card.golden)
     if computed.shape != expected.shape or not np.allclose(
-        computed, expected, rtol=0.0, atol=GOLDEN_TOLERANCE
+        computed, expected, rtol=0.0, atol=GOLDEN_TOLERANCE[card.precision]
     ):
         raise ModelError(
             f"{name} does not compute what its card expects (golden outputs differ); "

@@ -100,7 +100,7 @@ def _own(path: Path, text: str, reading: Reading) -> tuple[keras.Model, ModelCar
     probabilities = softmax(logits_of(network, golden_inputs(card.input).astype(np.float32)))
     if not (
         len(card.golden) == len(probabilities)
-        and np.abs(probabilities - np.array(card.golden)).max() <= GOLDEN_TOLERANCE
+        and np.abs(probabilities - np.array(card.golden)).max() <= GOLDEN_TOLERANCE[card.precision]
     ):
         raise ModelError(
             f"{path} does not give the probabilities that its card expects; "

@@ -1,0 +1,93 @@
+"""Networks in 8-bit integers: kept where they are as good, refused where they are not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import mien
+from mien.errors import ModelError, ParityError
+from mien.formats.int8 import to_int8
+from mien.labels import FER2013
+from mien.recognition.classifier import Classifier
+from onnx_factory import make_card, make_graph, make_model_bytes, with_card
+from samples_factory import fer_csv, random_faces, samples_of
+
+
+@pytest.fixture(scope="module")
+def bundle() -> bytes:
+    model = make_graph(gain=20.0)
+    return with_card(model, make_card(model))
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return random_faces(400)
+
+
+def labelled_by(bundle: bytes, faces: np.ndarray, split: str = "validation"):
+    """Samples whose labels are what the network says, so that its accuracy is 100 %."""
+    labels = Classifier(bundle).probabilities(faces).argmax(axis=1)
+    return samples_of(faces, labels.tolist(), [split] * len(faces))
+
+
+def test_the_quantised_network_is_nearly_the_same(bundle: bytes, faces: np.ndarray) -> None:
+    check = labelled_by(bundle, faces)
+    made = to_int8(bundle, labelled_by(bundle, faces, "train"), check)
+    assert (made.accuracy_before, made.n) == (1.0, 400)
+    assert made.accuracy_after >= 0.997
+    original, quantised = Classifier(bundle), Classifier(made.bundle)
+    difference = quantised.probabilities(faces) - original.probabilities(faces)
+    assert 0 < np.abs(difference).mean() < 0.01
+    assert quantised.card == made.card
+    assert quantised.card.precision == "int8"
+    assert quantised.card.name == "tiny-int8"
+    assert quantised.card.scores == ()
+    assert b"QuantizeLinear" in made.bundle
+
+
+def test_a_network_that_loses_accuracy_is_refused(bundle: bytes, faces: np.ndarray) -> None:
+    black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
+    with pytest.raises(ParityError, match=r"falls from 100.00% to .*nothing was written"):
+        to_int8(bundle, black, labelled_by(bundle, faces))
+
+
+def test_what_is_quantised_already_is_refused(bundle: bytes, faces: np.ndarray) -> None:
+    samples = labelled_by(bundle, faces)
+    once = to_int8(bundle, samples, samples).bundle
+    with pytest.raises(ModelError, match="in int8 already"):
+        to_int8(once, samples, samples)
+
+
+def test_other_classes_and_no_faces_are_refused(bundle: bytes, faces: np.ndarray) -> None:
+    samples = labelled_by(bundle, faces)
+    none = samples_of(faces[:0], [], [])
+    with pytest.raises(ModelError, match="none were given"):
+        to_int8(bundle, none, samples)
+    model = make_graph(classes=3)
+    other = with_card(model, make_card(model, labels=FER2013.keys[:3]))
+    with pytest.raises(ModelError, match="the network's classes are"):
+        to_int8(other, samples, samples)
+
+
+def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -> None:
+    labels = Classifier(bundle).probabilities(faces).argmax(axis=1).tolist()
+    (tmp_path / "tiny.onnx").write_bytes(bundle)
+    usages = ["Training"] * 200 + ["PublicTest"] * 200
+    (tmp_path / "faces.csv").write_bytes(fer_csv(faces, labels, usages))
+    done = mien("export", "tiny.onnx", "--to", "onnx-int8", "--data", "faces.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "tiny-int8.onnx" in done.stdout and "on 200 faces" in done.stdout
+    assert not done.stderr
+    assert Classifier(tmp_path / "tiny-int8.onnx").card.precision == "int8"
+
+    (tmp_path / "faces.csv").write_bytes(fer_csv(faces[:200], labels[:200], usages[:200]))
+    done = mien("export", "tiny.onnx", "--to", "onnx-int8", "--data", "faces.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no validation split" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_unknown_precision_is_a_damaged_card() -> None:
+    with pytest.raises(ModelError, match="precision 'int3' is none of"):
+        Classifier(make_model_bytes(precision="int3"))
