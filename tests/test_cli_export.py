@@ -84,7 +84,7 @@ def failing(*arguments: object) -> str:
 
 
 def test_formats_of_the_command_line_are_those_that_there_are():
-    assert {choice.value for choice in Format} == {"onnx", *FORMATS}
+    assert {choice.value for choice in Format} == {"onnx", "onnx-int8", *FORMATS}
 
 
 def test_a_run_is_exported_in_its_folder(tmp_path: Path, faces: Path):

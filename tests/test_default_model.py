@@ -20,15 +20,20 @@ from samples_factory import samples_of
 YUNET = "face_detection_yunet_2023mar.onnx"
 
 
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier(resolve_model("default"))
+@pytest.fixture(scope="module", params=["mien-small", "mien-small-int8"])
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    return Classifier(resolve_model(request.param))
+
+
+def test_the_default_is_the_fast_one() -> None:
+    card = Classifier(resolve_model("default")).card
+    assert (card.name, card.precision) == ("mien-small-int8", "int8")
 
 
 def test_the_file_is_small_and_its_card_complete(classifier: Classifier) -> None:
-    assert resolve_model("default").stat().st_size <= 6_000_000
     card = classifier.card
-    assert card.name == "mien-small"
+    limit = {"float32": 6_000_000, "int8": 1_300_000}[card.precision]
+    assert resolve_model(card.name).stat().st_size <= limit
     assert card.label_set == FER2013
     assert card.input_shape == (48, 48, 1)
     assert card.chosen["split"] == "validation"

@@ -94,7 +94,7 @@ def test_model_by_path_and_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "_PACKAGED", tmp_path)
     with pytest.raises(WeightsError, match="mien-small"):
         Recognizer("default", "whole")
-    write_model(tmp_path / "mien-small.onnx")
+    write_model(tmp_path / "mien-small-int8.onnx")
     assert Recognizer(detector="whole").classifier.card.name == "tiny"
     with pytest.raises(ModelError, match="no model is called"):
         Recognizer("nonsense", "whole")

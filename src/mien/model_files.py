@@ -11,8 +11,8 @@ from pathlib import Path
 from mien import weights
 from mien.errors import ModelError, WeightsError
 
-DEFAULT_MODEL = "mien-small"
-"""What ``default`` stands for."""
+DEFAULT_MODEL = "mien-small-int8"
+"""What ``default`` stands for: as accurate as mien-small, and faster."""
 
 RUN_MODEL = "model.onnx"
 """Name of the model file in the folder of a training."""

@@ -64,6 +64,13 @@ _FILES = (
         packaged=True,
     ),
     ModelFile(
+        name="mien-small-int8",
+        kind="classifier",
+        file_name="mien-small-int8.onnx",
+        licence="MIT; trained on FER-2013, which was gathered for research",
+        packaged=True,
+    ),
+    ModelFile(
         name="yunet",
         kind="detector",
         file_name="face_detection_yunet_2023mar.onnx",
