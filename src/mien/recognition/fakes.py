@@ -30,3 +30,7 @@ class FixedFaces:
         check_picture(image_rgb)
         boxes = (clipped(box, image_rgb) for box in self._boxes_xywh_px)
         return in_reading_order(Detection(box, self._score) for box in boxes if box is not None)
+
+    def minimum_face_px(self, width_px: int, height_px: int) -> float:
+        """1, whatever the size; see `FaceDetector.minimum_face_px`."""
+        return 1.0

@@ -9,7 +9,7 @@ from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detector import FaceDetector
 from mien.recognition.detectors import load_detector
-from mien.results import Face, FrameResult
+from mien.results import Detection, Face, FrameResult
 from mien.samples import Image
 
 
@@ -23,8 +23,11 @@ class Recognizer:
             `FaceDetector`.
         offline: never touch the network.
         on_fallback: as in `load_detector`; the line is logged where None.
+        search_side_px: as in `load_detector`; `VIDEO_SEARCH_SIDE_PX` of
+            `mien.recognition.video_recognizer` suits video.
 
     Raises:
+        ValueError: a ``search_side_px`` below 64, or one for a detector that is there already.
         ModelError: the model is not there, is corrupt or contradicts its card.
         WeightsError: the model's name is known, but its file is not on this machine.
         DetectorError: the detector is not there, or was not measured for the framing of faces
@@ -38,12 +41,21 @@ class Recognizer:
         *,
         offline: bool = False,
         on_fallback: Callable[[str], None] | None = None,
+        search_side_px: int | None = None,
     ) -> None:
         if not isinstance(model, Classifier):
             model = Classifier(resolve_model(str(model)))
         if isinstance(detector, str):
-            extra = {} if on_fallback is None else {"on_fallback": on_fallback}
-            detector = load_detector(detector, offline=offline, **extra)
+            detector = load_detector(
+                detector,
+                offline=offline,
+                search_side_px=search_side_px,
+                **({} if on_fallback is None else {"on_fallback": on_fallback}),
+            )
+        elif search_side_px is not None:
+            raise ValueError(
+                f"the detector {detector.name} is there already; give it search_side_px itself"
+            )
         self.classifier = model
         """What classifies the crops."""
         self.detector = detector
@@ -55,6 +67,22 @@ class Recognizer:
                 f"the model's training faces are framed as {model.card.framing!r}, for which the "
                 f"detector {detector.name} has no crop; it knows: {', '.join(detector.crops)}"
             ) from None
+
+    def find(self, image_rgb: Image) -> tuple[tuple[Detection, ...], list[Image]]:
+        """Find the faces of one picture and cut them out as the model wants them.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+
+        Returns:
+            The faces from left to right, and the crop of each, uint8 (side, side, 3) RGB; a crop
+            may be a view of the picture.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3).
+        """
+        found = self.detector.detect(image_rgb)
+        return found, [crop_face(image_rgb, face.box_xywh_px, self._geometry) for face in found]
 
     def recognize(
         self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
@@ -73,8 +101,7 @@ class Recognizer:
         Raises:
             ValueError: the picture is not uint8 (H, W, 3).
         """
-        found = self.detector.detect(image_rgb)
-        crops = [crop_face(image_rgb, face.box_xywh_px, self._geometry) for face in found]
+        found, crops = self.find(image_rgb)
         expressions = self.classifier.classify(crops)
         return FrameResult(
             width_px=image_rgb.shape[1],

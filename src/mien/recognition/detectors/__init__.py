@@ -21,6 +21,7 @@ def load_detector(
     *,
     offline: bool = False,
     on_fallback: Callable[[str], None] = _log.warning,
+    search_side_px: int | None = None,
 ) -> FaceDetector:
     """Load a face detector by name.
 
@@ -30,12 +31,16 @@ def load_detector(
         offline: never touch the network.
         on_fallback: called with one line where ``auto`` has to make do with Haar; logs it where
             nothing else is given.
+        search_side_px: search pictures reduced to at most this longest side, once: quick enough
+            for video, and blind to faces below the detector's `FaceDetector.minimum_face_px`.
+            None: as thoroughly as photos deserve. ``whole`` searches nothing.
 
     Raises:
+        ValueError: a ``search_side_px`` below 64.
         DetectorError: no detector has that name, or its file is not there.
     """
     if name == "haar":
-        return Haar()
+        return Haar(search_side_px=search_side_px)
     if name == "whole":
         return Whole()
     if name not in DETECTOR_NAMES:
@@ -50,7 +55,7 @@ def load_detector(
             raise DetectorError(str(error)) from error
         reason = str(error)
     if found is not None:
-        return YuNet(found)
+        return YuNet(found, search_side_px=search_side_px)
     if name == "yunet":
         raise DetectorError(
             "the detector yunet is not on this machine; get it with: mien fetch yunet, "
@@ -60,4 +65,4 @@ def load_detector(
         f"face detector YuNet is not there ({reason}); using Haar, which finds fewer faces; "
         "get YuNet with: mien fetch yunet"
     )
-    return Haar()
+    return Haar(search_side_px=search_side_px)

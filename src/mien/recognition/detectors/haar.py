@@ -14,7 +14,14 @@ import cv2
 
 from mien.errors import DetectorError
 from mien.preprocessing import CropGeometry, to_grey
-from mien.recognition.detector import check_picture, clipped, in_reading_order, resized_to
+from mien.recognition.detector import (
+    check_picture,
+    check_search_side,
+    clipped,
+    in_reading_order,
+    reduced_to,
+    resized_to,
+)
 from mien.results import Detection
 from mien.samples import Image
 
@@ -36,8 +43,11 @@ class Haar:
             window has 24.
         scale_factor: step between the sizes that are searched, above 1.
         minimum_neighbors: how many overlapping windows must agree.
+        search_side_px: reduce pictures to at most this longest side, as video needs it; None:
+            to 1000.
 
     Raises:
+        ValueError: a ``search_side_px`` below 64.
         DetectorError: this build of OpenCV has no cascades.
     """
 
@@ -52,7 +62,10 @@ class Haar:
         minimum_side_px: int = 24,
         scale_factor: float = 1.1,
         minimum_neighbors: int = 5,
+        search_side_px: int | None = None,
     ) -> None:
+        check_search_side(search_side_px)
+        self._search_side_px = search_side_px
         self._score_threshold = score_threshold
         self._minimum_side_px = minimum_side_px
         self._scale_factor = scale_factor
@@ -69,8 +82,12 @@ class Haar:
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture; see `FaceDetector.detect`."""
         check_picture(image_rgb)
-        side = min(max(image_rgb.shape[:2]), LONGEST_SIDE_PX)
-        grey, scale = resized_to(to_grey(image_rgb), side)
+        if self._search_side_px is None:
+            side = min(max(image_rgb.shape[:2]), LONGEST_SIDE_PX)
+            grey, scale = resized_to(to_grey(image_rgb), side)
+        else:
+            grey = to_grey(reduced_to(image_rgb, self._search_side_px))
+            scale = max(grey.shape) / max(image_rgb.shape[:2])
         if min(grey.shape) < self._minimum_side_px:
             return ()
         with self._lock:
@@ -89,3 +106,13 @@ class Haar:
             if score >= self._score_threshold and box is not None:
                 found.append(Detection(box, score))
         return in_reading_order(found)
+
+    def minimum_face_px(self, width_px: int, height_px: int) -> float:
+        """Side of the cascade's smallest window; see `FaceDetector.minimum_face_px`.
+
+        The cascade misses some faces at any size.
+        """
+        longest = max(width_px, height_px)
+        return (
+            self._minimum_side_px * longest / min(longest, self._search_side_px or LONGEST_SIDE_PX)
+        )

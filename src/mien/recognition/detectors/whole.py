@@ -22,3 +22,7 @@ class Whole:
         side = min(height, width)
         left, top = (width - side) // 2, (height - side) // 2
         return (Detection((float(left), float(top), float(side), float(side)), 1.0),)
+
+    def minimum_face_px(self, width_px: int, height_px: int) -> float:
+        """The one face's side; see `FaceDetector.minimum_face_px`."""
+        return float(min(width_px, height_px))

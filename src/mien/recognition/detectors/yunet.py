@@ -2,7 +2,8 @@
 
 It finds faces of about 60 to 450 pixels best, measured on upsampled FER-2013 tiles: 98 % at 160
 pixels, 71 % at 640, 6 % at 1280. So a large picture is searched twice, at 1280 pixels for the
-small faces and at 320 for those that fill it, and a very small one is enlarged first.
+small faces and at 320 for those that fill it, and a very small one is enlarged first. For video
+the search can be limited to one pass at a smaller size.
 """
 
 import threading
@@ -15,12 +16,24 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.preprocessing import CropGeometry
-from mien.recognition.detector import check_picture, clipped, in_reading_order, resized_to
+from mien.recognition.detector import (
+    check_picture,
+    check_search_side,
+    clipped,
+    in_reading_order,
+    reduced_to,
+    resized_to,
+)
 from mien.results import Detection
 from mien.samples import Image
 
 LONGEST_SIDE_PX = 1280
 """Larger pictures are reduced to this: 50 ms on 2 cores, where 2560 takes 270."""
+
+SMALLEST_FACE_PX = 24
+"""Narrowest box that is found reliably, in pixels of the searched picture. Measured with
+benchmark/video_stability.py: faces with their shoulders are all found from 12 pixels on, one that
+fills the frame, shrunk onto a plain ground, from 24."""
 
 _COARSE_SIDE_PX = 320
 _COARSE_ABOVE_PX = 480
@@ -35,8 +48,11 @@ class YuNet:
         model: the ONNX file, e.g. from ``mien.weights.find("yunet")``.
         score_threshold: faces below it are dropped, in [0, 1].
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.
+        search_side_px: search once, in a picture reduced to at most this longest side, as video
+            needs it; None: as said above, which finds the smallest and the largest faces.
 
     Raises:
+        ValueError: a ``search_side_px`` below 64.
         DetectorError: the file is not there or not a YuNet network.
     """
 
@@ -45,8 +61,15 @@ class YuNet:
     crops: Mapping[str, CropGeometry] = {"fer2013": CropGeometry(1.23, 0.0, 0.01)}
 
     def __init__(
-        self, model: Path, *, score_threshold: float = 0.7, minimum_side_px: float = 10.0
+        self,
+        model: Path,
+        *,
+        score_threshold: float = 0.7,
+        minimum_side_px: float = 10.0,
+        search_side_px: int | None = None,
     ) -> None:
+        check_search_side(search_side_px)
+        self._search_side_px = search_side_px
         self._minimum_side_px = minimum_side_px
         self._lock = threading.Lock()  # input size and detection belong together
         try:
@@ -63,16 +86,35 @@ class YuNet:
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture; see `FaceDetector.detect`."""
         check_picture(image_rgb)
-        longest = max(image_rgb.shape[:2])
-        sides = [min(max(longest, _SMALLEST_SIDE_PX), LONGEST_SIDE_PX)]
+        if self._search_side_px is None:
+            rows = self._search_thoroughly(image_rgb)
+        else:
+            rows = self._search_once(image_rgb, self._search_side_px)
+        found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
+        return in_reading_order(face for face in found if face is not None)
+
+    def minimum_face_px(self, width_px: int, height_px: int) -> float:
+        """Width of the smallest box that is found; see `FaceDetector.minimum_face_px`."""
+        longest = max(width_px, height_px)
+        side = min(max(longest, _SMALLEST_SIDE_PX), self._search_side_px or LONGEST_SIDE_PX)
+        return max(SMALLEST_FACE_PX * longest / side, self._minimum_side_px)
+
+    def _search_once(self, image_rgb: Image, side_px: int) -> NDArray[np.float32]:
+        reduced = reduced_to(image_rgb, side_px)
+        rows = self._search(reduced, min(max(max(reduced.shape[:2]), _SMALLEST_SIDE_PX), side_px))
+        rows[:, :14] *= max(image_rgb.shape[:2]) / max(reduced.shape[:2])
+        return rows
+
+    def _search_thoroughly(self, image_rgb: Image) -> NDArray[np.float32]:
+        """For small faces, and again for large ones where the picture is large."""
+        sides = [min(max(max(image_rgb.shape[:2]), _SMALLEST_SIDE_PX), LONGEST_SIDE_PX)]
         if sides[0] > _COARSE_ABOVE_PX:
             sides.append(_COARSE_SIDE_PX)
         rows = np.concatenate([self._search(image_rgb, side) for side in sides])
         if len(sides) > 1 and len(rows):
             keep = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), 0.0, _NMS_IOU)
             rows = rows[np.asarray(keep, np.int64)]
-        found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
-        return in_reading_order(face for face in found if face is not None)
+        return rows
 
     def _search(self, image_rgb: Image, longest_side_px: int) -> NDArray[np.float32]:
         """Rows of x, y, width, height, ten landmark coordinates and the score, (n, 15)."""

@@ -1,0 +1,112 @@
+"""Calm expressions: probabilities smoothed over time, and a label that does not flicker.
+
+Distributions of single frames enter, one per track, and smoothed ones leave. Smoothing is
+exponential, by time and not by frames: what was seen weighs half as much after every half-life,
+so frame rates, lost frames and gaps need no care. The label changes only when another class leads
+by a margin (hysteresis). Means of logarithms and the One Euro filter (Casiez, Roussel and Vogel,
+2012) were tried; what they gained is in LOG.md.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.labels import LabelSet
+from mien.results import Expression
+
+HALF_LIFE_S = 0.1
+"""Chosen with benchmark/video_stability.py; what else was tried is in LOG.md."""
+MARGIN = 0.1
+"""As above."""
+
+
+@dataclass(slots=True)
+class _State:
+    """One track's past."""
+
+    probabilities: NDArray[np.float64]
+    held: int
+    time_s: float
+
+
+class Smoother:
+    """Smooths the expressions of tracks. For one thread.
+
+    Args:
+        label_set: the classes, in the order of the probabilities.
+        half_life_s: after so many seconds a frame weighs half as much as a new one; 0 switches
+            smoothing and hysteresis off.
+        margin: by how much another class must be more probable than the label that is shown,
+            after smoothing, to take its place; in [0, 1).
+
+    Raises:
+        ValueError: a negative half-life, or a margin outside [0, 1).
+    """
+
+    def __init__(
+        self, label_set: LabelSet, *, half_life_s: float = HALF_LIFE_S, margin: float = MARGIN
+    ) -> None:
+        check_smoothing(half_life_s, margin)
+        self._label_set = label_set
+        self._half_life_s = half_life_s
+        self._margin = margin
+        self._states: dict[int, _State] = {}
+
+    def smooth(
+        self, tracks: Sequence[int], probabilities: NDArray[np.float64], time_s: float
+    ) -> tuple[Expression, ...]:
+        """Take what the faces of the next frame show.
+
+        Args:
+            tracks: the track number of each face, all different.
+            probabilities: float64 (n, classes), a row per face, summing to 1.
+            time_s: time of the frame in seconds, not before the last one of these tracks.
+
+        Returns:
+            The smoothed expression of each face; that of a track's first frame is as it came.
+
+        Raises:
+            ValueError: other than one distribution per face; nothing was changed.
+        """
+        if probabilities.shape != (len(tracks), len(self._label_set)):
+            raise ValueError(
+                f"expected probabilities ({len(tracks)}, {len(self._label_set)}), "
+                f"got {probabilities.shape}"
+            )
+        if self._half_life_s == 0.0:
+            return tuple(Expression(self._label_set, tuple(row)) for row in probabilities.tolist())
+        pairs = zip(tracks, probabilities, strict=True)
+        return tuple(self._smooth_one(track, row, time_s) for track, row in pairs)
+
+    def keep(self, tracks: Collection[int]) -> None:
+        """Forget all tracks but these."""
+        for track in self._states.keys() - set(tracks):
+            del self._states[track]
+
+    def _smooth_one(self, track: int, row: NDArray[np.float64], time_s: float) -> Expression:
+        state = self._states.get(track)
+        if state is None:
+            state = self._states[track] = _State(row.copy(), int(row.argmax()), time_s)
+        else:
+            weight = 1.0 - 0.5 ** ((time_s - state.time_s) / self._half_life_s)
+            state.probabilities += weight * (row - state.probabilities)
+            state.time_s = time_s
+            leader = int(state.probabilities.argmax())
+            lead = state.probabilities[leader] - state.probabilities[state.held]
+            if lead > self._margin:
+                state.held = leader
+        return Expression(self._label_set, tuple(state.probabilities.tolist()), state.held)
+
+
+def check_smoothing(half_life_s: float, margin: float) -> None:
+    """Refuse values that mean nothing.
+
+    Raises:
+        ValueError: a half-life that is negative or not finite, or a margin outside [0, 1).
+    """
+    if not 0.0 <= half_life_s < float("inf"):
+        raise ValueError(f"expected a half_life_s of at least 0, got {half_life_s}")
+    if not 0.0 <= margin < 1.0:
+        raise ValueError(f"expected a margin in [0, 1), got {margin}")

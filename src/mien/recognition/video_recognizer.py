@@ -1,0 +1,108 @@
+"""Recognition in video: frames in the order of time, faces with tracks and calm expressions.
+
+Composes what a `Recognizer` does with one picture with what only a video has: tracks, cuts and
+smoothing. Each face is cut out once, for the network and for its appearance.
+"""
+
+import math
+
+from mien.recognition.appearance import describe
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.scenes import CutDetector
+from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
+from mien.recognition.tracks import MAX_GAP_S, Tracker
+from mien.results import Expression, Face, FrameResult
+from mien.samples import Image
+
+VIDEO_SEARCH_SIDE_PX = 320
+"""What detectors should reduce frames to: 2.3 ms on 2 cores with YuNet, and faces from a
+thirteenth of the frame's longest side are found (`FaceDetector.minimum_face_px`)."""
+
+
+class VideoRecognizer:
+    """Recognises the faces of one video after another. Remembers; for one thread.
+
+    For speed, load the recogniser with ``search_side_px=VIDEO_SEARCH_SIDE_PX``.
+
+    Args:
+        recognizer: finds and classifies the faces of single frames.
+        half_life_s: of the smoothing, as in `Smoother`; 0 switches it off.
+        margin: of the hysteresis, as in `Smoother`.
+        max_gap_s: how long a hidden face keeps its track, as in `Tracker`.
+
+    Raises:
+        ValueError: a negative half-life or gap, or a margin outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        *,
+        half_life_s: float = HALF_LIFE_S,
+        margin: float = MARGIN,
+        max_gap_s: float = MAX_GAP_S,
+    ) -> None:
+        self.recognizer = recognizer
+        """What finds and classifies the faces."""
+        self._half_life_s = half_life_s
+        self._margin = margin
+        self._max_gap_s = max_gap_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything, for the next video: tracks count from 1 again, time from anywhere."""
+        self._cuts = CutDetector()
+        self._tracker = Tracker(max_gap_s=self._max_gap_s)
+        self._smoother = Smoother(
+            self.recognizer.classifier.label_set,
+            half_life_s=self._half_life_s,
+            margin=self._margin,
+        )
+        self._time_s = -math.inf
+
+    def recognize(
+        self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
+    ) -> FrameResult:
+        """Recognise the expressions in the next frame.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB; the size may change between frames.
+            source: path or URL of the video, kept in the result.
+            frame: number of the frame in its source, kept in the result.
+            time_s: presentation time in seconds, later than that of the frame before.
+
+        Returns:
+            The faces from left to right with their tracks, smoothed expressions, and what this
+            frame alone shows as `Face.raw`; only faces that are in view.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3), or the time is not later than the
+                last one; nothing was changed. `restart` begins another video.
+        """
+        if not self._time_s < time_s < math.inf:
+            raise ValueError(
+                f"expected a time_s after {self._time_s}, got {time_s}; "
+                "call restart() before another video"
+            )
+        found, crops = self.recognizer.find(image_rgb)
+        classifier = self.recognizer.classifier
+        probabilities = classifier.probabilities(crops)
+        self._time_s = time_s
+        if self._cuts.is_cut(image_rgb):
+            self._tracker.end_all()
+        tracks = self._tracker.update(found, describe(crops), time_s)
+        self._smoother.keep(self._tracker.waiting_or_in_view)
+        smoothed = self._smoother.smooth(tracks, probabilities, time_s)
+        raw = (Expression(classifier.label_set, tuple(row)) for row in probabilities.tolist())
+        return FrameResult(
+            width_px=image_rgb.shape[1],
+            height_px=image_rgb.shape[0],
+            detector=self.recognizer.detector.name,
+            faces=tuple(
+                Face(face.box_xywh_px, face.score, face.landmarks_px, expression, track, alone)
+                for face, expression, track, alone in zip(found, smoothed, tracks, raw, strict=True)
+            ),
+            source=source,
+            frame=frame,
+            time_s=time_s,
+        )
