@@ -34,7 +34,7 @@ MAY_IMPORT = {
     },
     "tensorflow": {"formats", "training.twin"},
     "tf2onnx": {"formats.bundle"},
-    "onnx": {"formats.bundle", "formats.int8"},
+    "onnx": {"formats.bundle", "formats.graph_rewrites", "formats.int8"},
     "onnxruntime": {"recognition.classifier", "formats.int8"},
     "pooch": {"weights"},
     "requests": {"weights"},

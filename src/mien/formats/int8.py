@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
+from mien.formats import graph_rewrites
 from mien.formats.bundle import with_card
 from mien.model_card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
@@ -127,6 +128,10 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
         try:
             # Symbolic shapes would need SymPy, and all shapes but the batch are known.
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
+            model = onnx.load(prepared)
+            graph_rewrites.fold_pools(model.graph)
+            graph_rewrites.scale_planes(model.graph)
+            onnx.save(model, prepared)
             quantize_static(
                 prepared,
                 made,
@@ -136,6 +141,7 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
+                nodes_to_exclude=graph_rewrites.before_weights(model.graph),
             )
         except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

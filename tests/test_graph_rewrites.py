@@ -1,0 +1,91 @@
+"""Rewritten graphs compute what they computed before."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mien.formats.graph_rewrites import before_weights, fold_pools, scale_planes
+
+
+def make_model(**pool: object) -> onnx.ModelProto:
+    """(n, 8, 8, 1) -> scaling -> planes -> convolution -> pool -> convolution of 1 x 1."""
+    rng = np.random.default_rng(0)
+
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(rng.normal(0, 1, shape).astype(np.float32), name)
+
+    tile = {"kernel_shape": [2, 2], "strides": [2, 2], **pool}
+    nodes = [
+        helper.make_node("Mul", ["image", "factor"], ["multiplied"], name="multiply"),
+        helper.make_node("Add", ["multiplied", "offset"], ["scaled"], name="add"),
+        helper.make_node("Transpose", ["scaled"], ["planes"], name="turn", perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "w0", "b0"], ["x"], name="first", pads=[1, 1, 1, 1]),
+        helper.make_node("AveragePool", ["x"], ["pooled"], name="pool", **tile),
+        helper.make_node("Conv", ["pooled", "w1"], ["y"], name="pointwise"),
+    ]
+    tensors = [
+        numpy_helper.from_array(np.float32(0.01), "factor"),
+        numpy_helper.from_array(np.float32(-1.0), "offset"),
+        *(weights("w0", 3, 1, 3, 3), weights("b0", 3), weights("w1", 5, 3, 1, 1)),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 8, 8, 1])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "rewritten", [image], [result], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return model
+
+
+def computed(model: onnx.ModelProto) -> np.ndarray:
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    image = np.random.default_rng(1).uniform(0, 255, (3, 8, 8, 1)).astype(np.float32)
+    return np.asarray(session.run(None, {"image": image})[0])
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def test_a_pool_becomes_part_of_the_convolution_after_it() -> None:
+    model = make_model()
+    before = computed(model)
+    fold_pools(model.graph)
+    assert kinds(model) == ["Mul", "Add", "Transpose", "Conv", "Conv"]
+    np.testing.assert_allclose(computed(model), before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", [{"strides": [1, 1]}, {"pads": [1, 1, 1, 1]}, {"ceil_mode": 1}])
+def test_overlapping_and_padded_pools_stay(pool: dict[str, object]) -> None:
+    model = make_model(**pool)
+    fold_pools(model.graph)
+    assert "AveragePool" in kinds(model)
+
+
+def test_a_pool_that_others_use_stays() -> None:
+    model = make_model()
+    model.graph.node.append(helper.make_node("Relu", ["pooled"], ["z"], name="relu"))
+    fold_pools(model.graph)
+    assert "AveragePool" in kinds(model)
+
+
+def test_scaling_comes_after_the_layout() -> None:
+    model = make_model()
+    before = computed(model)
+    assert before_weights(model.graph) == ["multiply", "add", "turn"]
+    scale_planes(model.graph)
+    assert kinds(model)[:4] == ["Transpose", "Mul", "Add", "Conv"]
+    np.testing.assert_array_equal(computed(model), before)
+    scale_planes(model.graph)  # nothing is left to be done
+    np.testing.assert_array_equal(computed(model), before)
+
+
+def test_scaling_that_others_use_stays() -> None:
+    model = make_model()
+    model.graph.node.append(helper.make_node("Relu", ["scaled"], ["z"], name="relu"))
+    scale_planes(model.graph)
+    assert kinds(model)[0] == "Mul"
