@@ -41,6 +41,8 @@ class SourceInfo:
     """Length, as announced."""
     n_frames: int | None = None
     """Number of frames, as announced or estimated from the length; for progress only."""
+    origin_s: float = 0.0
+    """Time in the file's own clock that is 0 in the frames' times, for what else is read of it."""
     has_audio: bool = False
     """Whether there is sound beside the frames."""
     is_live: bool = False

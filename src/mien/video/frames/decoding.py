@@ -1,0 +1,237 @@
+"""FFmpeg's side of files and streams: an open container into decoded frames with time stamps.
+
+What is opened was named by a person but made by anybody: its size is checked before a frame is
+decoded, damaged packets are passed over and counted, and what a header announces is compared with
+what was there. FFmpeg itself ends a file that was cut off as if it were whole.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from mien.errors import SourceError
+from mien.video.frames.rgb import square_size
+from mien.video.frames.source import SourceInfo
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MAX_FRAME_PIXELS = 8192 * 8192
+"""Largest frame decoded unless the caller allows more: 201 MB as RGB."""
+
+_ANNOUNCING = frozenset(("mov", "mp4", "matroska", "webm", "avi", "asf", "flv"))
+"""Formats whose header tells the length; those of others are estimated from what is there."""
+_DEFAULT_RATE_HZ = Fraction(25)
+_RATES_HZ = (Fraction(1, 1000), Fraction(1000))
+"""Rates outside of these are a header's nonsense, e.g. 90,000 for a clock's tick."""
+_TIME_BASE = Fraction(1, 1_000_000)
+"""Tick of a container's own times. Source: AV_TIME_BASE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a video is, by its header."""
+
+    end_s: Fraction
+    """Time stamp at which it ends."""
+    tolerance_s: Fraction
+    """How much earlier it may end and still be whole."""
+    of_video: bool
+    """Whether the header tells it of the video; else it is that of the longest stream."""
+
+
+class Decoder:
+    """Decodes the video of an open container; owned and closed by who opened it.
+
+    Args:
+        container: as `av.open` gives it.
+        name: what error messages call it.
+        max_pixels: width times height above which it is refused by its header.
+        is_live: decode without frames of delay, at the cost of speed.
+
+    Raises:
+        SourceError: there is no video in it, its codec is not known, or it is too large.
+    """
+
+    def __init__(
+        self, container: "InputContainer", name: str, *, max_pixels: int, is_live: bool = False
+    ) -> None:
+        self._container = container
+        self._stream = _choose(container, name)
+        _check_size(self._stream, name, max_pixels)
+        context = self._stream.codec_context
+        # Threads per frame hold as many frames back as there are threads.
+        self._stream.thread_type = "SLICE" if is_live else "AUTO"
+        context.options = {"max_pixels": str(max_pixels)}
+        self._end_s: dict[bool, Fraction] = {}
+        self._last_is_cut = False
+        self.damaged = 0
+        """Packets so far that were damaged, and passed over where nothing could be decoded."""
+
+    @property
+    def pixel_shape(self) -> Fraction | None:
+        """Width of a pixel divided by its height; None where the file does not tell."""
+        return self._stream.sample_aspect_ratio or None
+
+    @property
+    def rate_hz(self) -> Fraction | None:
+        """Frames per second on average, as announced or guessed."""
+        for rate in (self._stream.average_rate, self._stream.guessed_rate):
+            if rate is not None and _RATES_HZ[0] <= rate <= _RATES_HZ[1]:
+                return rate
+        return None
+
+    @property
+    def interval_s(self) -> Fraction:
+        """Time between two frames on average; a guess where nothing is known."""
+        return 1 / (self.rate_hz or _DEFAULT_RATE_HZ)
+
+    @property
+    def origin_s(self) -> Fraction | None:
+        """Time stamp of the timeline's beginning, as players have it; None where not known."""
+        start = self._container.start_time
+        return None if start is None else start * _TIME_BASE
+
+    def info(
+        self, name: str, size: tuple[int, int], *, origin_s: float, is_live: bool
+    ) -> SourceInfo:
+        """What is known of it, given the size of its first upright frame."""
+        info = SourceInfo(
+            name,
+            *size,
+            frame_rate_hz=float(self.rate_hz) if self.rate_hz else None,
+            origin_s=origin_s,
+            has_audio=bool(self._container.streams.audio),
+            is_live=is_live,
+        )
+        duration_s = self._duration_s()
+        if is_live or duration_s is None:
+            return info
+        estimate = round(duration_s / self.interval_s) if self.rate_hz else None
+        return replace(
+            info, duration_s=float(duration_s), n_frames=self._stream.frames or estimate or None
+        )
+
+    def frames(self) -> Generator["VideoFrame"]:
+        """Decode to the end.
+
+        Raises:
+            OSError, av.FFmpegError: the file or connection cannot be read on.
+        """
+        for packet in self._container.demux():
+            self._note(packet)
+            if packet.stream is self._stream:
+                yield from self._decode(packet)
+
+    def missing_s(self) -> Fraction | None:
+        """How much is missing at the end, once all frames were decoded.
+
+        Returns:
+            Seconds; 0 where it broke off in the middle of a frame and nobody knows how much is
+            missing; None where nothing is missing as far as can be told.
+        """
+        length = self.length()
+        if length is not None:
+            ends = [end for is_video, end in self._end_s.items() if is_video or not length.of_video]
+            missing_s = length.end_s - max(ends, default=Fraction(0))
+            if missing_s > (self.interval_s / 2 if self._last_is_cut else length.tolerance_s):
+                return missing_s
+        return Fraction(0) if self._last_is_cut else None
+
+    def length(self) -> Length | None:
+        """What the header says of its end; None where it says nothing that can be relied on."""
+        if not _ANNOUNCING & set(self._container.format.name.split(",")):
+            return None
+        duration_s = self._announced_s()
+        # Frames that last longer than others, or were left out at the end, are no break.
+        tolerance_s = max(3 * self.interval_s, Fraction(1, 4))
+        if duration_s is not None:
+            start = self._stream.start_time
+            start_s = start * _tick(self._stream) if start is not None else Fraction(0)
+            return Length(start_s + duration_s, tolerance_s, of_video=True)
+        if self._container.duration is None:
+            return None
+        end_s = self._container.duration * _TIME_BASE + (self.origin_s or 0)
+        return Length(end_s, max(tolerance_s, Fraction(1)), of_video=False)
+
+    def _duration_s(self) -> Fraction | None:
+        duration = self._container.duration
+        return self._announced_s() or (duration * _TIME_BASE if duration else None)
+
+    def _announced_s(self) -> Fraction | None:
+        """Length of the video stream, where the header tells it."""
+        if self._container.format.name == "avi" and self._stream.frames:
+            # FFmpeg derives the length of a cut-off AVI from what is left of it.
+            return self._stream.frames * self.interval_s
+        if self._stream.duration:
+            return self._stream.duration * _tick(self._stream)
+        return _clock(self._stream.metadata.get("DURATION", ""))
+
+    def _note(self, packet: "Packet[Any]") -> None:
+        """Remember how far the file went."""
+        is_video = packet.stream is self._stream
+        if packet.size and (is_video or packet.stream.type == "audio"):
+            self._last_is_cut = packet.is_corrupt
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None:
+                end_s = (stamp + (packet.duration or 0)) * packet.time_base
+                if not packet.is_corrupt:
+                    self._end_s[is_video] = max(end_s, self._end_s.get(is_video, end_s))
+
+    def _decode(self, packet: "Packet[Any]") -> Generator["VideoFrame"]:
+        from av.error import FFmpegError
+
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            self.damaged += 1
+            return
+        self.damaged += any(frame.is_corrupt for frame in frames)
+        yield from frames
+
+
+def _choose(container: "InputContainer", name: str) -> "VideoStream":
+    """The video that players show; the cover of an album is none."""
+    from av.stream import Disposition
+
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    videos = [stream for stream in container.streams.video if not stream.disposition & still]
+    if not videos:
+        has_sound = bool(container.streams.audio)
+        raise SourceError(
+            f"{name} holds sound but no video; name a file with pictures"
+            if has_sound
+            else f"{name} holds no video; name a video file"
+        )
+    best = container.streams.best("video")
+    stream = best if best in videos else videos[0]
+    if stream.codec_context is None:
+        raise SourceError(f"{name} has a codec that FFmpeg cannot decode; convert it to H.264")
+    return stream
+
+
+def _check_size(stream: "VideoStream", name: str, max_pixels: int) -> None:
+    size = (stream.codec_context.width, stream.codec_context.height)
+    width, height = max(size, square_size(size, stream.sample_aspect_ratio or None))
+    if width * height > max_pixels:
+        raise SourceError(
+            f"{name} has frames of {width} x {height} pixels, more than the limit of "
+            f"{max_pixels:,}; allow it with --max-pixels {width * height}"
+        )
+
+
+def _tick(stream: "VideoStream") -> Fraction:
+    return stream.time_base or _TIME_BASE
+
+
+def _clock(text: str) -> Fraction | None:
+    """Seconds of ``00:00:04.000000000``, as Matroska's tags have it; None for anything else."""
+    parts = text.split(":")
+    try:
+        hours, minutes, seconds = (Fraction(part) for part in parts)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return hours * 3600 + minutes * 60 + seconds or None
