@@ -1,11 +1,8 @@
-import csv
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from mien.errors import OutputError, SourceError
@@ -15,7 +12,6 @@ from mien.video import fonts
 from mien.video.overlay import Annotator, annotate, texts
 from mien.video.overlay.sprites import Canvas, SpriteCache
 from mien.video.pictures import find_pictures, plan_copies
-from mien.video.sinks import json_line, open_table, write_picture, write_table
 from picture_factory import gradient
 
 EXPRESSION = Expression(FER2013, (0.02, 0.01, 0.02, 0.8, 0.05, 0.05, 0.05))
@@ -307,78 +303,6 @@ def test_sprites_blend_and_are_cut_off_at_every_side():
         expected = touched[10:20, 10:20]
         assert np.array_equal((image != 100).any(axis=2), expected)
         assert (np.abs(image[expected].astype(int) - (150, 100, 50)) <= 1).all()
-
-
-RESULTS = [
-    result_of(60, 100, (1.0, 2.0, 3.0, 4.0), (10.0, 2.0, 3.0, 4.5), track=2),
-    result_of(60, 100),
-    result_of(60, 100, (5.0, 5.0, 5.0, 5.0), expression=None),
-]
-
-
-def test_csv_has_a_row_per_face(tmp_path):
-    path = tmp_path / "out.csv"
-    write_table(path, RESULTS, FER2013.keys)
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    assert len(rows) == 3
-    assert list(rows[0]) == [
-        *("source", "frame", "time_s", "face", "x", "y", "w", "h", "detection_score", "track"),
-        *("expression", "confidence", *(f"p_{key}" for key in FER2013.keys)),
-    ]
-    assert rows[0]["source"] == "a,b.jpg"
-    assert [row["face"] for row in rows] == ["0", "1", "0"]
-    assert (rows[1]["x"], rows[1]["h"], rows[1]["track"]) == ("10.0", "4.5", "2")
-    assert rows[0]["expression"] == FER2013[3].key
-    probabilities = [float(rows[0][f"p_{key}"]) for key in FER2013.keys]
-    assert probabilities == list(EXPRESSION.probabilities)
-    assert rows[2]["expression"] == rows[2]["p_" + FER2013[0].key] == rows[2]["track"] == ""
-
-
-@pytest.mark.parametrize("name", ["out.jsonl", "out.json", "OUT.JSONL"])
-def test_json_lines_have_a_line_per_picture(tmp_path, name):
-    path = tmp_path / name
-    write_table(path, RESULTS, FER2013.keys)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == [result.as_dict() for result in RESULTS]
-    assert lines == [json_line(result) for result in RESULTS]
-
-
-@pytest.mark.parametrize("name", ["out.xlsx", "out", "out.csv.gz"])
-def test_other_tables_are_refused(tmp_path, name):
-    with pytest.raises(OutputError, match=r"\.csv \.jsonl \.json"):
-        write_table(tmp_path / name, RESULTS, FER2013.keys)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failure_leaves_the_old_table(tmp_path):
-    path = tmp_path / "out.csv"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), open_table(path, FER2013.keys) as write:
-        write(RESULTS[0])
-        raise RuntimeError("bug")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
-
-
-def test_file_names_that_are_no_text(tmp_path):
-    odd = FrameResult(1, 1, "x", source="\udcff.jpg")
-    write_table(tmp_path / "out.jsonl", [odd], FER2013.keys)
-    assert json.loads((tmp_path / "out.jsonl").read_bytes())["source"] == "\udcff.jpg"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp", ".tif"])
-def test_pictures_are_written(tmp_path, suffix):
-    path = tmp_path / f"new/a{suffix}"
-    write_picture(path, gradient())
-    with PIL.Image.open(path) as picture:
-        assert picture.size == (60, 40)
-    assert len(list(path.parent.iterdir())) == 1
-
-
-def test_other_pictures_are_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"\.png"):
-        write_picture(tmp_path / "a.xyz", gradient())
 
 
 @pytest.fixture

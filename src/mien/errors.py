@@ -13,6 +13,7 @@
     ├── DetectorError          a detector that is not there
     ├── WeightsError           a model file that cannot be found, fetched or verified
     ├── OutputError            a result that cannot be written; nothing half-written is left
+    ├── WindowError            a window that cannot be opened
     └── MissingExtraError      an optional dependency that is not installed
 
 Each message says what is wrong, where (path, row, frame) and what to do next, on one line:
@@ -72,7 +73,12 @@ class WeightsError(MienError):
 
 
 class OutputError(MienError):
-    """A result cannot be written; nothing half-written is left behind."""
+    """A result cannot be written; nothing half-written is left behind, but for a file that grows
+    with a video: it keeps what came before."""
+
+
+class WindowError(MienError):
+    """No window can be opened; nothing was begun."""
 
 
 class MissingExtraError(MienError):

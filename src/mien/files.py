@@ -19,6 +19,7 @@ _FULL, _FORBIDDEN = "free some space or name another place", "name a place that 
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
@@ -118,11 +119,22 @@ def _explained(path: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise  # of stdout, which callers may write to inside the block
     except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno or 0, "name another place")
-        raise OutputError(
-            f"cannot write {path}: {reason}; nothing half-written was left; {remedy}"
-        ) from error
+        raise write_error(path, error) from error
+
+
+def write_error(
+    path: Path, error: OSError, left: str = "nothing half-written was left"
+) -> OutputError:
+    """The one line about a file that cannot be written.
+
+    Args:
+        path: the file, as the person named it.
+        error: what the system said.
+        left: what is at the path now.
+    """
+    reason = error.strerror or str(error)
+    remedy = _REMEDIES.get(error.errno or 0, "name another place")
+    return OutputError(f"cannot write {path}: {reason}; {left}; {remedy}")
 
 
 def _umask() -> int:

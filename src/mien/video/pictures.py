@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from mien.errors import OutputError, SourceError
 from mien.images import find_images
-from mien.video.sinks import PICTURE_SUFFIXES
+from mien.video.outputs.pictures import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ class Output(Protocol):
     """A file that grows with the frames of one source. Used by one thread at a time.
 
     Nothing is written before the first frame, so a source that cannot be read leaves what stood
-    at the path. From then on the file is at its place and holds what came before a crash.
+    at the path. From then on the file is at its place and holds what came before a crash; only
+    what sums up a whole video, segments and timeline, appears when it is closed.
     """
 
     @property
@@ -32,7 +33,8 @@ class Output(Protocol):
         ...
 
     def close(self) -> None:
-        """Complete the file; may be called twice. Without a frame, an empty but valid file.
+        """Complete the file; may be called twice. Without a frame, an empty but valid file, and no file
+        where a format has none, as MP4.
 
         Raises:
             OutputError: as in `write`.

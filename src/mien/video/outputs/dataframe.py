@@ -1,0 +1,86 @@
+"""Results and segments as pandas data frames, with the columns of the tables."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from mien.errors import needs_extra
+from mien.labels import FER2013, LabelSet
+from mien.results import FrameResult
+from mien.video.outputs.rows import columns, rows
+from mien.video.outputs.segments import SEGMENT_COLUMNS, segment_cells
+from mien.video.segments import Segment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DTYPES = {
+    "source": "string",
+    "frame": "int64",
+    "face": "int64",
+    "track": "Int64",
+    "n_frames": "int64",
+}
+"""Of the columns that are no float64; ``track`` may be missing."""
+
+
+def to_dataframe(
+    results: Iterable[FrameResult], label_set: LabelSet | None = None
+) -> "pd.DataFrame":
+    """One row per face, as in a table (docs/video_outputs.md); frames without faces have none.
+
+    Args:
+        results: of pictures, or of the frames of videos.
+        label_set: the classes; None: those of the first classified face, and of FER-2013 where
+            there is none.
+
+    Returns:
+        ``source`` string; ``frame`` and ``face`` int64; ``track`` Int64, missing for pictures;
+        ``expression`` category, in the label set's order; all others float64. Columns
+        ``raw_p_<key>`` are there where a face has them.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    results = list(results)
+    faces = [face for result in results for face in result.faces]
+    if label_set is None:
+        found = (face.expression.label_set for face in faces if face.expression is not None)
+        label_set = next(found, FER2013)
+    with_raw = any(face.raw is not None for face in faces)
+    cells = (row for result in results for row in rows(result, label_set.keys, with_raw=with_raw))
+    return _frame(columns(label_set.keys, with_raw=with_raw), cells, label_set.keys)
+
+
+def segments_to_dataframe(
+    segments: Iterable[Segment], label_set: LabelSet = FER2013
+) -> "pd.DataFrame":
+    """One row per segment, with the columns of a file of segments.
+
+    Args:
+        segments: in any order, which is kept.
+        label_set: the classes.
+
+    Returns:
+        ``track`` Int64, ``expression`` category, ``n_frames`` int64, all others float64.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    return _frame(SEGMENT_COLUMNS, map(segment_cells, segments), label_set.keys)
+
+
+def _frame(
+    names: tuple[str, ...], cells: Iterable[tuple[Any, ...]], keys: tuple[str, ...]
+) -> "pd.DataFrame":
+    with needs_extra("table"):
+        import pandas as pd
+
+    values = list(zip(*cells, strict=True)) or [()] * len(names)
+    return pd.DataFrame(
+        {
+            name: pd.Categorical(column, categories=list(keys))
+            if name == "expression"
+            else pd.Series(list(column), dtype=_DTYPES.get(name, "float64"))
+            for name, column in zip(names, values, strict=True)
+        }
+    )

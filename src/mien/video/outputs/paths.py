@@ -1,0 +1,70 @@
+"""Where outputs may go: endings, and places that are not another's."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mien.errors import OutputError
+
+
+def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
+    """Refuse a path with another ending.
+
+    Raises:
+        OutputError: names the endings that are understood.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"cannot write a {what} as {path}; use one of {' '.join(suffixes)}")
+
+
+def check_outputs(paths: Iterable[Path], sources: Iterable[Path | str] = ()) -> None:
+    """Refuse outputs that would overwrite each other or a source, or that cannot be made.
+
+    Nothing is written, so this can be told before the work begins. Names that differ only in
+    case are one name: some file systems do not tell them apart.
+
+    Args:
+        paths: the files that will be written.
+        sources: files, and addresses, which are no files, that will be read.
+
+    Raises:
+        OutputError: two outputs have one name or are one file, an output is a source, a folder
+            is in the way, or the place cannot be written to.
+    """
+    inputs = [Path(source) for source in sources]
+    earlier: list[Path] = []
+    for path in paths:
+        for other in earlier:
+            if _key(path) == _key(other) or _is_same_file(path, other):
+                raise OutputError(f"{path} and {other} are one file; name two")
+        for source in inputs:
+            if path.resolve() == source.resolve() or _is_same_file(path, source):
+                raise OutputError(
+                    f"{path} is a source and would be overwritten; name another place"
+                )
+        _check_place(path)
+        earlier.append(path)
+
+
+def _key(path: Path) -> str:
+    return str(path.resolve()).casefold()
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False  # at least one is not there
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise OutputError(f"cannot write {path}: {above} is a file; name another place")
+    blocked = path if path.exists() else above
+    if not os.access(blocked, os.W_OK):
+        raise OutputError(
+            f"cannot write {path}: {blocked} is read-only; name a place that you may write to"
+        )

@@ -1,0 +1,66 @@
+"""A result as lines of text: JSON, and rows of one face each. The one place of their columns."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mien.results import Face, FrameResult
+
+FRAME_COLUMNS = ("source", "frame", "time_s", "face")
+"""What tells a row's frame and place in it; ``face`` counts from 0 within the frame."""
+FACE_COLUMNS = ("x", "y", "w", "h", "detection_score", "track", "expression", "confidence")
+"""What is known of a face."""
+
+
+def columns(label_keys: Sequence[str], *, with_raw: bool) -> tuple[str, ...]:
+    """Names of a table's columns.
+
+    Args:
+        label_keys: keys of the classes in order.
+        with_raw: whether the rows are of videos, which have probabilities of the frame alone,
+            ``raw_p_<key>``, beside those that are smoothed over time, ``p_<key>``.
+    """
+    names = (*FRAME_COLUMNS, *FACE_COLUMNS, *(f"p_{key}" for key in label_keys))
+    return (*names, *(f"raw_p_{key}" for key in label_keys)) if with_raw else names
+
+
+def rows(
+    result: FrameResult, label_keys: Sequence[str], *, with_raw: bool
+) -> Iterator[tuple[Any, ...]]:
+    """One row per face of a frame, rounded as in JSON; None where there is no value."""
+    frame = (result.source, result.frame, round(result.time_s, 6))
+    for number, face in enumerate(result.faces):
+        yield (*frame, number, *_face_cells(face, label_keys, with_raw))
+
+
+def json_line(result: FrameResult) -> str:
+    """A result as one line of JSON, without the line break; equal results give equal lines."""
+    return json.dumps(result.as_dict(), ensure_ascii=False)
+
+
+def csv_lines(lines: Iterator[tuple[Any, ...]] | Sequence[tuple[Any, ...]]) -> str:
+    """Rows as lines of CSV, each with its line break; None becomes an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def as_bytes(text: str) -> bytes:
+    """Text as UTF-8; names of files need not be valid text."""
+    return text.encode("utf-8", errors="backslashreplace")
+
+
+def _face_cells(face: Face, label_keys: Sequence[str], with_raw: bool) -> tuple[Any, ...]:
+    row = face.as_dict()
+    smooth, raw = row.get("probabilities", {}), row.get("raw_probabilities", {})
+    return (
+        *row["box"],
+        row["detection_score"],
+        row["track"],
+        row.get("expression"),
+        row.get("confidence"),
+        *(smooth.get(key) for key in label_keys),
+        *((raw.get(key) for key in label_keys) if with_raw else ()),
+    )
