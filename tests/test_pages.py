@@ -1,6 +1,7 @@
 """HTML fragments: escaped, self-contained, well nested."""
 
 import base64
+import hashlib
 from html.parser import HTMLParser
 
 import pytest
@@ -113,3 +114,12 @@ def test_a_percent_sign_stays_with_its_number() -> None:
     ):
         assert "61.7\u00a0%" in html and "61.7 %" not in html
     assert "mien --out 'a %'" in pages.code("mien --out 'a %'").replace("&#x27;", "'")
+
+
+def test_a_script_is_the_only_one_that_may_run() -> None:
+    html = pages.page("t", "", "", style="b { color: red }", script="let a = 1 < 2;")
+    assert "<script>let a = 1 < 2;</script>" in html and "b { color: red }" in html
+    digest = base64.b64encode(hashlib.sha256(b"let a = 1 < 2;").digest()).decode()
+    (first, *_) = [value for name, value in check(html).attributes if name == "content"]
+    assert first is not None and f"script-src 'sha256-{digest}'" in first
+    assert "default-src 'none'" in first

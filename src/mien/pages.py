@@ -7,6 +7,7 @@ reports need six kinds of element.
 """
 
 import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -65,21 +66,36 @@ def _text(text: str) -> str:
     return escape(text).replace(" %", "\u00a0%")
 
 
-def page(title: str, subtitle: str, body: str) -> str:
+def page(title: str, subtitle: str, body: str, *, style: str = "", script: str = "") -> str:
     """A complete HTML document.
 
     Args:
         title: heading of the page, and of the browser's tab.
         subtitle: one line under the heading; empty for none.
         body: HTML fragments, e.g. joined results of `section`.
+        style: CSS of this page, after that of all pages.
+        script: JavaScript at the end of the page, which has to do without it too. Browsers are
+            told to run no other.
     """
     below = f'<p class="subtitle">{_text(subtitle)}</p>\n' if subtitle else ""
+    allowed = f"{_policy(script)}\n" if script else ""
+    last = f"<script>{script}</script>\n" if script else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n"
+        f'{allowed}<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<h1>{_text(title)}</h1>\n{below}</header>\n"
-        f"{body}\n</main>\n</body>\n</html>\n"
+        f"{body}\n</main>\n{last}</body>\n</html>\n"
+    )
+
+
+def _policy(script: str) -> str:
+    """Nothing may be loaded, and only this script may run, whatever the texts contain."""
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    rules = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return (
+        '<meta http-equiv="Content-Security-Policy" '
+        f"content=\"{rules}; script-src 'sha256-{digest}'\">"
     )
 
 
