@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "av": {"video"},
     "scipy": {"recognition.tracks"},
     "pygame": {"video.window"},
-    "pandas": {"video.outputs"},
+    "pandas": {"video.outputs", "streaming.video"},
     "pyarrow": {"video.outputs"},
     "rich": {"cli"},
     "typer": {"cli"},

@@ -1,7 +1,6 @@
-"""``mien recognize``: expressions in photos and folders of photos."""
+"""``mien recognize``: expressions in photos and videos, and in folders of them."""
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +18,8 @@ from mien.cli.model_argument import (
 )
 
 if TYPE_CHECKING:
-    from mien.results import Expression, FrameResult
-    from mien.video.pictures import Picture
+    from mien.cli.recognizing import Wanted, Work
+    from mien.video.inputs import Input
 
 
 class DetectorName(StrEnum):
@@ -34,20 +33,39 @@ class DetectorName(StrEnum):
 
 def recognize(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE", help="Photos, and folders of photos.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Photos, videos, folders of them, and addresses of videos and streams.",
+        ),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line of JSON per picture.")
+        bool, typer.Option("--json", help="Print one line of JSON per picture or frame.")
     ] = False,
     table: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a table: .csv (a row per face) or .jsonl."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a table, a row per face: .csv, .parquet, or .jsonl (a line per frame). "
+            "This and the next two may be repeated.",
+        ),
+    ] = None,
+    segments: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write when each face of a video showed what: .csv, .json, or .vtt (subtitles).",
+        ),
+    ] = None,
+    timeline: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write a page about a video: .html."),
     ] = None,
     out: Annotated[
         str | None,
         typer.Option(
             metavar="DIR|FILE",
-            help="Write annotated copies of the pictures: a folder, or a file for one picture.",
+            help="Write annotated copies: a folder, or a file for one picture or video (.mp4).",
         ),
     ] = None,
     detector: Annotated[
@@ -58,7 +76,35 @@ def recognize(
         ),
     ] = DetectorName.AUTO,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
-    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never fetch model files from the network.")
+    ] = False,
+    half_life: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="S",
+            help="Smoothing of videos: after so many seconds a frame counts half; 0: none. "
+            "[default: 0.1]",
+        ),
+    ] = None,
+    search_side: Annotated[
+        int,
+        typer.Option(
+            min=64,
+            metavar="PX",
+            help="Longest side to which a video's frames are reduced to search for faces; "
+            "more finds smaller faces and takes longer.",
+        ),
+    ] = 320,
+    frame_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            metavar="HZ",
+            help="The pictures of a folder are the frames of one video, so many a second.",
+        ),
+    ] = None,
     max_pixels: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Refuse larger pictures. [default: 100 million]"),
@@ -68,102 +114,95 @@ def recognize(
     architecture: ArchitectureOption = None,
     input_size: InputSizeOption = None,
 ) -> None:
-    """Recognise the expressions in photos; prints a table.
+    """Recognise the expressions in photos and videos; prints a table.
 
-    A picture that cannot be read is named on stderr, the others are done all the same, and the
-    exit code is 1. A picture without a face is no failure.
+    What cannot be read is named on stderr, the others are done all the same, and the exit code
+    is 1. A picture or video without a face is no failure.
+
+    For example:
+
+    mien recognize photos/ --table faces.csv --out annotated/
+
+    mien recognize talk.mp4 --out shown.mp4 --segments talk.vtt --timeline talk.html
     """
-    from mien.cli.console import print_line, progress_bar, warn
-    from mien.errors import SourceError
-    from mien.images import MAX_PIXELS, read_image
-    from mien.recognition.recognizer import Recognizer
-    from mien.video.overlay import annotate
-    from mien.video.pictures import plan_copies
-    from mien.video.sinks import TABLE_SUFFIXES, check_suffix, json_line, open_table, write_picture
+    from mien.cli.console import warn
+    from mien.cli.recognizing import Wanted, Work
 
-    if table is not None:
-        check_suffix(table, TABLE_SUFFIXES, "table")
-    pictures, failures = _find(sources)
-    copies = plan_copies(pictures, out) if out is not None else [None] * len(pictures)
-    results: list[FrameResult] = []
-    with ExitStack() as stack:
-        if pictures:
-            opened = open_model(model, labels, scaling, architecture, input_size)
-            recognizer = Recognizer(
-                opened.classifier(), detector.value, offline=offline, on_fallback=warn
-            )
-            keys = recognizer.classifier.label_set.keys
-            write = stack.enter_context(open_table(table, keys)) if table else None
-        is_long = len(pictures) > 4 and not (as_json and sys.stdout.isatty())
-        show = stack.enter_context(progress_bar("recognizing", shown=is_long))
-        for done, (picture, copy) in enumerate(zip(pictures, copies, strict=True)):
-            show(done, len(pictures))
-            try:
-                image_rgb = read_image(picture.path, max_pixels=max_pixels or MAX_PIXELS)
-            except SourceError as error:
-                warn(str(error))
-                failures += 1
-                continue
-            result = recognizer.recognize(image_rgb, source=str(picture.path))
-            if write is not None:
-                write(result)
-            if copy is not None:
-                write_picture(copy, annotate(image_rgb, result))
-            if as_json:
-                print_line(json_line(result))
-            else:
-                results.append(result)
-    if results:
-        _print_table(results)
+    inputs, failures = _find(sources, frame_rate)
+    wanted = Wanted(
+        tables=tuple(table or ()), segments=tuple(segments or ()), timelines=tuple(timeline or ())
+    )
+    copies = _plan(inputs, wanted, out)
+    if inputs:
+        opened = open_model(model, labels, scaling, architecture, input_size)
+        work = Work(
+            opened.classifier(),
+            detector.value,
+            offline=offline,
+            on_fallback=warn,
+            search_side_px=search_side,
+            half_life_s=half_life,
+            max_pixels=max_pixels,
+            as_json=as_json,
+        )
+        failures += _work(work, inputs, copies, wanted)
     if failures:
         raise typer.Exit(1)
 
 
-def _find(sources: Sequence[Path]) -> "tuple[list[Picture], int]":
-    """The pictures of all sources, and how many sources failed."""
+def _find(sources: Sequence[str], frame_rate_hz: float | None) -> "tuple[list[Input], int]":
+    """The pictures and videos of all sources, and how many sources failed."""
     from mien.cli.console import warn
     from mien.errors import SourceError
-    from mien.video.pictures import find_pictures
+    from mien.video.inputs import find_inputs
 
-    pictures: list[Picture] = []
+    inputs: list[Input] = []
     failures = 0
     for source in sources:
         try:
-            pictures.extend(find_pictures(source))
+            inputs.extend(find_inputs(source, frame_rate_hz=frame_rate_hz))
         except SourceError as error:
             warn(str(error))
             failures += 1
-    return pictures, failures
+    return inputs, failures
 
 
-def _print_table(results: "Iterable[FrameResult]") -> None:
-    from rich.markup import escape
-    from rich.table import Table
+def _plan(inputs: "Sequence[Input]", wanted: "Wanted", out: str | None) -> list[Path | None]:
+    """Check all outputs before the work; returns where each input's copy goes."""
+    from mien.video.inputs import Video, plan_copies
+    from mien.video.outputs.paths import check_outputs
 
-    from mien.cli.console import output
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("picture", overflow="fold")
-    for title in ("face", "box (x y w h)", "expression"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("then")
-    for result in results:
-        # File names may hold what Rich would take for markup.
-        source = escape(result.source)
-        if not result.faces:
-            table.add_row(source, "", "", "no face found", "")
-        for number, face in enumerate(result.faces, 1):
-            if face.expression is None:
-                continue
-            box = " ".join(f"{value:.0f}" for value in face.box_xywh_px)
-            first, *others = _ranked(face.expression)
-            table.add_row(source if number == 1 else "", str(number), box, first, ", ".join(others))
-    output.print(table)
+    n_videos = sum(isinstance(item, Video) for item in inputs)
+    if inputs and (wanted.segments or wanted.timelines) and n_videos != 1:
+        what = "--segments" if wanted.segments else "--timeline"
+        raise typer.BadParameter(f"is about one video; {n_videos} were named", param_hint=what)
+    wanted.check()
+    copies = plan_copies(inputs, out) if out is not None else []
+    check_outputs([*copies, *wanted.paths], [item.path for item in inputs if item.path is not None])
+    return [*copies] if copies else [None] * len(inputs)
 
 
-def _ranked(expression: "Expression") -> list[str]:
-    """The most probable classes with their percentages, without those of 0 %."""
-    ranked = sorted(
-        zip(expression.probabilities, expression.label_set, strict=True), key=lambda pair: -pair[0]
-    )
-    return [f"{label.display_name} {p:.0%}" for p, label in ranked[:3] if p >= 0.005]
+def _work(
+    work: "Work", inputs: "Sequence[Input]", copies: Sequence[Path | None], wanted: "Wanted"
+) -> int:
+    """Recognise everything and print; returns how many failed."""
+    from mien.video.inputs import Video
+    from mien.video.outputs.tables import Table
+
+    n_videos = sum(isinstance(item, Video) for item in inputs)
+    failures = 0
+    with ExitStack() as stack:
+        tables = [
+            stack.enter_context(Table(path, work.label_keys, of_videos=n_videos > 0))
+            for path in wanted.tables
+        ]
+        # A video has a bar of its own, and two would fight for the terminal.
+        show = stack.enter_context(work.bar(0 if n_videos else len(inputs)))
+        for done, (item, copy) in enumerate(zip(inputs, copies, strict=True)):
+            show(done, len(inputs))
+            if isinstance(item, Video):
+                failures += not work.video(item, copy, tables, wanted)
+            else:
+                failures += not work.picture(item, copy, tables)
+    work.print_pictures()
+    return failures

@@ -1,0 +1,177 @@
+"""A whole video in one call: its frames, what is shown in them, and any number of files."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.results import FrameResult
+from mien.streaming.pipeline import run
+from mien.video.frames import open_frames
+from mien.video.frames.source import FrameSource, SourceInfo
+from mien.video.outputs.annotated_video import AnnotatedVideo
+from mien.video.outputs.dataframe import segments_to_dataframe, to_dataframe
+from mien.video.outputs.output import Output
+from mien.video.outputs.paths import check_outputs
+from mien.video.outputs.segments import SegmentsFile
+from mien.video.outputs.tables import Table
+from mien.video.outputs.timeline import TimelineFile
+from mien.video.segments import Segment, SegmentBuilder
+from mien.video.summary import VideoSummary, VideoSummaryBuilder
+
+if TYPE_CHECKING:
+    import pandas
+
+Paths = Sequence[Path | str] | Path | str
+"""One path, or any number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """What was found in a video."""
+
+    info: SourceInfo
+    """The source."""
+    frames: tuple[FrameResult, ...]
+    """Every frame's faces, in the order of time."""
+    segments: tuple[Segment, ...]
+    """Per track, the spans of one expression, in the order of their onsets."""
+    summary: VideoSummary
+    """Per track, when it was seen and what it showed."""
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """One row per face and frame, with the columns of a table; see `to_dataframe`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return to_dataframe(self.frames)
+
+    def segments_to_dataframe(self) -> "pandas.DataFrame":
+        """One row per segment; see `segments_to_dataframe`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return segments_to_dataframe(self.segments)
+
+
+def recognize_video(
+    source: str | Path | int | FrameSource,
+    *,
+    recognizer: Recognizer | VideoRecognizer | None = None,
+    out: Path | str | None = None,
+    tables: Paths = (),
+    segments: Paths = (),
+    timelines: Paths = (),
+    frame_rate_hz: float | None = None,
+    on_event: Callable[[str], None] = lambda message: None,
+) -> VideoResult:
+    """Recognise the expressions in a video, from its first frame to its last.
+
+    All results are kept, about 2 KB per face and frame; for streams without an end use
+    `mien.streaming.pipeline.run`.
+
+    Args:
+        source: a video file, a folder of frames, an address, a camera's number, or a source.
+        recognizer: what recognises; the default model on frames reduced to
+            `VIDEO_SEARCH_SIDE_PX` where None.
+        out: an annotated copy, ``.mp4``, with the sound of a file.
+        tables: ``.csv``, ``.jsonl`` or ``.parquet``.
+        segments: ``.csv``, ``.json`` or ``.vtt``.
+        timelines: ``.html``.
+        frame_rate_hz: frames per second of a folder of frames.
+        on_event: told in a line what happens to the source, as that a stream was opened again.
+
+    Returns:
+        What was found; the files are complete.
+
+    Raises:
+        SourceError: the source cannot be read; nothing was written.
+        VideoError: it breaks off; the files hold what came before.
+        OutputError: a file cannot be written; the others hold the frames up to then.
+        MissingExtraError: a file needs a library that is not installed; nothing was written.
+    """
+    if not isinstance(recognizer, VideoRecognizer):
+        recognizer = VideoRecognizer(recognizer or Recognizer(search_side_px=VIDEO_SEARCH_SIDE_PX))
+    recognizer.restart()
+    label_keys = recognizer.recognizer.classifier.label_set.keys
+    found: list[FrameResult] = []
+    with ExitStack() as stack:
+        frames = stack.enter_context(_opened(source, frame_rate_hz, on_event))
+        info = frames.info
+        every = [*_paths(out), *_paths(tables), *_paths(segments), *_paths(timelines)]
+        check_outputs(every, [info.name])
+        outputs = open_outputs(
+            info,
+            recognizer.recognizer,
+            video=Path(out) if out is not None else None,
+            segments=_paths(segments),
+            timelines=_paths(timelines),
+        )
+        for path in _paths(tables):
+            table = stack.enter_context(Table(path, label_keys, of_videos=True))
+            outputs.append(table.as_output())
+        run(frames, recognizer, outputs, on_result=found.append)
+    return _result(info, found)
+
+
+def open_outputs(
+    info: SourceInfo,
+    recognizer: Recognizer,
+    *,
+    video: Path | None = None,
+    segments: Sequence[Path] = (),
+    timelines: Sequence[Path] = (),
+) -> list[Output]:
+    """The files about one video, to be given to `run`; nothing is written yet.
+
+    Args:
+        info: the source; the sound of a file is brought along into the annotated video.
+        recognizer: what recognises; its names are on the timeline.
+        video: the annotated video, if wanted.
+        segments: files of segments.
+        timelines: pages.
+
+    Raises:
+        OutputError: a file has an ending that is not understood.
+        MissingExtraError: a file needs a library that is not installed.
+    """
+    sound = Path(info.name) if info.has_audio and Path(info.name).is_file() else None
+    card = recognizer.classifier.card
+    outputs: list[Output] = []
+    if video is not None:
+        outputs.append(AnnotatedVideo(video, info, audio_from=sound))
+    outputs += [SegmentsFile(path) for path in segments]
+    outputs += [TimelineFile(path, info, card.label_set, card.name) for path in timelines]
+    return outputs
+
+
+def _opened(
+    source: str | Path | int | FrameSource,
+    frame_rate_hz: float | None,
+    on_event: Callable[[str], None],
+) -> FrameSource:
+    if not isinstance(source, str | Path | int):
+        return source
+    return open_frames(source, frame_rate_hz=frame_rate_hz, on_event=on_event)
+
+
+def _paths(paths: Paths | None) -> list[Path]:
+    if paths is None:
+        return []
+    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+
+
+def _result(info: SourceInfo, found: Sequence[FrameResult]) -> VideoResult:
+    spans, summary = SegmentBuilder(), VideoSummaryBuilder()
+    segments: list[Segment] = []
+    for result in found:
+        segments += spans.add(result)
+        summary.add(result)
+    segments += spans.finish()
+    segments.sort(key=lambda segment: (segment.onset_s, segment.track))
+    return VideoResult(info, tuple(found), tuple(segments), summary.finish())

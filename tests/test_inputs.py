@@ -1,0 +1,122 @@
+"""What sources mean, and where annotated copies go."""
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from mien.errors import OutputError, SourceError
+from mien.video.inputs import Picture, Video, find_inputs, plan_copies
+from video_factory import make_clip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("in/a.png", "in/sub/a.png", "in/b.gif", "in/b.png", "other/a.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+@pytest.fixture
+def clips(folder: Path) -> Path:
+    make_clip(folder / "in" / "a.mkv", 2)
+    (folder / "in" / ".hidden.mp4").write_bytes(b"x")
+    (folder / "in" / "notes.txt").write_bytes(b"x")
+    return folder
+
+
+def test_a_folder_holds_pictures_and_videos_in_order_of_their_names(clips: Path) -> None:
+    found = find_inputs(str(clips / "in"))
+    assert [(type(item), str(item.name)) for item in found] == [
+        (Video, "a.mkv"),
+        (Picture, "a.png"),
+        (Picture, "b.gif"),
+        (Picture, "b.png"),
+        (Picture, str(PurePath("sub/a.png"))),
+    ]
+
+
+def test_a_folder_can_be_one_video(clips: Path) -> None:
+    (found,) = find_inputs(str(clips / "in"), frame_rate_hz=12.5)
+    assert found == Video(clips / "in", PurePath("in"), 12.5)
+
+
+def test_files_are_told_by_what_they_are(clips: Path) -> None:
+    clip = clips / "in" / "a.mkv"
+    assert find_inputs(str(clip)) == [Video(clip, PurePath("a.mkv"))]
+    renamed = clip.rename(clips / "renamed.bin")
+    assert find_inputs(str(renamed)) == [Video(renamed, PurePath("renamed.bin"))]
+    picture = clips / "in" / "b.png"
+    assert find_inputs(str(picture)) == [Picture(picture, PurePath("b.png"))]
+
+
+def test_addresses() -> None:
+    assert find_inputs("http://x.y/talks/a%20b.mp4?t=1") == [
+        Video("http://x.y/talks/a%20b.mp4?t=1", PurePath("a%20b.mp4"))
+    ]
+    secret = "RTSP://me:secret@cam/"
+    assert find_inputs(secret) == [Video(secret, PurePath("cam"))]
+    with pytest.raises(SourceError, match=r"^https://x.y/a.jpg is an address; download"):
+        find_inputs("https://x.y/a.jpg")
+
+
+def test_sources_that_are_not_there(folder: Path) -> None:
+    with pytest.raises(SourceError, match="no such file or folder"):
+        find_inputs(str(folder / "none"))
+    (folder / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no pictures and no videos"):
+        find_inputs(str(folder / "empty"))
+    with pytest.raises(SourceError, match=r"/dev/null is a camera|no such file"):
+        find_inputs("/dev/null")
+
+
+def test_copies_keep_names_and_never_collide(clips: Path) -> None:
+    inputs = [*find_inputs(str(clips / "in")), *find_inputs(str(clips / "other" / "a.png"))]
+    copies = plan_copies(inputs, clips / "out")
+    assert [str(copy.relative_to(clips / "out")) for copy in copies] == [
+        *("a.mp4", "a.png", "b.png", "b-2.png", str(PurePath("sub/a.png")), "a-2.png")
+    ]
+
+
+def test_one_file_is_for_one_source(clips: Path) -> None:
+    (picture,) = find_inputs(str(clips / "other" / "a.png"))
+    (video,) = find_inputs(str(clips / "in" / "a.mkv"))
+    assert plan_copies([picture], clips / "x.jpg") == [clips / "x.jpg"]
+    assert plan_copies([video], clips / "x.mp4") == [clips / "x.mp4"]
+    for inputs, name in (([picture, picture], "x.jpg"), ([picture, video], "x.mp4")):
+        with pytest.raises(OutputError, match="name a folder"):
+            plan_copies(inputs, clips / name)
+    with pytest.raises(OutputError, match=r"cannot write videos as .*x.jpg; use one of .mp4"):
+        plan_copies([video], clips / "x.jpg")
+    with pytest.raises(OutputError, match=r"cannot write pictures as .*x.mp4; use one of .png"):
+        plan_copies([picture], clips / "x.mp4")
+
+
+def test_sources_are_never_overwritten(clips: Path) -> None:
+    inputs = find_inputs(str(clips / "in"))
+    with pytest.raises(OutputError, match="overwritten"):
+        plan_copies(inputs, clips / "in")
+    with pytest.raises(OutputError, match="overwritten"):
+        plan_copies(inputs[1:2], clips / "in" / "a.png")
+    (video,) = find_inputs(str(make_clip(clips / "c.mp4", 2)))
+    with pytest.raises(OutputError, match="overwritten"):
+        plan_copies([video], clips / "c.mp4")
+
+
+@pytest.mark.parametrize("name", ["y.foo", "y.gif", "y.pdf", "y.Tar.GZ"])
+def test_other_endings_are_no_folders(folder: Path, name: str) -> None:
+    inputs = find_inputs(str(folder / "in"))
+    with pytest.raises(OutputError, match=rf"as .*{name}; use one of \.png .* or .*{name}/ for a"):
+        plan_copies(inputs[:1], folder / name)
+    wanted = folder / name / "a.png"
+    assert plan_copies(inputs[:1], f"{folder / name}/") == [wanted]
+    wanted.parent.mkdir()
+    assert plan_copies(inputs[:1], folder / name) == [wanted]
+
+
+def test_folders_without_an_ending_are_made(folder: Path) -> None:
+    inputs = find_inputs(str(folder / "in"))
+    for name in ("new", ".hidden", "a.png/"):
+        copies = plan_copies(inputs[-1:], f"{folder / 'x'}/{name}")
+        assert copies[0].parent.parent == folder / "x" / name
