@@ -33,8 +33,8 @@ class Output(Protocol):
         ...
 
     def close(self) -> None:
-        """Complete the file; may be called twice. Without a frame, an empty but valid file, and no file
-        where a format has none, as MP4.
+        """Complete the file; may be called twice. Without a frame, an empty but valid file; where
+        a format has none, as MP4, no file.
 
         Raises:
             OutputError: as in `write`.
