@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import needs_extra
-from mien.labels import FER2013, LabelSet
+from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.results import FrameResult
 from mien.video.outputs.rows import columns, rows
 from mien.video.outputs.segments import SEGMENT_COLUMNS, segment_cells
@@ -52,13 +52,13 @@ def to_dataframe(
 
 
 def segments_to_dataframe(
-    segments: Iterable[Segment], label_set: LabelSet = FER2013
+    segments: Iterable[Segment], label_set: LabelSet | None = None
 ) -> "pd.DataFrame":
     """One row per segment, with the columns of a file of segments.
 
     Args:
         segments: in any order, which is kept.
-        label_set: the classes.
+        label_set: the classes; None: a known set that has all labels of the segments.
 
     Returns:
         ``track`` Int64, ``expression`` category, ``n_frames`` int64, all others float64.
@@ -66,7 +66,11 @@ def segments_to_dataframe(
     Raises:
         MissingExtraError: pandas is not installed.
     """
-    return _frame(SEGMENT_COLUMNS, map(segment_cells, segments), label_set.keys)
+    segments = list(segments)
+    used = dict.fromkeys(segment.label.key for segment in segments)
+    sets = [label_set] if label_set is not None else LABEL_SETS.values()
+    keys = next((known.keys for known in sets if used.keys() <= set(known.keys)), tuple(used))
+    return _frame(SEGMENT_COLUMNS, map(segment_cells, segments), keys)
 
 
 def _frame(
