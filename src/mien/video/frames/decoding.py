@@ -32,7 +32,7 @@ _TIME_BASE = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class _Length:
     """How long a video is, by its header."""
 
     end_s: Fraction
@@ -119,12 +119,20 @@ class Decoder:
         """Decode to the end.
 
         Raises:
-            OSError, av.FFmpegError: the file or connection cannot be read on.
+            OSError, av.FFmpegError: the file or connection cannot be read on; the frames before
+                that were yielded.
         """
-        for packet in self._container.demux():
-            self._note(packet)
-            if packet.stream is self._stream:
-                yield from self._decode(packet)
+        from av.error import FFmpegError
+
+        try:
+            for packet in self._container.demux():
+                self._note(packet)
+                if packet.stream is self._stream:
+                    yield from self._decode(packet)
+        except (OSError, FFmpegError):
+            # Frames that the decoder still holds back; reading to the end flushes it.
+            yield from self._decode(None)
+            raise
 
     def missing_s(self) -> Fraction | None:
         """How much is missing at the end, once all frames were decoded.
@@ -133,7 +141,7 @@ class Decoder:
             Seconds; 0 where it broke off in the middle of a frame and nobody knows how much is
             missing; None where nothing is missing as far as can be told.
         """
-        length = self.length()
+        length = self._length()
         if length is not None:
             ends = [end for is_video, end in self._end_s.items() if is_video or not length.of_video]
             missing_s = length.end_s - max(ends, default=Fraction(0))
@@ -141,7 +149,12 @@ class Decoder:
                 return missing_s
         return Fraction(0) if self._last_is_cut else None
 
-    def length(self) -> Length | None:
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that the header announced was there; False where it announced nothing."""
+        return self._length() is not None and self.missing_s() is None
+
+    def _length(self) -> _Length | None:
         """What the header says of its end; None where it says nothing that can be relied on."""
         if not _ANNOUNCING & set(self._container.format.name.split(",")):
             return None
@@ -151,11 +164,11 @@ class Decoder:
         if duration_s is not None:
             start = self._stream.start_time
             start_s = start * _tick(self._stream) if start is not None else Fraction(0)
-            return Length(start_s + duration_s, tolerance_s, of_video=True)
+            return _Length(start_s + duration_s, tolerance_s, of_video=True)
         if self._container.duration is None:
             return None
         end_s = self._container.duration * _TIME_BASE + (self.origin_s or 0)
-        return Length(end_s, max(tolerance_s, Fraction(1)), of_video=False)
+        return _Length(end_s, max(tolerance_s, Fraction(1)), of_video=False)
 
     def _duration_s(self) -> Fraction | None:
         duration = self._container.duration
@@ -181,11 +194,11 @@ class Decoder:
                 if not packet.is_corrupt:
                     self._end_s[is_video] = max(end_s, self._end_s.get(is_video, end_s))
 
-    def _decode(self, packet: "Packet[Any]") -> Generator["VideoFrame"]:
+    def _decode(self, packet: "Packet[Any] | None") -> Generator["VideoFrame"]:
         from av.error import FFmpegError
 
         try:
-            frames = packet.decode()
+            frames = self._stream.decode(packet)
         except FFmpegError:
             self.damaged += 1
             return

@@ -68,10 +68,11 @@ def finite_frames(
         for number, (image_rgb, time_s) in enumerate(video.pictures()):
             yield Frame(image_rgb, number, time_s)
     except (OSError, FFmpegError) as error:
-        end_s = video.timeline.end_s
-        raise VideoError(
-            f"{name} cannot be read on from {end_s:.2f} s: {reason_of(error)}"
-        ) from error
+        # Some connections end in an error after the last byte.
+        if not video.decoder.is_complete:
+            raise VideoError(
+                f"{name} cannot be read on from {video.timeline.end_s:.2f} s: {reason_of(error)}"
+            ) from error
     _warn_of_damage(video.decoder.damaged, name, on_warning)
     missing_s = video.decoder.missing_s()
     if missing_s is not None:

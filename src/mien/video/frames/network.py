@@ -28,9 +28,10 @@ RETRIES = 5
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
-_PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtmp,rtmps,rtmpt,srt,crypto"
+_PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtmp,rtmps,rtmpt,crypto"
 """What FFmpeg may use; files are not among it, so a playlist from afar cannot name one here."""
 _FORMATS = f"{VIDEO_FORMATS},hls,dash,rtsp,rtp,sdp,mpjpeg"
+_ADVICE = "; check the address and the network"
 _WITH_SIZE = ("http", "https")
 
 
@@ -41,7 +42,7 @@ class NetworkStream(OneWaySource):
     they are taken, and it ends. Everything else is live.
 
     Args:
-        address: rtsp, http, rtmp, udp, tcp, srt and their secure kinds.
+        address: rtsp, http, rtmp, rtp, udp or tcp, and their secure kinds.
         timeout_s: longest wait for the connection, and for each frame.
         retries: attempts to open a live stream again after it dropped; counted anew once it
             has delivered a frame.
@@ -122,6 +123,7 @@ class NetworkStream(OneWaySource):
                 return self._open(before)
             except SourceError as error:
                 reason = str(error).removeprefix(f"cannot open {self._name}: ")
+                reason = reason.removesuffix(_ADVICE)
         raise VideoError(
             f"{self._name} went away at {before.timeline.end_s:.1f} s ({reason}) and did not come "
             f"back in {self._retries} attempts; check the connection"
@@ -131,8 +133,7 @@ class NetworkStream(OneWaySource):
         opening = _Opening(self._connect, before)
         return opening.result(
             self._timeout_s,
-            f"cannot open {self._name}: no answer within {self._timeout_s:g} s; "
-            "check the address and the network",
+            f"cannot open {self._name}: no answer within {self._timeout_s:g} s{_ADVICE}",
         )
 
     def _connect(self, before: OpenVideo | None) -> OpenVideo:
@@ -144,7 +145,8 @@ class NetworkStream(OneWaySource):
                 self._address, options=self._options(), timeout=(self._timeout_s, self._timeout_s)
             )
         except (OSError, FFmpegError) as error:
-            raise SourceError(f"cannot open {self._name}: {self._reason(error)}") from None
+            # Not chained: FFmpeg's own message holds the whole address.
+            raise SourceError(f"cannot open {self._name}: {self._reason(error)}{_ADVICE}") from None
         return OpenVideo(
             container,
             self._name,
