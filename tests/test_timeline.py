@@ -239,6 +239,9 @@ def test_hours_of_video_make_a_page_of_bounded_size(tmp_path, monkeypatch):
     assert "1:06:40.0" in page.text
     assert "the 400 longest" in page.text
     assert len(levels_of(page)[0]) <= CAPACITY
+    blocks = page.values("title")
+    assert 50 < len(blocks) <= 600
+    assert all(block.startswith("mostly ") for block in blocks)
 
 
 def test_the_page_is_there_while_the_video_runs(tmp_path):
@@ -282,7 +285,7 @@ def test_bins_become_coarser_and_keep_their_means():
     times = 5.0 + np.arange(10_000) / 25
     for number, time_s in enumerate(times.tolist()):
         share = number / 10_000
-        bins.add(time_s, (share, 1 - share))
+        bins.add(time_s, (share, 1 - share), int(share < 0.5))
     step_s, means = bins.means()
     assert len(means) <= CAPACITY and step_s * len(means) == pytest.approx(400, rel=0.01)
     middle = 5.0 + step_s * (np.arange(len(means)) + 0.5)
@@ -292,6 +295,10 @@ def test_bins_become_coarser_and_keep_their_means():
     coarse_s, coarse = bins.means(at_least_s=20.0)
     assert coarse_s >= 20.0 and len(coarse) < 21
     assert np.allclose(coarse.sum(axis=1), 1.0)
+    shown_s, shown = bins.mostly_shown()
+    assert shown_s == step_s and len(shown) == len(means)
+    clear = np.abs(means[:, 0] - 0.5) > 0.01
+    assert (shown == (means[:, 0] < 0.5))[clear].all()
 
 
 def test_thumbnails_are_the_peaks_and_few():

@@ -17,7 +17,7 @@ main { max-width: 66rem; }
 .areas { position: relative; height: 9rem; background: var(--panel); overflow: hidden;
   border: 1px solid var(--line); border-radius: .3rem .3rem 0 0; }
 .areas svg { position: absolute; top: 0; height: 100%; }
-.areas path { stroke: var(--paper); stroke-width: 1; stroke-opacity: .75;
+.areas path { stroke: var(--paper); stroke-width: .8; stroke-opacity: .7;
   vector-effect: non-scaling-stroke; }
 .areas .name { position: absolute; transform: translate(-50%, 50%); font-size: .8rem;
   line-height: 1; font-weight: 600; white-space: nowrap; pointer-events: none; }
@@ -25,15 +25,17 @@ main { max-width: 66rem; }
   border: 1px solid var(--line); border-radius: .3rem; }
 .chart .band { border-top: 0; border-radius: 0 0 .3rem .3rem; }
 .band span { position: absolute; top: 0; height: 100%; min-width: 1px; overflow: hidden;
-  font-size: .75rem; line-height: 1.5rem; text-align: center; white-space: nowrap;
-  box-shadow: inset -1px 0 0 var(--paper); }
+  font-size: .75rem; line-height: 1.5rem; text-align: center; white-space: nowrap; }
+.band .parted { box-shadow: inset -1px 0 0 var(--paper); }
 .axis { position: relative; height: 1.5rem; font-size: .75rem; color: var(--soft);
   font-variant-numeric: tabular-nums; }
 .axis span { position: absolute; top: .15rem; transform: translateX(-50%); }
 .axis span::before { content: ""; position: absolute; left: 50%; top: -.15rem; height: .25rem;
   border-left: 1px solid var(--soft); }
-.axis span:first-child { transform: none; }
-.axis span:first-child::before { left: 0; }
+.axis .first { transform: none; }
+.axis .first::before { left: 0; }
+.axis .last { transform: translateX(-100%); }
+.axis .last::before { left: 100%; }
 .reading { display: block; min-height: 1.5rem; font-size: .85rem; color: var(--soft);
   font-variant-numeric: tabular-nums; }
 .cursor { position: absolute; top: 0; bottom: 0; width: 0; border-left: 1px solid var(--ink);
@@ -76,7 +78,7 @@ for (const areas of document.querySelectorAll(".areas")) {
   areas.tabIndex = 0;
   let share = 0;
   const show = (wanted) => {
-    share = Math.min(1, Math.max(0, wanted));
+    share = Math.min(0.9999, Math.max(0, wanted));
     const time = from + share * (to - from);
     const first = Math.floor((time - start) / step) * names.length;
     const here = Array.from(levels.slice(Math.max(0, first), Math.max(0, first + names.length)));

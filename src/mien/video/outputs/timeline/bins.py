@@ -5,6 +5,7 @@ and the width doubles, so an hour takes as much room as a minute and is half as 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +29,18 @@ class Bins:
         self.step_s = _FIRST_STEP_S
         """Width of a bin."""
         self._sums = np.zeros((64, n_classes), np.float64)
-        self._counts = np.zeros(64, np.int64)
+        self._counts = np.zeros((64, n_classes), np.int64)  # how often each class was shown
         self._n_used = 0
 
-    def add(self, time_s: float, probabilities: tuple[float, ...]) -> None:
-        """Take one distribution; times do not run backwards."""
+    def add(self, time_s: float, probabilities: tuple[float, ...], shown: int) -> None:
+        """Take one distribution and the class that is shown; times do not run backwards."""
         while (index := int((time_s - self.start_s) / self.step_s)) >= CAPACITY:
             self._halve()
         while index >= len(self._counts):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
         self._sums[index] += probabilities
-        self._counts[index] += 1
+        self._counts[index, shown] += 1
         self._n_used = max(self._n_used, index + 1)
 
     def means(self, at_least_s: float = 0.0) -> tuple[float, NDArray[np.float64]]:
@@ -51,17 +52,31 @@ class Bins:
         Returns:
             Width of a bin in seconds, and float64 (bins, classes); NaN where nothing fell in.
         """
-        factor = 2 ** max(0, math.ceil(math.log2(max(at_least_s, 1e-9) / self.step_s)))
-        n_joined = -(-self._n_used // factor)
-        sums = np.zeros((n_joined * factor, self._sums.shape[1]))
-        counts = np.zeros(n_joined * factor)
-        sums[: self._n_used] = self._sums[: self._n_used]
-        counts[: self._n_used] = self._counts[: self._n_used]
-        counts = counts.reshape(n_joined, factor).sum(axis=1)[:, None]
-        joined = sums.reshape(n_joined, factor, -1).sum(axis=1)
-        means = np.full(joined.shape, np.nan)
-        np.divide(joined, counts, out=means, where=counts > 0)
+        factor = self._factor(at_least_s)
+        sums = self._joined(self._sums, factor)
+        counts = self._joined(self._counts, factor).sum(axis=1)[:, None]
+        means = np.full(sums.shape, np.nan)
+        np.divide(sums, counts, out=means, where=counts > 0)
         return self.step_s * factor, means
+
+    def mostly_shown(self, at_least_s: float = 0.0) -> tuple[float, NDArray[np.int64]]:
+        """The class that was shown most often in every bin; arguments as of `means`.
+
+        Returns:
+            Width of a bin in seconds, and int64 (bins,); -1 where nothing fell in.
+        """
+        factor = self._factor(at_least_s)
+        counts = self._joined(self._counts, factor)
+        return self.step_s * factor, np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
+
+    def _factor(self, at_least_s: float) -> int:
+        return int(2 ** max(0, math.ceil(math.log2(max(at_least_s, 1e-9) / self.step_s))))
+
+    def _joined(self, rows: NDArray[Any], factor: int) -> NDArray[Any]:
+        n_joined = -(-self._n_used // factor)
+        padded = np.zeros((n_joined * factor, rows.shape[1]), rows.dtype)
+        padded[: self._n_used] = rows[: self._n_used]
+        return np.asarray(padded.reshape(n_joined, factor, -1).sum(axis=1))
 
     def _halve(self) -> None:
         half = len(self._counts) // 2

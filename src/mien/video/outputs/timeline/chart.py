@@ -6,15 +6,16 @@ them where a print has no colours.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mien.labels import LabelSet
+from mien.labels import Label, LabelSet
 from mien.video.outputs.timeline.bins import Bins
 from mien.video.outputs.timeline.times import clock, marks
 from mien.video.overlay.sprites import Rgb
@@ -27,6 +28,10 @@ _FINEST = 900
 """Bins across a chart, at most about."""
 _MISSING = 255
 """In the data for reading off values; probabilities are 0 to 250."""
+_COARSE = 400
+"""Bins across a band of what was mostly shown, at most about."""
+_PARTED = 0.004
+"""Share of the width from which on a block is parted from the next one by a line."""
 _LETTER = 0.011
 """Width of a letter in a share of a chart that is as wide as a page."""
 _ROOM = 0.15
@@ -91,26 +96,56 @@ def area_chart(bins: Bins, label_set: LabelSet, span: Span, gap_s: float, descri
 
 def band(segments: Sequence[Segment], span: Span) -> str:
     """The segments as coloured blocks, named where the name fits, with all facts in a tooltip."""
+    return _band(((s.onset_s, s.end_s, s.label, _facts(s)) for s in segments), span)
+
+
+def coarse_band(bins: Bins, label_set: LabelSet, span: Span, gap_s: float) -> str:
+    """What was shown most of the time, where there are more segments than a page has room for."""
+    step_s, shown = bins.mostly_shown(at_least_s=(span.to_s - span.from_s) / _COARSE)
+    for start, end in _runs(shown < 0):
+        if start > 0 and end < len(shown) and (end - start) * step_s <= gap_s:
+            shown[start:end] = shown[start - 1]
+    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
     blocks = []
-    for segment in segments:
-        left, right = (max(0.0, min(1.0, span.share(t))) for t in (segment.onset_s, segment.end_s))
-        name, color = segment.label.display_name, segment.label.color_rgb
-        fits = right - left > _LETTER * len(name)
-        blocks.append(
-            f'<span style="left:{left:.3%};width:{right - left:.3%};background:{css_color(color)};'
-            f'color:{css_color(ink_on(color))}" title="{escape(_facts(segment))}">'
-            f"{escape(name) if fits else ''}</span>"
+    for start, end in pairwise(edges):
+        if start < end and shown[start] >= 0:
+            label = label_set[int(shown[start])]
+            from_s, to_s = (bins.start_s + step_s * edge for edge in (start, end))
+            facts = f"mostly {label.display_name}, {clock(from_s, 1)} to {clock(to_s, 1)}"
+            blocks.append((from_s, to_s, label, facts))
+    return _band(blocks, span)
+
+
+def _band(blocks: Iterable[tuple[float, float, Label, str]], span: Span) -> str:
+    parts = []
+    for from_s, to_s, label, facts in blocks:
+        left, right = (max(0.0, min(1.0, span.share(time_s))) for time_s in (from_s, to_s))
+        name, color = label.display_name, label.color_rgb
+        if right - left <= _LETTER * len(name):
+            name = name[:2] if right - left > 2.5 * _LETTER and name.isascii() else ""
+        kind = "" if right - left < _PARTED else ' class="parted"'
+        parts.append(
+            f'<span{kind} style="left:{left:.3%};width:{right - left:.3%};'
+            f'background:{css_color(color)};color:{css_color(ink_on(color))}" '
+            f'title="{escape(facts)}">{escape(name)}</span>'
         )
-    return f'<div class="band" aria-hidden="true">{"".join(blocks)}</div>\n'
+    return f'<div class="band" aria-hidden="true">{"".join(parts)}</div>\n'
 
 
 def axis(span: Span) -> str:
     """The marks of the time below a chart."""
     placed = "".join(
-        f'<span style="left:{span.share(time_s):.3%}">{text}</span>'
+        f'<span{_side(span.share(time_s))} style="left:{span.share(time_s):.3%}">{text}</span>'
         for time_s, text in marks(span.from_s, span.to_s)
     )
     return f'<div class="axis" aria-hidden="true">{placed}</div>\n'
+
+
+def _side(share: float) -> str:
+    """Marks at the edges stand inside."""
+    if share < 0.02:
+        return ' class="first"'
+    return ' class="last"' if share > 0.97 else ""
 
 
 def _facts(segment: Segment) -> str:
@@ -122,11 +157,12 @@ def _facts(segment: Segment) -> str:
 
 
 def _bridged(means: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """Means in which holes of up to so many bins repeat the bin before them."""
+    """Means in which straight lines lead across holes of up to so many bins."""
     bridged = means.copy()
     for start, end in _runs(np.isnan(means[:, 0])):
         if start > 0 and end < len(means) and end - start <= most:
-            bridged[start:end] = means[start - 1]
+            across = np.linspace(0, 1, end - start + 2)[1:-1, None]
+            bridged[start:end] = (1 - across) * means[start - 1] + across * means[end]
     return bridged
 
 

@@ -12,7 +12,7 @@ from mien import pages
 from mien.labels import Label, LabelSet
 from mien.video.frames.source import SourceInfo
 from mien.video.outputs.timeline.assets import SCRIPT, STYLE
-from mien.video.outputs.timeline.chart import Span, area_chart, axis, band, css_color
+from mien.video.outputs.timeline.chart import Span, area_chart, axis, band, coarse_band, css_color
 from mien.video.outputs.timeline.thumbnails import SIDE_PX, Thumbnail
 from mien.video.outputs.timeline.times import clock
 from mien.video.outputs.timeline.tracks import TrackRecord, longest
@@ -25,7 +25,8 @@ LISTED_TRACKS = 200
 """Tracks in the table of all."""
 SHOWN_SEGMENTS = 400
 """Rows of a track's table, the longest segments."""
-_BAND_SEGMENTS = 1000
+_BAND_SEGMENTS = 250
+"""Blocks of a band; where there are more segments, it tells what was shown most of the time."""
 
 _GAP_S = 0.25
 """A face that is away for longer leaves a hole in its chart."""
@@ -43,6 +44,10 @@ _READING = (
     "taken where an expression peaks."
 )
 _ZOOMED = "Charts of faces that were there for a small part of the video show that part only."
+_COARSE = (
+    "Where segments are too many to draw, the band tells what was shown most of the time; the "
+    "longest ones are in the table."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def timeline_page(content: TimelineContent) -> str:
     if shown:
         body += [_legend(content.label_set), _notes(content, len(shown))]
         if len(shown) > 1:
-            body.append(pages.section("All faces", _overview(shown, whole)))
+            body.append(pages.section("All faces", _overview(content, shown, whole)))
         body.append(pages.section("Share of the visible time", _shares(content)))
         for record in shown:
             body.append(_track(content, record, tracks[record.number], whole))
@@ -102,7 +107,7 @@ def _cards(content: TimelineContent) -> str:
     size = f"{content.info.width_px} x {content.info.height_px} pixels"
     seen = f"{summary.n_frames_with_faces:,} with a face" if summary.n_frames else ""
     items = [
-        ("Duration", clock(content.end_s if summary.n_frames else 0.0), note),
+        ("Duration", _length(content.end_s if summary.n_frames else 0.0), note),
         ("Frames", f"{summary.n_frames:,}", ", ".join(filter(None, (seen, size)))),
         ("Faces", f"{summary.n_tracks:,}", "followed from frame to frame"),
     ]
@@ -110,6 +115,10 @@ def _cards(content: TimelineContent) -> str:
         found = f"faces found by {content.detector}" if content.detector else ""
         items.append(("Model", content.model or "not named", found))
     return pages.figures(items)
+
+
+def _length(time_s: float) -> str:
+    return clock(time_s, 1 if time_s < 60 else 0)
 
 
 def _legend(label_set: LabelSet) -> str:
@@ -127,6 +136,8 @@ def _notes(content: TimelineContent, n_shown: int) -> str:
     texts = [_READING]
     if any(_is_zoomed(record, content) for record in content.records[:n_shown]):
         texts.append(_ZOOMED)
+    if any(_is_coarse(record) for record in content.records[:n_shown]):
+        texts.append(_COARSE)
     if content.summary.n_tracks > n_shown:
         texts.append(
             f"{content.summary.n_tracks:,} faces were followed; the {n_shown} that were visible "
@@ -141,10 +152,10 @@ def _nothing(content: TimelineContent) -> str:
     return "No face was found in any frame."
 
 
-def _overview(records: Iterable[TrackRecord], whole: Span) -> str:
+def _overview(content: TimelineContent, records: Iterable[TrackRecord], whole: Span) -> str:
     rows = "".join(
         f'<div class="row"><a href="#face-{record.number}">{_portrait(record, 32)}'
-        f"Face #{record.number}</a>{band(longest(record.segments, _BAND_SEGMENTS), whole)}</div>\n"
+        f"Face #{record.number}</a>{_band(content, record, whole)}</div>\n"
         for record in records
     )
     return (
@@ -178,7 +189,6 @@ def _track(content: TimelineContent, record: TrackRecord, track: TrackSummary, w
     shares = ", ".join(f"{label.display_name} {_percent(share)}" for label, share in order)
     visible = f"{clock(track.first_s, 1)} to {clock(track.last_s, 1)}"
     description = f"Probabilities of face #{record.number} over time, {visible}: {shares}"
-    gap_s = max(_GAP_S, 2.5 * content.frame_s)
     name = f"Face #{record.number}"
     return (
         f'<section class="track" id="face-{record.number}">\n<h2>{name}</h2>\n'
@@ -187,12 +197,26 @@ def _track(content: TimelineContent, record: TrackRecord, track: TrackSummary, w
         f"{'frame' if record.n_frames == 1 else 'frames'}.</p>"
         f'<p class="shares">{_share_list(order)}</p></div></div>\n'
         '<div class="chart">\n'
-        f"{area_chart(record.bins, content.label_set, span, gap_s, description)}"
-        f"{band(longest(record.segments, _BAND_SEGMENTS), span)}{axis(span)}"
+        f"{area_chart(record.bins, content.label_set, span, _gap_s(content), description)}"
+        f"{_band(content, record, span)}{axis(span)}"
         '<output class="reading"></output></div>\n'
         f"{_film(record.thumbnails.shown(), content.label_set)}"
         f"{_segments(record, track)}</section>\n"
     )
+
+
+def _band(content: TimelineContent, record: TrackRecord, span: Span) -> str:
+    if _is_coarse(record):
+        return coarse_band(record.bins, content.label_set, span, _gap_s(content))
+    return band(record.segments, span)
+
+
+def _is_coarse(record: TrackRecord) -> bool:
+    return len(record.segments) > _BAND_SEGMENTS
+
+
+def _gap_s(content: TimelineContent) -> float:
+    return max(_GAP_S, 2.5 * content.frame_s)
 
 
 def _share_list(order: Iterable[tuple[Label, float]]) -> str:
@@ -221,7 +245,7 @@ def _segments(record: TrackRecord, track: TrackSummary) -> str:
     if len(rows) < track.n_segments:
         count += f", the {len(rows)} longest"
     table = pages.table(
-        ("Expression", "Onset", "Peak", "End", "Length", "Peak", "Mean"),
+        ("Expression", "Onset", "Peak", "End", "Length", "Confidence at peak", "Mean"),
         [_segment_row(segment) for segment in rows],
     )
     return (
