@@ -31,6 +31,14 @@ _TIME_BASE = Fraction(1, 1_000_000)
 """Tick of a container's own times. Source: AV_TIME_BASE."""
 
 
+def decoder_options(max_pixels: int) -> dict[str, str]:
+    """What keeps FFmpeg itself from decoding frames far above a limit.
+
+    It counts what it stores, in whole blocks, which is more than what is shown.
+    """
+    return {"max_pixels": str(2 * max_pixels + 65_536)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Length:
     """How long a video is, by its header."""
@@ -65,7 +73,7 @@ class Decoder:
         context = self._stream.codec_context
         # Threads per frame hold as many frames back as there are threads.
         self._stream.thread_type = "SLICE" if is_live else "AUTO"
-        context.options = {"max_pixels": str(max_pixels)}
+        context.options = decoder_options(max_pixels)
         self._end_s: dict[bool, Fraction] = {}
         self._last_is_cut = False
         self.damaged = 0
@@ -228,6 +236,11 @@ def _choose(container: "InputContainer", name: str) -> "VideoStream":
 
 def _check_size(stream: "VideoStream", name: str, max_pixels: int) -> None:
     size = (stream.codec_context.width, stream.codec_context.height)
+    if not all(size):
+        raise SourceError(
+            f"{name} has frames of no size, or of more than the limit of {max_pixels:,} pixels; "
+            "get a complete copy, or allow more with --max-pixels"
+        )
     width, height = max(size, square_size(size, stream.sample_aspect_ratio or None))
     if width * height > max_pixels:
         raise SourceError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mien.errors import SourceError, VideoError
 from mien.video.frames.base import OneWaySource
-from mien.video.frames.decoding import MAX_FRAME_PIXELS
+from mien.video.frames.decoding import MAX_FRAME_PIXELS, decoder_options
 from mien.video.frames.opened import VIDEO_FORMATS, OpenVideo, reason_of
 from mien.video.frames.source import Frame
 
@@ -99,7 +99,7 @@ def open_file(path: Path, max_pixels: int = MAX_FRAME_PIXELS) -> "InputContainer
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": VIDEO_FORMATS,
-                "max_pixels": str(max_pixels),
+                **decoder_options(max_pixels),
             },
         )
     except PermissionError as error:

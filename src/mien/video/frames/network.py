@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mien.errors import SourceError, VideoError
 from mien.video.frames.addresses import check_address, masked
 from mien.video.frames.base import OneWaySource
-from mien.video.frames.decoding import MAX_FRAME_PIXELS
+from mien.video.frames.decoding import MAX_FRAME_PIXELS, decoder_options
 from mien.video.frames.files import finite_frames
 from mien.video.frames.opened import VIDEO_FORMATS, OpenVideo, reason_of
 from mien.video.frames.source import Frame
@@ -159,7 +159,7 @@ class NetworkStream(OneWaySource):
         options = {
             "protocol_whitelist": _PROTOCOLS,
             "format_whitelist": _FORMATS,
-            "max_pixels": str(self._max_pixels),
+            **decoder_options(self._max_pixels),
         }
         if self._scheme.startswith("rtsp"):
             # Pictures torn by lost packets are worse than late ones.
