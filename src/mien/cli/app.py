@@ -21,6 +21,7 @@ from mien.cli.console import warn
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
+from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
 from mien.cli.train import train
@@ -28,6 +29,7 @@ from mien.errors import MienError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     recognize,
+    live,
     train,
     evaluate,
     compare,
