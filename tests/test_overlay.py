@@ -1,17 +1,14 @@
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mien.errors import OutputError, SourceError
 from mien.labels import FER2013, FERPLUS, Label, LabelSet, label_set_of
 from mien.results import Expression, Face, FrameResult
 from mien.video import fonts
 from mien.video.overlay import Annotator, annotate, texts
 from mien.video.overlay.sprites import Canvas, SpriteCache
-from mien.video.pictures import find_pictures, plan_copies
 from picture_factory import gradient
 
 EXPRESSION = Expression(FER2013, (0.02, 0.01, 0.02, 0.8, 0.05, 0.05, 0.05))
@@ -181,7 +178,7 @@ EMOJI = Label("fine", "Fine \U0001fae0\n", (0, 200, 200))
 @pytest.fixture
 def no_system_fonts(monkeypatch):
     monkeypatch.setattr(fonts, "system_font_files", lambda: ())
-    caches = (fonts._known_files, fonts._file_for, fonts.font_for, texts.shown_names)
+    caches = (fonts._known_files, fonts._file_for, fonts.font_for, texts.shown_name)
     for cached in caches:
         cached.cache_clear()
     yield
@@ -191,8 +188,8 @@ def no_system_fonts(monkeypatch):
 
 
 def test_names_without_letters_are_replaced_and_told(no_system_fonts, caplog):
-    names = texts.shown_names(LabelSet("odd", (RUSSIAN, UNKNOWN, EMOJI)))
-    assert names == ("joy_ru", "class 1", "Fine")
+    names = [texts.shown_name(label, i) for i, label in enumerate((RUSSIAN, UNKNOWN, EMOJI))]
+    assert names == ["joy_ru", "class 1", "Fine"]
     assert len(caplog.records) == 3
     assert "'Радость'; pictures say 'joy_ru'" in caplog.text
 
@@ -303,67 +300,3 @@ def test_sprites_blend_and_are_cut_off_at_every_side():
         expected = touched[10:20, 10:20]
         assert np.array_equal((image != 100).any(axis=2), expected)
         assert (np.abs(image[expected].astype(int) - (150, 100, 50)) <= 1).all()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name in ("in/a.png", "in/sub/a.png", "in/b.gif", "in/b.png", "other/a.png"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    return tmp_path
-
-
-def test_copies_keep_names_and_never_collide(folder):
-    pictures = [*find_pictures(folder / "in"), *find_pictures(folder / "other" / "a.png")]
-    copies = plan_copies(pictures, folder / "out")
-    assert [str(copy.relative_to(folder / "out")) for copy in copies] == [
-        *("a.png", "b.png", "b-2.png", "sub/a.png", "a-2.png")
-    ]
-
-
-def test_one_file_is_for_one_picture(folder):
-    (picture,) = find_pictures(folder / "other" / "a.png")
-    assert plan_copies([picture], folder / "x.jpg") == [folder / "x.jpg"]
-    with pytest.raises(OutputError, match="name a folder"):
-        plan_copies([picture, picture], folder / "x.jpg")
-
-
-def test_sources_are_never_overwritten(folder):
-    pictures = find_pictures(folder / "in")
-    with pytest.raises(OutputError, match="overwritten"):
-        plan_copies(pictures, folder / "in")
-    with pytest.raises(OutputError, match="overwritten"):
-        plan_copies(pictures[:1], pictures[0].path)
-
-
-@pytest.mark.parametrize("name", ["y.foo", "y.gif", "y.pdf", "y.Tar.GZ"])
-def test_other_endings_are_no_folders(folder, name):
-    pictures = find_pictures(folder / "in")
-    with pytest.raises(OutputError, match=rf"as .*{name}; use one of \.png .* or .*{name}/ for a"):
-        plan_copies(pictures[:1], folder / name)
-    wanted = folder / name / "a.png"
-    assert plan_copies(pictures[:1], f"{folder / name}/") == [wanted]
-    wanted.parent.mkdir()
-    assert plan_copies(pictures[:1], folder / name) == [wanted]
-
-
-def test_folders_without_an_ending_are_made(folder):
-    pictures = find_pictures(folder / "in")
-    for name in ("new", ".hidden", "a.png/"):
-        copies = plan_copies(pictures[-1:], f"{folder / 'x'}/{name}")
-        assert copies[0].parent.parent == folder / "x" / name
-
-
-@pytest.mark.parametrize("address", ["http://x.y/a.jpg", "https://x.y/b", "RTSP://cam/1"])
-def test_addresses_are_not_read(address):
-    with pytest.raises(SourceError, match=f"^{address} is an address; download"):
-        find_pictures(Path(address))
-
-
-def test_sources_that_are_not_there(folder):
-    with pytest.raises(SourceError, match="no such file or folder"):
-        find_pictures(folder / "none")
-    (folder / "empty").mkdir()
-    with pytest.raises(SourceError, match="holds no pictures"):
-        find_pictures(folder / "empty")

@@ -49,6 +49,7 @@ class _Drawn:
     places: _Places
     tag: tuple[Sprite, ...]
     tag_rect: Rect
+    chart: Sprite | None = None
     chart_rect: Rect | None = None
 
 
@@ -149,13 +150,16 @@ def _place_charts(
 ) -> None:
     """Find a place for the chart of each face, where there is room."""
     taken = [rect for item in faces for rect in (item.rect, item.tag_rect)]
+    panels: dict[int, Sprite] = {}  # by identity: hashing a label set takes as long as drawing
     for item in faces:
         places, expression = item.places, item.face.expression
         if expression is None:
             continue
         if places.hidden_s is not None and result.time_s - places.hidden_s < _HIDDEN_FOR_S:
             continue
-        panel = panel_of(expression.label_set, style)
+        panel = panels.get(id(expression.label_set))
+        if panel is None:
+            panel = panels[id(expression.label_set)] = panel_of(expression.label_set, style)
         was_there = places.chart is not None
         known = was_there or places.hidden_s is not None
         largest = _LARGEST_CHART * (1.1 if was_there else 1.0) * (item.rect[3] - item.rect[1])
@@ -176,13 +180,13 @@ def _place_charts(
                 places.chart, places.hidden_s = None, result.time_s
             continue
         places.chart, item.chart_rect = found
-        places.hidden_s = None
+        item.chart, places.hidden_s = panel, None
         taken.append(item.chart_rect)
 
 
 def _draw_chart(image_rgb: Image, item: _Drawn, style: Style) -> None:
     panel, expression = item.chart_rect, item.face.expression
-    if panel is None or expression is None:
+    if panel is None or item.chart is None or expression is None:
         return
     color = face_color(item.face)
     if distance(panel, item.rect) > 4 * style.gap:
@@ -190,7 +194,7 @@ def _draw_chart(image_rgb: Image, item: _Drawn, style: Style) -> None:
         start, end = shortest_line(panel, nearest)
         for ink, width in ((BLACK, style.line + 2 * style.rim), (color, style.line)):
             cv2.line(image_rgb, start, end, ink, width, cv2.LINE_AA)
-    panel_of(expression.label_set, style).lay(image_rgb, panel[0], panel[1])
+    item.chart.lay(image_rgb, panel[0], panel[1])
     draw_outline(
         image_rgb, panel, color, line=max(1, style.line // 2), rim=0, radius=style.chart_pad
     )

@@ -10,7 +10,7 @@ from mien.samples import Image
 from mien.video.overlay.placement import Rect
 from mien.video.overlay.sprites import Canvas, Sprite, rounded
 from mien.video.overlay.style import PANEL, SPRITES, WHITE, Style, on_panel
-from mien.video.overlay.texts import shortened, shown_names, text_mask, text_width
+from mien.video.overlay.texts import shortened, shown_name, text_mask, text_width
 
 _PANEL_OPACITY = 0.8
 _TRACK_OPACITY = 0.16
@@ -47,7 +47,9 @@ def _half_bar(style: Style) -> int:
 
 
 def _drawn(label_set: LabelSet, style: Style) -> Sprite:
-    names = [shortened(name, style.small) for name in shown_names(label_set)]
+    names = [
+        shortened(shown_name(label, index), style.small) for index, label in enumerate(label_set)
+    ]
     pad, row, length = style.chart_pad, style.chart_row, _bar_length(style)
     name_width = math.ceil(max(text_width(name, style.small) for name in names))
     width, height = 3 * pad + name_width + length, 2 * pad + row * len(names)

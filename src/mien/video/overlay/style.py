@@ -15,8 +15,8 @@ UNCLASSIFIED: Rgb = (128, 128, 128)
 _DARKEST = 0.06
 """Relative luminance below which a colour would be lost on the panel."""
 
-SPRITES = SpriteCache(12_000_000)
-"""Everything that was drawn for the frames before; at 360p a tag takes some 10 kB."""
+SPRITES = SpriteCache(20_000_000)
+"""Everything that was drawn for the frames before; a tag takes 10 kB at 360p, 90 kB at 1080p."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import math
 from mien.results import Face
 from mien.video.overlay.sprites import Canvas, Rgb, Sprite, rounded
 from mien.video.overlay.style import SPRITES, UNCLASSIFIED, Style, ink_on
-from mien.video.overlay.texts import shortened, shown_names, text_mask, text_width
+from mien.video.overlay.texts import shortened, shown_name, text_mask, text_width
 
 
 def tag_sprites(face: Face, style: Style, width_px: int) -> tuple[Sprite, ...]:
@@ -25,7 +25,7 @@ def tag_sprites(face: Face, style: Style, width_px: int) -> tuple[Sprite, ...]:
     track = "" if face.track is None else f"#{face.track}"
     if face.expression is None:
         return (_half((track, "face"), color, style, "lr"),)
-    name = shown_names(face.expression.label_set)[face.expression.index]
+    name = shown_name(face.expression.label, face.expression.index)
     whole = (
         _half((track, name), color, style, "l"),
         _half((f"{face.expression.confidence:.0%}",), color, style, "r"),

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
-from mien.labels import LabelSet
+from mien.labels import Label
 from mien.video.fonts import Font, built_in_font, font_for
 from mien.video.overlay.sprites import Mask
 
@@ -22,25 +22,20 @@ _WIDEST = 14.0
 _CUT = "..."
 
 
-@lru_cache(maxsize=64)
-def shown_names(label_set: LabelSet) -> tuple[str, ...]:
-    """What the overlay calls the classes: their display names where a font has the letters.
+@lru_cache(maxsize=256)
+def shown_name(label: Label, index: int) -> str:
+    """What the overlay calls a class: its display name where a font has the letters.
 
     Else the name without its emoji, else the label's key, else ``class`` and its index, so that
     no box ever stands for a letter; one line is logged that says so.
     """
-    names = []
-    for index, label in enumerate(label_set):
-        wanted = one_line(label.display_name)
-        candidates = (wanted, _without_symbols(wanted), one_line(label.key))
-        fitting = (name for name in candidates if name and font_for(name, _CHECKED_AT_PX))
-        name = next(fitting, f"class {index}")
-        if name != wanted:
-            _log.warning(
-                "no font on this machine has all letters of %r; pictures say %r", wanted, name
-            )
-        names.append(name)
-    return tuple(names)
+    wanted = one_line(label.display_name)
+    candidates = (wanted, _without_symbols(wanted), one_line(label.key))
+    fitting = (name for name in candidates if name and font_for(name, _CHECKED_AT_PX))
+    name = next(fitting, f"class {index}")
+    if name != wanted:
+        _log.warning("no font on this machine has all letters of %r; pictures say %r", wanted, name)
+    return name
 
 
 def one_line(text: str) -> str:

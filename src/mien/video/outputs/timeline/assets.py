@@ -52,7 +52,8 @@ details[open] summary { margin-bottom: .5rem; }
 @media (max-width: 36rem) { .overview .row { grid-template-columns: 5.5rem 1fr; }
   .overview img, .areas .name { display: none; } .band span { text-indent: .1rem; }
   .axis span:nth-child(even) { display: none; } }
-@media print { .reading { display: none; } }
+@media print { .reading { display: none; }
+  details::details-content { content-visibility: visible; block-size: auto; } }
 """.strip()
 
 SCRIPT = """

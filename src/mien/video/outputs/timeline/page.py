@@ -118,7 +118,7 @@ def _cards(content: TimelineContent) -> str:
 
 
 def _length(time_s: float) -> str:
-    return clock(time_s, 1 if time_s < 60 else 0)
+    return clock(time_s, 2 if time_s < 1 else 1 if time_s < 60 else 0)
 
 
 def _legend(label_set: LabelSet) -> str:
