@@ -423,6 +423,22 @@ def test_sound_that_is_shorter_or_longer_is_no_break(tmp_path, suffix, audio_s):
     assert len(read(path)) == 30
 
 
+def test_video_that_begins_late_is_no_break(tmp_path):
+    times_s = [1.5 + number / 25 for number in range(30)]
+    for name in ("a.mkv", "a.mp4", "a.flv"):
+        assert len(read(make_clip(tmp_path / name, 30, times_s=times_s, audio=True))) == 30
+
+
+def test_an_old_length_in_a_tag_is_not_believed(tmp_path):
+    path = make_clip(tmp_path / "a.mkv", 30)
+    with av.open(str(path)) as container:
+        tag = container.streams.video[0].metadata["DURATION"].encode()
+    content = path.read_bytes()
+    assert tag == b"00:00:01.200000000"
+    path.write_bytes(content.replace(tag, b"01:00:01.200000000"))
+    assert len(read(path)) == 30
+
+
 def test_a_last_frame_that_stands_long_is_no_break(tmp_path):
     path = make_clip(tmp_path / "a.mkv", 4, times_s=[0, 0.04, 3, 3.04])
     assert len(read(path)) == 4

@@ -135,7 +135,9 @@ class Decoder:
         try:
             for packet in self._container.demux():
                 self._note(packet)
-                if packet.stream is self._stream:
+                # A packet of no size repeats the picture before it.
+                is_repeat = not packet.size and packet.dts is not None
+                if packet.stream is self._stream and not is_repeat:
                     yield from self._decode(packet)
         except (OSError, FFmpegError):
             # Frames that the decoder still holds back; reading to the end flushes it.
@@ -166,30 +168,36 @@ class Decoder:
         """What the header says of its end; None where it says nothing that can be relied on."""
         if not _ANNOUNCING & set(self._container.format.name.split(",")):
             return None
-        duration_s = self._announced_s()
         # Frames that last longer than others, or were left out at the end, are no break.
         tolerance_s = max(3 * self.interval_s, Fraction(1, 4))
-        if duration_s is not None:
-            start = self._stream.start_time
-            start_s = start * _tick(self._stream) if start is not None else Fraction(0)
-            return _Length(start_s + duration_s, tolerance_s, of_video=True)
-        if self._container.duration is None:
-            return None
-        end_s = self._container.duration * _TIME_BASE + (self.origin_s or 0)
-        return _Length(end_s, max(tolerance_s, Fraction(1)), of_video=False)
+        ends_s = self._container_s()
+        tagged_s = self._tagged_s()
+        if tagged_s is not None:
+            # A tag may be older than the file that it was copied into.
+            return _Length(min(tagged_s, ends_s or tagged_s), tolerance_s, of_video=True)
+        stream_s = self._stream_s()
+        if stream_s is not None:
+            start_s = (self._stream.start_time or 0) * _tick(self._stream)
+            return _Length(start_s + stream_s, tolerance_s, of_video=True)
+        return None if ends_s is None else _Length(ends_s, max(tolerance_s, Fraction(1)), False)
 
     def _duration_s(self) -> Fraction | None:
-        duration = self._container.duration
-        return self._announced_s() or (duration * _TIME_BASE if duration else None)
+        return self._stream_s() or self._tagged_s() or self._container_s()
 
-    def _announced_s(self) -> Fraction | None:
+    def _stream_s(self) -> Fraction | None:
         """Length of the video stream, where the header tells it."""
         if self._container.format.name == "avi" and self._stream.frames:
             # FFmpeg derives the length of a cut-off AVI from what is left of it.
             return self._stream.frames * self.interval_s
-        if self._stream.duration:
-            return self._stream.duration * _tick(self._stream)
+        return self._stream.duration * _tick(self._stream) if self._stream.duration else None
+
+    def _tagged_s(self) -> Fraction | None:
+        """Time at which the video ends, where Matroska's tags tell it."""
         return _clock(self._stream.metadata.get("DURATION", ""))
+
+    def _container_s(self) -> Fraction | None:
+        duration = self._container.duration
+        return duration * _TIME_BASE if duration else None
 
     def _note(self, packet: "Packet[Any]") -> None:
         """Remember how far the file went."""
