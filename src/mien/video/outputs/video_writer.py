@@ -17,7 +17,7 @@ import av.error
 import numpy as np
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from mien.errors import OutputError
@@ -43,8 +43,9 @@ _USUAL_RATE_HZ = 25.0
 _HD_HEIGHT_PX = 720
 """Pictures of this height and more get BT.709's colour matrix, smaller ones BT.601's: what players
 assume that do not read it in the file."""
-_MATRIX_709, _MATRIX_601 = 1, 6
-"""`VideoCodecContext.colorspace` has the numbers of ITU-T H.273, not those of `Colorspace`."""
+_BT709, _BT601 = 1, 6
+"""Numbers of ITU-T H.273 for matrix, primaries and transfer, as `VideoCodecContext` takes them;
+those of `Colorspace` are others."""
 _PIXELS_PER_THREAD = 1_000_000
 """Encoding with more threads costs quality and time in all; larger pictures need them."""
 
@@ -184,7 +185,6 @@ class VideoWriter:
                 "preset": _PRESET,
                 "crf": str(_CRF),
                 "tune": "zerolatency",
-                "profile": "high",
             },
         )
         stream.width, stream.height = self._size
@@ -195,9 +195,8 @@ class VideoWriter:
         threads = 1 + self._size[0] * self._size[1] // _PIXELS_PER_THREAD
         context.thread_count = min(threads, os.cpu_count() or 1)
         context.color_range = ColorRange.MPEG
-        context.colorspace = _MATRIX_709 if self._is_hd else _MATRIX_601
-        context.color_primaries = ColorPrimaries.BT709
-        context.color_trc = ColorTrc.BT709
+        context.colorspace = _BT709 if self._is_hd else _BT601
+        context.color_primaries = context.color_trc = _BT709
         return stream
 
     @property
