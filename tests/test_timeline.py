@@ -278,6 +278,15 @@ def test_other_endings_and_places_are_refused(tmp_path):
     output = TimelineFile(tmp_path / "taken" / "t.html", INFO, FER2013)
     with pytest.raises(OutputError, match="cannot write"):
         output.write(*result_at(0, [(1, 3)]))
+    output.close()  # told once
+    (tmp_path / "taken").unlink()
+    output = TimelineFile(tmp_path / "taken" / "t.html", INFO, FER2013)
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(OutputError, match="cannot write"):
+        output.write(*result_at(0, [(1, 3)]))
+    (tmp_path / "taken").unlink()
+    output.close()
+    assert "in 1 frame." in Page(output.path).text
 
 
 def test_bins_become_coarser_and_keep_their_means():

@@ -1,9 +1,11 @@
 """The timeline as an output: collects what the page needs, in bounded memory, and writes it."""
 
 import time
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from pathlib import Path
 
+from mien.errors import OutputError
 from mien.files import write_text
 from mien.labels import LabelSet
 from mien.results import FrameResult
@@ -53,6 +55,7 @@ class TimelineFile:
         self._segments = SegmentBuilder()
         self._summary = VideoSummaryBuilder()
         self._next_writing_s = 0.0
+        self._failed = False
         self._is_closed = False
 
     def write(self, frame: Frame, result: FrameResult) -> None:
@@ -65,14 +68,19 @@ class TimelineFile:
         self._summary.add(result)
         began_s = time.monotonic()
         if began_s >= self._next_writing_s:
+            self._failed = True
             self._write_page(is_complete=False)
+            self._failed = False
             took_s = time.monotonic() - began_s
             self._next_writing_s = began_s + max(REFRESH_S, took_s / _WRITING_SHARE)
 
     def close(self) -> None:
         """Complete the page; see `mien.video.outputs.output.Output`."""
-        if not self._is_closed:
-            self._is_closed = True
+        if self._is_closed:
+            return
+        self._is_closed = True
+        # What `write` raised is not raised again, but there may be room by now.
+        with suppress(OutputError) if self._failed else nullcontext():
             self._write_page(is_complete=True)
 
     def _write_page(self, *, is_complete: bool) -> None:
