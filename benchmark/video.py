@@ -31,7 +31,7 @@ from mien.labels import FER2013
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import FrameResult
 from mien.samples import Image
 from mien.streaming.video import recognize_video
@@ -150,7 +150,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
 
-    detector = YuNet(arguments.yunet) if arguments.yunet else load_detector("yunet")
+    side_px = VIDEO_SEARCH_SIDE_PX
+    detector = (
+        YuNet(arguments.yunet, search_side_px=side_px)
+        if arguments.yunet
+        else load_detector("yunet", search_side_px=side_px)
+    )
     recognizer = Recognizer(arguments.model, detector)
     with open_frames(arguments.clip) as source:
         frames = [

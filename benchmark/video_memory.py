@@ -15,13 +15,14 @@ from pathlib import Path
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import FrameResult
 from mien.samples import Image
 from mien.streaming.pipeline import run
 from mien.streaming.video import open_outputs
 from mien.video.frames import open_frames
 from mien.video.frames.arrays import ArrayFrames
+from mien.video.outputs.tables import Table
 
 
 def resident_mb() -> float:
@@ -51,7 +52,12 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1_000)
     arguments = parser.parse_args()
 
-    detector = YuNet(arguments.yunet) if arguments.yunet else load_detector("yunet")
+    side_px = VIDEO_SEARCH_SIDE_PX
+    detector = (
+        YuNet(arguments.yunet, search_side_px=side_px)
+        if arguments.yunet
+        else load_detector("yunet", search_side_px=side_px)
+    )
     recognizer = VideoRecognizer(Recognizer(detector=detector))
     taken_mb: list[float] = []
 
@@ -63,9 +69,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = ArrayFrames(repeated(arguments.clip, arguments.frames), frame_rate_hz=24.0)
         names = ("annotated.mp4", "table.parquet", "table.csv", "segments.vtt", "timeline.html")
+        video, parquet, table, segments, timeline = (Path(folder, name) for name in names)
+        keys = recognizer.recognizer.classifier.label_set.keys
         outputs = open_outputs(
-            source.info, recognizer.recognizer, [Path(folder, name) for name in names]
+            source.info,
+            recognizer.recognizer,
+            video=video,
+            segments=[segments],
+            timelines=[timeline],
         )
+        outputs += [Table(path, keys, of_videos=True) for path in (parquet, table)]
         run(source, recognizer, outputs, on_result=note)
         sizes = ", ".join(f"{name} {Path(folder, name).stat().st_size:,}" for name in names)
     print(f"bytes: {sizes}")

@@ -7,6 +7,9 @@
     for face in result.faces:
         print(face.box_xywh_px, face.expression.label.key, face.expression.confidence)
 
+    video = mien.recognize_video("talk.mp4", out="annotated.mp4", timelines="talk.html")
+    print(video.to_dataframe())
+
 Names are loaded on first use: importing mien loads neither Keras nor ONNX Runtime nor OpenCV.
 """
 
@@ -21,9 +24,14 @@ if TYPE_CHECKING:
     from mien.model_card import ModelCard
     from mien.recognition.classifier import Classifier
     from mien.recognition.recognizer import Recognizer
+    from mien.recognition.video_recognizer import VideoRecognizer
     from mien.results import Detection, Expression, Face, FrameResult
     from mien.samples import Samples, Split
+    from mien.streaming.video import VideoResult, recognize_video
+    from mien.video.frames import open_frames
+    from mien.video.outputs.dataframe import to_dataframe
     from mien.video.overlay import annotate
+    from mien.video.segments import Segment
 
 __version__ = "0.1.0"
 
@@ -41,10 +49,16 @@ _MODULE_OF_NAME = {
     "ModelCard": "mien.model_card",
     "Recognizer": "mien.recognition.recognizer",
     "Samples": "mien.samples",
+    "Segment": "mien.video.segments",
     "Split": "mien.samples",
+    "VideoRecognizer": "mien.recognition.video_recognizer",
+    "VideoResult": "mien.streaming.video",
     "annotate": "mien.video.overlay",
+    "open_frames": "mien.video.frames",
     "read_image": "mien.images",
     "read_samples": "mien.data",
+    "recognize_video": "mien.streaming.video",
+    "to_dataframe": "mien.video.outputs.dataframe",
 }
 
 __all__ = [  # noqa: RUF022  (sorted as a person would)
@@ -61,10 +75,16 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "ModelCard",
     "Recognizer",
     "Samples",
+    "Segment",
     "Split",
+    "VideoRecognizer",
+    "VideoResult",
     "annotate",
+    "open_frames",
     "read_image",
     "read_samples",
+    "recognize_video",
+    "to_dataframe",
 ]
 
 

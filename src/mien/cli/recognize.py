@@ -204,5 +204,8 @@ def _work(
                 failures += not work.video(item, copy, tables, wanted)
             else:
                 failures += not work.picture(item, copy, tables)
+        if failures == len(inputs):
+            for table in tables:
+                table.abandon()
     work.print_pictures()
     return failures

@@ -95,6 +95,10 @@ class Table:
         else:
             file.close()
 
+    def abandon(self) -> None:
+        """Close a table to which nothing was added, and leave what stood at the path."""
+        self._is_closed = self._is_closed or self._file is None
+
     def discard(self) -> None:
         """Close a table of pictures without completing it; one of videos is completed."""
         if self._of_videos:
