@@ -1,5 +1,6 @@
 """Video files: times, turned pictures, colours, sizes, and files that are broken or none."""
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -518,6 +519,29 @@ def test_broken_files_print_nothing(tmp_path, capfd):
     with pytest.raises(VideoError):
         read(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_titles_in_another_encoding(tmp_path):
+    path = make_clip(tmp_path / "a.mp4", 3)
+    content = path.read_bytes()
+    assert content.count(b"VideoHandler") == 1
+    path.write_bytes(content.replace(b"VideoHandler", "Vidéo-Handlr".encode("latin-1")))
+    assert len(read(path)) == 3
+
+
+def test_decoded_frames_do_not_wait_for_the_garbage_collector(tmp_path):
+    """A frame of 4K takes 12 MB; hundreds of them fit between two collections."""
+    path = make_clip(tmp_path / "a.mp4", 50, rotation=90)
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoFile(path) as source:
+            for _ in source:
+                pass
+        kept = [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()
+    assert len(kept) <= 2
 
 
 def test_a_file_is_let_go_of(tmp_path):

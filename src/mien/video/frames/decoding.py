@@ -139,6 +139,9 @@ class Decoder:
                 is_repeat = not packet.size and packet.dts is not None
                 if packet.stream is self._stream and not is_repeat:
                     yield from self._decode(packet)
+        except IndexError:
+            # PyAV cannot flush streams that began after the header; FLV has such.
+            yield from self._decode(None)
         except (OSError, FFmpegError):
             # Frames that the decoder still holds back; reading to the end flushes it.
             yield from self._decode(None)

@@ -96,6 +96,8 @@ def open_file(path: Path, max_pixels: int = MAX_FRAME_PIXELS) -> "InputContainer
         return av.open(
             # An absolute path is never taken for an address.
             os.path.abspath(path),
+            # Titles in other encodings than UTF-8 are no reason to refuse a video.
+            metadata_errors="replace",
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": VIDEO_FORMATS,

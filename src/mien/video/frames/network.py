@@ -142,7 +142,10 @@ class NetworkStream(OneWaySource):
 
         try:
             container = av.open(
-                self._address, options=self._options(), timeout=(self._timeout_s, self._timeout_s)
+                self._address,
+                metadata_errors="replace",
+                options=self._options(),
+                timeout=(self._timeout_s, self._timeout_s),
             )
         except (OSError, FFmpegError) as error:
             # Not chained: FFmpeg's own message holds the whole address.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+Matrix = tuple[int, int, int, int]
+"""a, b, c, d of x' = ax + cy and y' = bx + dy, with y downwards."""
 
 _UNSPECIFIED = 2
 """AVCOL_SPC_UNSPECIFIED: the file does not say which matrix its colours have."""
@@ -45,17 +47,19 @@ class RgbConverter:
         self._reformatter = VideoReformatter()
         self._pixel_shape = pixel_shape
         self._size: Size | None = None
+        self._rotation: int | None = None
+        self._matrix: Matrix | None = None
 
     def shown_size(self, frame: "VideoFrame") -> Size:
         """Size of the pictures: that of the first frame this was asked of, upright."""
         if self._size is None:
-            self._size = self._upright_size(frame, display_matrix(frame))
+            self._size = self._upright_size(frame, self._matrix_of(frame))
         return self._size
 
     def convert(self, frame: "VideoFrame") -> Image:
         """One frame as uint8 (H, W, 3) RGB, C-contiguous, which nobody else holds."""
         size = self.shown_size(frame)
-        matrix = display_matrix(frame)
+        matrix = self._matrix_of(frame)
         shown = self._upright_size(frame, matrix)
         inner = shown if shown == size else _fit(shown, size)
         stored = (inner[1], inner[0]) if matrix is not None and _swaps_axes(matrix) else inner
@@ -64,7 +68,15 @@ class RgbConverter:
             image_rgb = _upright(image_rgb, matrix)
         return image_rgb if inner == size else _in_the_middle(image_rgb, size)
 
-    def _upright_size(self, frame: "VideoFrame", matrix: tuple[int, int, int, int] | None) -> Size:
+    def _matrix_of(self, frame: "VideoFrame") -> Matrix | None:
+        # Looking at a frame's side data ties it into a reference cycle in PyAV, so each would stay
+        # in memory until Python collects its garbage: only where the angle differs.
+        if frame.rotation != self._rotation:
+            self._rotation = frame.rotation
+            self._matrix = display_matrix(frame)
+        return self._matrix
+
+    def _upright_size(self, frame: "VideoFrame", matrix: Matrix | None) -> Size:
         width, height = square_size((frame.width, frame.height), self._pixel_shape)
         return (height, width) if matrix is not None and _swaps_axes(matrix) else (width, height)
 
@@ -96,9 +108,9 @@ def square_size(size: Size, pixel_shape: Fraction | None) -> Size:
     return width, round(height / pixel_shape)
 
 
-def display_matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
-    """The part of the display matrix that turns and mirrors: a, b, c, d of x' = ax + cy and
-    y' = bx + dy, with y downwards; None where the picture is upright as it is stored.
+def display_matrix(frame: "VideoFrame") -> Matrix | None:
+    """The part of the display matrix that turns and mirrors; None where the picture is upright as
+    it is stored.
 
     Source: ISO/IEC 14496-12, 6.2.2 and 8.3.2.
     """
@@ -109,12 +121,12 @@ def display_matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     return None if a > 0 and d > 0 and b == c == 0 else (a, b, c, d)
 
 
-def _swaps_axes(matrix: tuple[int, int, int, int]) -> bool:
+def _swaps_axes(matrix: Matrix) -> bool:
     a, b, c, d = matrix
     return abs(b) + abs(c) > abs(a) + abs(d)
 
 
-def _upright(image_rgb: Image, matrix: tuple[int, int, int, int]) -> Image:
+def _upright(image_rgb: Image, matrix: Matrix) -> Image:
     """Turn and mirror by the nearest multiple of 90 degrees."""
     import cv2
 
