@@ -61,7 +61,8 @@ class Recognizer:
         self.detector = detector
         """What finds the faces."""
         try:
-            self._geometry = detector.crops[model.card.framing]
+            self.geometry = detector.crops[model.card.framing]
+            """From the detector's boxes to the crops."""
         except KeyError:
             raise DetectorError(
                 f"the model's training faces are framed as {model.card.framing!r}, for which the "
@@ -82,7 +83,7 @@ class Recognizer:
             ValueError: the picture is not uint8 (H, W, 3).
         """
         found = self.detector.detect(image_rgb)
-        return found, [crop_face(image_rgb, face.box_xywh_px, self._geometry) for face in found]
+        return found, [crop_face(image_rgb, face.box_xywh_px, self.geometry) for face in found]
 
     def recognize(
         self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0

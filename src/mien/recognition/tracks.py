@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from mien.recognition.appearance import SIZE, distances, normalised
+from mien.recognition.appearance import SIZE, Appearances, distances, mixed
 from mien.results import Detection
 
 MAX_GAP_S = 1.5
@@ -25,17 +25,17 @@ _PLACE = (0.25, 1.5)
 """Place against the prediction, in face widths: constant, and per second."""
 _SIZE_RATIO = (0.25, 0.5)
 """Natural logarithm of the ratio of widths: constant, and per second."""
-_APPEARANCE = 0.2
+_APPEARANCE = 0.22
 """Distance of appearances."""
 _APPEARANCE_AT_MOST = 9.0
 """Cost of a changed appearance while the face is in view: a hand, a shadow, a turned head."""
-_IN_VIEW_S = 0.25
+_IN_VIEW_S = 0.5
 _MOST_COST = 12.0
 """A pair that costs more is no pair: the detection begins a track."""
 _WAITING_COST = 2.0
 """Per second since the last sighting, so that tracks in view come first."""
 
-_COASTING_S = 0.5
+_COASTING_S = 1.0
 """Time constant with which the velocity of a face out of view fades."""
 _VELOCITY_HALF_LIFE_S = 0.1
 _APPEARANCE_HALF_LIFE_S = 0.5
@@ -46,7 +46,8 @@ _TRACK = np.dtype(
         ("centre_px", np.float64, 2),
         ("velocity_px_s", np.float64, 2),
         ("width_px", np.float64),
-        ("appearance", np.float32, SIZE),
+        ("colours", np.float32, SIZE),
+        ("weights", np.float32, SIZE),
         ("seen_s", np.float64),
     ]
 )
@@ -87,15 +88,14 @@ class Tracker:
     def update(
         self,
         detections: Sequence[Detection],
-        appearances: NDArray[np.float32],
+        appearances: Appearances,
         time_s: float,
     ) -> tuple[int, ...]:
         """Take the faces of the next frame.
 
         Args:
             detections: the faces, in any order.
-            appearances: float32 (n, `mien.recognition.appearance.SIZE`), a row per face, as
-                `mien.recognition.appearance.describe` gives them.
+            appearances: what each looks like, as `mien.recognition.appearance.describe` says.
             time_s: time of the frame in seconds, later than the one before.
 
         Returns:
@@ -104,9 +104,9 @@ class Tracker:
         Raises:
             ValueError: other than one row per face; nothing was changed.
         """
-        if appearances.shape != (len(detections), SIZE):
+        if appearances.colours.shape != (len(detections), SIZE):
             raise ValueError(
-                f"expected appearances ({len(detections)}, {SIZE}), got {appearances.shape}"
+                f"expected {len(detections)} appearances, got {len(appearances.colours)}"
             )
         self._tracks = self._tracks[time_s - self._tracks["seen_s"] <= self._max_gap_s]
         faces = _as_tracks(detections, appearances, time_s)
@@ -115,20 +115,19 @@ class Tracker:
         new = np.flatnonzero(faces["number"] == 0)
         faces["number"][new] = np.arange(len(new)) + self._last_number + 1
         self._last_number += len(new)
-        self._tracks[old] = _continued(self._tracks[old], faces[seen], _alone(faces)[seen])
+        self._tracks[old] = _continued(self._tracks[old], faces[seen])
         self._tracks = np.concatenate([self._tracks, faces[new]])
         return tuple(faces["number"].tolist())
 
 
-def _as_tracks(
-    detections: Sequence[Detection], appearances: NDArray[np.float32], time_s: float
-) -> Tracks:
+def _as_tracks(detections: Sequence[Detection], appearances: Appearances, time_s: float) -> Tracks:
     """Faces of one frame as tracks that begin, still without a number."""
     boxes = np.array([face.box_xywh_px for face in detections], np.float64).reshape(-1, 4)
     faces = np.zeros(len(boxes), _TRACK)
     faces["centre_px"] = boxes[:, :2] + boxes[:, 2:] / 2
     faces["width_px"] = boxes[:, 2]
-    faces["appearance"] = appearances
+    faces["colours"] = appearances.colours
+    faces["weights"] = appearances.weights
     faces["seen_s"] = time_s
     return faces
 
@@ -143,7 +142,7 @@ def _pairs(
     place = _squared_distances(expected_px, faces["centre_px"])
     place /= np.multiply.outer(tracks["width_px"], faces["width_px"])
     ratio = np.subtract.outer(np.log(tracks["width_px"]), np.log(faces["width_px"]))
-    looks = (distances(tracks["appearance"], faces["appearance"]) / _APPEARANCE) ** 2
+    looks = (distances(_looks(tracks), _looks(faces)) / _APPEARANCE) ** 2
     costs = (
         place / (_PLACE[0] + _PLACE[1] * gaps_s) ** 2
         + (ratio / (_SIZE_RATIO[0] + _SIZE_RATIO[1] * gaps_s)) ** 2
@@ -157,31 +156,27 @@ def _pairs(
     return rows[paired], columns[paired]
 
 
-def _continued(tracks: Tracks, faces: Tracks, alone: NDArray[np.bool_]) -> Tracks:
-    """Tracks with their new sightings; who is not alone keeps the appearance of before."""
+def _looks(tracks: Tracks) -> Appearances:
+    return Appearances(tracks["colours"], tracks["weights"])
+
+
+def _continued(tracks: Tracks, faces: Tracks) -> Tracks:
+    """Tracks with their new sightings."""
     gaps_s = (faces["seen_s"] - tracks["seen_s"])[:, np.newaxis]
     measured_px_s = (faces["centre_px"] - tracks["centre_px"]) / gaps_s
     continued = faces.copy()
     continued["velocity_px_s"] = tracks["velocity_px_s"] + _weights(
         gaps_s, _VELOCITY_HALF_LIFE_S
     ) * (measured_px_s - tracks["velocity_px_s"])
-    weights = _weights(gaps_s, _APPEARANCE_HALF_LIFE_S) * alone[:, np.newaxis]
-    mixed = tracks["appearance"] + weights * (faces["appearance"] - tracks["appearance"])
-    continued["appearance"] = normalised(mixed.astype(np.float32))
+    weights = _weights(gaps_s, _APPEARANCE_HALF_LIFE_S).astype(np.float32)
+    looks = mixed(_looks(tracks), _looks(faces), weights)
+    continued["colours"], continued["weights"] = looks.colours, looks.weights
     return continued
 
 
 def _weights(gaps_s: NDArray[np.float64], half_life_s: float) -> NDArray[np.float64]:
     """What a new value weighs against the past after a gap."""
     return np.asarray(1.0 - 0.5 ** (gaps_s / half_life_s))
-
-
-def _alone(faces: Tracks) -> NDArray[np.bool_]:
-    """Which faces have no other within a width, so that their crops show nobody else."""
-    near = _squared_distances(faces["centre_px"], faces["centre_px"]) < np.multiply.outer(
-        faces["width_px"], faces["width_px"]
-    )
-    return np.asarray(near.sum(axis=1) == 1)
 
 
 def _squared_distances(

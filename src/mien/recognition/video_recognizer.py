@@ -5,13 +5,16 @@ smoothing. Each face is cut out once, for the network and for its appearance.
 """
 
 import math
+from collections.abc import Sequence
 
-from mien.recognition.appearance import describe
+import numpy as np
+
+from mien.recognition.appearance import Appearances, describe
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
 from mien.recognition.tracks import MAX_GAP_S, Tracker
-from mien.results import Expression, Face, FrameResult
+from mien.results import Detection, Expression, Face, FrameResult
 from mien.samples import Image
 
 VIDEO_SEARCH_SIDE_PX = 320
@@ -90,7 +93,7 @@ class VideoRecognizer:
         self._time_s = time_s
         if self._cuts.is_cut(image_rgb):
             self._tracker.end_all()
-        tracks = self._tracker.update(found, describe(crops), time_s)
+        tracks = self._tracker.update(found, self._describe(image_rgb, found, crops), time_s)
         self._smoother.keep(self._tracker.waiting_or_in_view)
         smoothed = self._smoother.smooth(tracks, probabilities, time_s)
         raw = (Expression(classifier.label_set, tuple(row)) for row in probabilities.tolist())
@@ -105,4 +108,16 @@ class VideoRecognizer:
             source=source,
             frame=frame,
             time_s=time_s,
+        )
+
+    def _describe(
+        self, image_rgb: Image, found: Sequence[Detection], crops: Sequence[Image]
+    ) -> Appearances:
+        boxes = [face.box_xywh_px for face in found]
+        squares = [self.recognizer.geometry.square(box) for box in boxes]
+        return describe(
+            crops,
+            np.array(squares, np.float64).reshape(-1, 3),
+            np.array(boxes, np.float64).reshape(-1, 4),
+            (image_rgb.shape[1], image_rgb.shape[0]),
         )
