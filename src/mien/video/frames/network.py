@@ -97,10 +97,15 @@ class NetworkStream(OneWaySource):
         """The frames of one connection; returns why it ended."""
         from av.error import FFmpegError
 
+        waits_since_s = time.monotonic()
         try:
             for image_rgb, time_s in video.pictures():
                 yield Frame(image_rgb, next(numbers), time_s)
+                waits_since_s = time.monotonic()
         except (OSError, FFmpegError) as error:
+            # FFmpeg does not always say that it was interrupted.
+            if time.monotonic() - waits_since_s >= self._timeout_s:
+                return f"no answer within {self._timeout_s:g} s"
             return self._reason(error)
         return "the other side ended it"
 
@@ -145,7 +150,8 @@ class NetworkStream(OneWaySource):
                 self._address,
                 metadata_errors="replace",
                 options=self._options(),
-                timeout=(self._timeout_s, self._timeout_s),
+                # Opening is given up after half of this, with a clearer message than FFmpeg's.
+                timeout=(2 * self._timeout_s, self._timeout_s),
             )
         except (OSError, FFmpegError) as error:
             # Not chained: FFmpeg's own message holds the whole address.
