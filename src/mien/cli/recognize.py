@@ -107,7 +107,11 @@ def recognize(
     ] = None,
     max_pixels: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Refuse larger pictures. [default: 100 million]"),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Refuse larger pictures and frames. [default: 100 million, 67 of videos]",
+        ),
     ] = None,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,

@@ -123,7 +123,12 @@ class Work:
             recognizer = self._recognizer(self.search_side_px)
             self._videos = VideoRecognizer(recognizer, half_life_s=half_life_s)
         try:
-            source = open_frames(video.source, frame_rate_hz=video.frame_rate_hz, on_event=warn)
+            source = open_frames(
+                video.source,
+                frame_rate_hz=video.frame_rate_hz,
+                max_pixels=self.max_pixels,
+                on_event=warn,
+            )
         except SourceError as error:
             warn(str(error))
             return False
