@@ -110,7 +110,7 @@ def recognize(
         typer.Option(
             min=1,
             metavar="N",
-            help="Refuse larger pictures and frames. [default: 100 million, 67 of videos]",
+            help="Refuse larger pictures and frames. [default: 100 million; 67 for videos]",
         ),
     ] = None,
     labels: LabelsOption = None,
