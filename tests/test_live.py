@@ -142,7 +142,7 @@ def test_snapshots_keep_the_picture_and_overwrite_nothing(tmp_path):
         source.give(9)
         yield from until(lambda: window.shows(9))
         yield (Event.SNAPSHOT, Event.SNAPSHOT)
-        yield from until(lambda: "saved" in window.status.message)
+        yield from until(lambda: window.status.message.startswith("saved mien-"))
 
     run = Run(script, tmp_path / "new", recognizer=OneFace()).go()
     first, second = sorted((tmp_path / "new").iterdir())

@@ -13,6 +13,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +57,16 @@ class LiveWindow(Protocol):
     def poll(self) -> Sequence[Event]:
         """What a person did since the last call."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """Something for the person to know."""
+
+    line: str
+    short: str = ""
+    """For the line of status, where folders have no room; the line itself where empty."""
+    is_failure: bool = False
 
 
 class Live:
@@ -103,7 +114,7 @@ class Live:
         self._recording: Recording | None = None
         self._is_quit = False
         self._n_failed = 0
-        self._notices: queue.SimpleQueue[str | MienError] = queue.SimpleQueue()
+        self._notices: queue.SimpleQueue[_Notice] = queue.SimpleQueue()
         self._message, self._message_until_s = "", 0.0
         self._figures: tuple[float | None, float | None, int] = None, None, 0
         self._figures_until_s = 0.0
@@ -125,7 +136,7 @@ class Live:
 
     def tell(self, line: str) -> None:
         """Say something on the line of status and to `on_notice`. May be called by any thread."""
-        self._notices.put(line)
+        self._notices.put(_Notice(line))
 
     def run(self) -> None:
         """Show the source until it ends or the person quits. Can be called once.
@@ -209,7 +220,7 @@ class Live:
                 self._recording = self._new_recording(shown)
             self._recording.write(shown, time_s)
         except MienError as error:
-            self._notices.put(error)
+            self._notices.put(_Notice(str(error), is_failure=True))
             self._wants_recording = False
 
     def _new_recording(self, shown: Image) -> Recording:
@@ -223,7 +234,7 @@ class Live:
             height_px=shown.shape[0],
             frame_rate_hz=self._source.info.frame_rate_hz,
         )
-        self._notices.put(f"recording {path}")
+        self._notices.put(_Notice(f"recording {path}", f"recording {path.name}"))
         return recording
 
     def _end_recording(self) -> None:
@@ -234,12 +245,13 @@ class Live:
         try:
             recording.close()
         except MienError as error:
-            self._notices.put(error)
+            self._notices.put(_Notice(str(error), is_failure=True))
         else:
             dropped = f", {recording.n_dropped} dropped" if recording.n_dropped else ""
+            figures = f"{clock(recording.length_s)}, {recording.n_frames} frames{dropped}"
+            path = recording.path
             self._notices.put(
-                f"recorded {recording.path}: {clock(recording.length_s)}, "
-                f"{recording.n_frames} frames{dropped}"
+                _Notice(f"recorded {path}: {figures}", f"recorded {path.name}: {figures}")
             )
 
     def _save_snapshot(self, snapshot: tuple[Path, Image]) -> None:
@@ -248,9 +260,9 @@ class Live:
             path = free_path(path)  # several in one second
             write_picture(path, image_rgb)
         except MienError as error:
-            self._notices.put(error)
+            self._notices.put(_Notice(str(error), is_failure=True))
         else:
-            self._notices.put(f"saved {path}")
+            self._notices.put(_Notice(f"saved {path}", f"saved {path.name}"))
 
     def _write_outputs(self, recognised: tuple[Frame, FrameResult]) -> None:
         for output in self._outputs:
@@ -259,9 +271,9 @@ class Live:
     def _tell_notices(self) -> None:
         while not self._notices.empty():
             notice = self._notices.get()
-            self._n_failed += isinstance(notice, MienError)
-            self._say(str(notice), time.monotonic())
-            self._on_notice(str(notice))
+            self._n_failed += notice.is_failure
+            self._say(notice.short or notice.line, time.monotonic())
+            self._on_notice(notice.line)
 
     def _say(self, message: str, now_s: float) -> None:
         self._message, self._message_until_s = message, now_s + _MESSAGE_S
