@@ -186,6 +186,18 @@ def test_yunets_thresholds_count(shared_folder):
     assert len(YuNet(path, minimum_side_px=93.0).detect(image)) == 3
 
 
+def test_the_search_side_reaches_the_detector(classifier, no_network):
+    recognizer = Recognizer(classifier, "haar", search_side_px=100)
+    assert recognizer.detector.minimum_face_px(1000, 500) == 240
+    assert Recognizer(classifier, "auto", on_fallback=len, search_side_px=100).detector.name
+    fallback = load_detector("auto", offline=True, on_fallback=len, search_side_px=100)
+    assert fallback.minimum_face_px(1000, 500) == 240
+    with pytest.raises(ValueError, match="fixed is there already"):
+        Recognizer(classifier, FixedFaces([]), search_side_px=320)
+    with pytest.raises(ValueError, match="at least 64"):
+        Recognizer(classifier, "haar", search_side_px=10)
+
+
 def test_fixed_faces_are_clipped():
     found = FixedFaces([(-10.0, -10.0, 30.0, 30.0), (500.0, 0.0, 9.0, 9.0)]).detect(gradient())
     assert [face.box_xywh_px for face in found] == [(0.0, 0.0, 20.0, 20.0)]

@@ -1,12 +1,14 @@
 """What every face detector must do; a new one is added to `DETECTORS`."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from mien.images import read_image
-from mien.recognition.detector import FaceDetector
+from mien.recognition.detector import FaceDetector, reduced_to
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.whole import Whole
 from mien.recognition.detectors.yunet import YuNet
@@ -18,6 +20,10 @@ DETECTORS: dict[str, Callable[[pytest.FixtureRequest], FaceDetector]] = {
         request.getfixturevalue("shared_folder") / "models" / YUNET_FILE
     ),
     "haar": lambda request: Haar(),
+    "yunet, video": lambda request: YuNet(
+        request.getfixturevalue("shared_folder") / "models" / YUNET_FILE, search_side_px=320
+    ),
+    "haar, video": lambda request: Haar(search_side_px=320),
     "whole": lambda request: Whole(),
     "fixed": lambda request: FixedFaces([(-5.0, 2.0, 30.0, 40.0), (0.0, 0.0, 1.0, 1.0)]),
 }
@@ -52,6 +58,13 @@ def test_name_and_crops(detector):
     assert 0.8 < geometry.side_per_width < 1.5
     assert abs(geometry.shift_x) < 0.1
     assert abs(geometry.shift_y) < 0.1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (320, 180), (1920, 1080), (1080, 1920)])
+def test_smallest_face(detector, size):
+    smallest = detector.minimum_face_px(*size)
+    assert smallest >= 1
+    assert detector.minimum_face_px(2 * size[0], 2 * size[1]) >= smallest
 
 
 @pytest.mark.parametrize(
@@ -134,3 +147,51 @@ def test_tiny_pictures_are_enlarged(shared_folder):
     image = read_image(shared_folder / "media" / "multi_face.jpg")
     close = image[210:390, 280:440]
     assert len(yunet.detect(np.ascontiguousarray(close[::4, ::4]))) == 1
+
+
+@pytest.mark.parametrize("size", [(640, 427), (1000, 667), (1920, 1281)])
+def test_faces_of_the_promised_size_are_found_in_a_reduced_picture(shared_folder, size):
+    yunet = YuNet(shared_folder / "models" / YUNET_FILE, search_side_px=320)
+    assert yunet.minimum_face_px(*size) == 24 * size[0] / 320
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    thorough = YuNet(shared_folder / "models" / YUNET_FILE).detect(resized)
+    found = yunet.detect(resized)
+    assert len(found) == len(thorough) == 5
+    for a, b in zip(found, thorough, strict=True):
+        assert a.box_xywh_px[2] >= yunet.minimum_face_px(*size)
+        difference = np.array(a.box_xywh_px) - b.box_xywh_px
+        assert np.abs(difference).max() < 0.25 * b.box_xywh_px[2]
+
+
+def test_the_search_side_counts(shared_folder):
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    assert YuNet(shared_folder / "models" / YUNET_FILE, search_side_px=80).detect(image) == ()
+    assert len(Haar(search_side_px=320).detect(image)) >= 3
+    assert Haar(search_side_px=120).detect(image) == ()
+    assert Haar(search_side_px=500).minimum_face_px(1000, 700) == 48
+
+
+def test_search_sides_that_leave_nothing():
+    with pytest.raises(ValueError, match="at least 64, got 63"):
+        Haar(search_side_px=63)
+    with pytest.raises(ValueError, match="at least 64, got -1"):
+        YuNet(Path("none"), search_side_px=-1)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (200, 320), (300, 500), (1080, 1920), (4000, 3)])
+def test_reducing_quickly(shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    reduced = reduced_to(image, 320)
+    assert max(reduced.shape) == min(320, max(shape))
+    assert reduced.shape[1] / reduced.shape[0] == pytest.approx(shape[1] / shape[0], rel=0.02) or (
+        min(reduced.shape[:2]) == 1
+    )
+    assert abs(float(reduced.mean()) - float(image.mean())) < 2
+    assert reduced is image or max(shape) > 320
+
+
+def test_reducing_by_four_averages_all_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    averaged = image.reshape(180, 4, 320, 4, 3).mean(axis=(1, 3))
+    assert np.abs(reduced_to(image, 320) - averaged).max() <= 1.0
