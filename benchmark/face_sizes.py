@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.images import read_image
 from mien.recognition.detectors.yunet import YuNet
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX
+from mien.recognition.video_recognizer import SMALLEST_VIDEO_SEARCH_PX
 
 BOUNDS_PX = (8, 10, 12, 14, 16, 20, 24, 30, 40, 60)
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     shared = parser.parse_args().shared
     path = shared / "models" / "face_detection_yunet_2023mar.onnx"
-    thorough, detector = YuNet(path), YuNet(path, search_side_px=VIDEO_SEARCH_SIDE_PX)
+    thorough, detector = YuNet(path), YuNet(path, search_side_px=SMALLEST_VIDEO_SEARCH_PX)
     group = read_image(shared / "media" / "multi_face.jpg")
     clip = frames_of_clip(shared)
     rng = np.random.default_rng(0)

@@ -31,7 +31,7 @@ from mien.labels import FER2013
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image
 from mien.streaming.video import recognize_video
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
 
-    side_px = VIDEO_SEARCH_SIDE_PX
+    side_px = video_search_side_px(640, 360)
     detector = (
         YuNet(arguments.yunet, search_side_px=side_px)
         if arguments.yunet

@@ -15,7 +15,7 @@ from pathlib import Path
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image
 from mien.streaming.pipeline import run
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1_000)
     arguments = parser.parse_args()
 
-    side_px = VIDEO_SEARCH_SIDE_PX
+    side_px = video_search_side_px(640, 360)
     detector = (
         YuNet(arguments.yunet, search_side_px=side_px)
         if arguments.yunet

@@ -33,13 +33,13 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.recognition.video_recognizer import SMALLEST_VIDEO_SEARCH_PX, VideoRecognizer
 from moving_faces_factory import Actor, Clip, Head, grey_heads, heads, line, names_of_tracks
 from samples_factory import unpack_tool
 
 TILES = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11)
 PAIRS = 12
-HALF_LIVES_S = (0.0, 0.06, 0.1, 0.15, 0.2)
+HALF_LIVES_S = (0.0, 0.06, 0.08, 0.1, 0.15, 0.2)
 MARGINS = (0.0, 0.1, 0.2)
 RATE_HZ = 24
 
@@ -47,7 +47,7 @@ RATE_HZ = 24
 def yunet(shared: Path) -> YuNet:
     """The detector as video uses it."""
     path = shared / "models" / "face_detection_yunet_2023mar.onnx"
-    return YuNet(path, search_side_px=VIDEO_SEARCH_SIDE_PX)
+    return YuNet(path, search_side_px=SMALLEST_VIDEO_SEARCH_PX)
 
 
 def frames_of_clip(shared: Path) -> Iterator[tuple[np.ndarray, float]]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mien.labels import FER2013, LabelSet
-from mien.recognition.smoothing import Smoother
+from mien.recognition.smoothing import PATIENCE_S, Smoother
 
 PAIR = LabelSet("pair", FER2013.labels[:2])
 
@@ -157,3 +157,14 @@ def test_margins_that_mean_nothing(margin: float) -> None:
 def test_one_distribution_per_face() -> None:
     with pytest.raises(ValueError, match=r"expected probabilities \(2, 2\), got \(1, 2\)"):
         Smoother(PAIR).smooth([1, 2], two(0.5), 0.0)
+
+
+def test_a_lead_below_the_margin_is_shown_after_a_while() -> None:
+    smoother = Smoother(FER2013, half_life_s=0.05, margin=0.5)
+    a, b = np.eye(7)[[0]], np.array([[0.4, 0.6, 0, 0, 0, 0, 0]], np.float64)
+    smoother.smooth([1], a, 0.0)
+    shown = [smoother.smooth([1], b, (n + 1) * 0.04)[0].index for n in range(20)]
+    assert shown[0] == 0 and shown[-1] == 1
+    assert shown == sorted(shown)
+    change_s = (shown.index(1) + 1) * 0.04
+    assert PATIENCE_S <= change_s <= PATIENCE_S + 0.2

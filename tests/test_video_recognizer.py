@@ -12,7 +12,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import YuNet
 from mien.recognition.fakes import FixedFaces
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.recognition.video_recognizer import SMALLEST_VIDEO_SEARCH_PX, VideoRecognizer
 from mien.results import FrameResult
 from moving_faces_factory import (
     Actor,
@@ -33,7 +33,7 @@ BOXES = [(5.0, 5.0, 12.0, 15.0), (30.0, 10.0, 15.0, 18.0)]
 
 @pytest.fixture(scope="module")
 def recognizer(shared_folder: Path) -> Recognizer:
-    detector = YuNet(shared_folder / "models" / YUNET, search_side_px=VIDEO_SEARCH_SIDE_PX)
+    detector = YuNet(shared_folder / "models" / YUNET, search_side_px=SMALLEST_VIDEO_SEARCH_PX)
     return Recognizer("default", detector)
 
 

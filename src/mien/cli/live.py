@@ -102,7 +102,7 @@ def live(
         typer.Option(
             min=0.0,
             metavar="S",
-            help="Smoothing: after so many seconds a frame counts half; 0: none. [default: 0.1]",
+            help="Smoothing: after so many seconds a frame counts half; 0: none. [default: 0.08]",
         ),
     ] = None,
     search_side: Annotated[

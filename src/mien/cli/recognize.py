@@ -85,18 +85,18 @@ def recognize(
             min=0.0,
             metavar="S",
             help="Smoothing of videos: after so many seconds a frame counts half; 0: none. "
-            "[default: 0.1]",
+            "[default: 0.08]",
         ),
     ] = None,
     search_side: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=64,
             metavar="PX",
             help="Longest side to which a video's frames are reduced to search for faces; "
-            "more finds smaller faces and takes longer.",
+            "more finds smaller faces and takes longer. [default: half of it, 320 to 640]",
         ),
-    ] = 320,
+    ] = None,
     frame_rate: Annotated[
         float | None,
         typer.Option(

@@ -13,11 +13,12 @@ from mien.images import MAX_PIXELS, read_image
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.streaming.pipeline import run
 from mien.streaming.video import open_outputs
 from mien.video.frames import open_frames
+from mien.video.frames.source import SourceInfo
 from mien.video.inputs import Picture, Video
 from mien.video.outputs.paths import check_suffix
 from mien.video.outputs.pictures import write_picture
@@ -72,8 +73,8 @@ class Work:
     """As in `Recognizer`."""
     on_fallback: Callable[[str], None]
     """As in `Recognizer`; told once."""
-    search_side_px: int
-    """For videos, as in `Recognizer`."""
+    search_side_px: int | None
+    """For videos, as in `Recognizer`; `video_search_side_px` where None."""
     half_life_s: float | None
     """For videos, as in `VideoRecognizer`; its default where None."""
     max_pixels: int | None
@@ -82,7 +83,8 @@ class Work:
     """Print JSON as it comes, and nothing else."""
     _found: list[FrameResult] = field(default_factory=list)
     _pictures: Recognizer | None = None
-    _videos: VideoRecognizer | None = None
+    _videos: dict[int, VideoRecognizer] = field(default_factory=dict)
+    """By the side at which they search."""
     _told: set[str] = field(default_factory=set)
 
     @property
@@ -118,10 +120,6 @@ class Work:
         self, video: Video, copy: Path | None, tables: Sequence[Table], wanted: Wanted
     ) -> bool:
         """Go through a video; False where it cannot be read or breaks off, which is told."""
-        if self._videos is None:
-            half_life_s = HALF_LIFE_S if self.half_life_s is None else self.half_life_s
-            recognizer = self._recognizer(self.search_side_px)
-            self._videos = VideoRecognizer(recognizer, half_life_s=half_life_s)
         try:
             source = open_frames(
                 video.source,
@@ -132,12 +130,12 @@ class Work:
         except SourceError as error:
             warn(str(error))
             return False
-        self._videos.restart()
         summary, whole = VideoSummaryBuilder(), True
         with source:
+            recognizer = self._video_recognizer(source.info)
             outputs = open_outputs(
                 source.info,
-                self._videos.recognizer,
+                recognizer.recognizer,
                 video=copy,
                 segments=wanted.segments,
                 timelines=wanted.timelines,
@@ -154,7 +152,7 @@ class Work:
                         print_line(json_line(result))
 
                 try:
-                    run(source, self._videos, outputs, on_result=note)
+                    run(source, recognizer, outputs, on_result=note)
                 except VideoError as error:
                     warn(str(error))
                     whole = False
@@ -164,7 +162,7 @@ class Work:
                     )
                     raise
         if not self.as_json:
-            print_video(source.info, summary.finish(), self._videos.recognizer.detector)
+            print_video(source.info, summary.finish(), recognizer.recognizer.detector)
         return whole
 
     def print_pictures(self) -> None:
@@ -175,6 +173,15 @@ class Work:
     @property
     def _is_quiet(self) -> bool:
         return not (self.as_json and sys.stdout.isatty())
+
+    def _video_recognizer(self, info: SourceInfo) -> VideoRecognizer:
+        side_px = self.search_side_px or video_search_side_px(info.width_px, info.height_px)
+        if side_px not in self._videos:
+            half_life_s = HALF_LIFE_S if self.half_life_s is None else self.half_life_s
+            recognizer = self._recognizer(side_px)
+            self._videos[side_px] = VideoRecognizer(recognizer, half_life_s=half_life_s)
+        self._videos[side_px].restart()
+        return self._videos[side_px]
 
     def _recognizer(self, search_side_px: int | None) -> Recognizer:
         return Recognizer(

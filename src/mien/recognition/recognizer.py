@@ -23,8 +23,8 @@ class Recognizer:
             `FaceDetector`.
         offline: never touch the network.
         on_fallback: as in `load_detector`; the line is logged where None.
-        search_side_px: as in `load_detector`; `VIDEO_SEARCH_SIDE_PX` of
-            `mien.recognition.video_recognizer` suits video.
+        search_side_px: as in `load_detector`; for video see `video_search_side_px` in
+            `mien.recognition.video_recognizer`.
 
     Raises:
         ValueError: a ``search_side_px`` below 64, or one for a detector that is there already.

@@ -3,8 +3,8 @@
 Distributions of single frames enter, one per track, and smoothed ones leave. Smoothing is
 exponential, by time and not by frames: what was seen weighs half as much after every half-life,
 so frame rates, lost frames and gaps need no care. The label changes only when another class leads
-by a margin (hysteresis). Means of logarithms and the One Euro filter (Casiez, Roussel and Vogel,
-2012) were tried; what they gained is in LOG.md.
+by a margin, or leads for a while (hysteresis). Means of logarithms and the One Euro filter
+(Casiez, Roussel and Vogel, 2012) were tried; what they gained is in LOG.md.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from mien.labels import LabelSet
 from mien.results import Expression
 
-HALF_LIFE_S = 0.1
+HALF_LIFE_S = 0.08
 """Chosen with benchmark/video_stability.py; what else was tried is in LOG.md."""
 MARGIN = 0.1
 """As above."""
+PATIENCE_S = 0.25
+"""A class that leads for so long is shown even where it leads by less than the margin."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class _State:
     probabilities: NDArray[np.float64]
     held: int
     time_s: float
+    leader: int
+    led_since_s: float
 
 
 class Smoother:
@@ -39,7 +43,7 @@ class Smoother:
         half_life_s: after so many seconds a frame weighs half as much as a new one; 0 switches
             smoothing and hysteresis off.
         margin: by how much another class must be more probable than the label that is shown,
-            after smoothing, to take its place; in [0, 1).
+            after smoothing, to take its place at once; in [0, 1). By less, it takes `PATIENCE_S`.
 
     Raises:
         ValueError: a negative half-life, or a margin outside [0, 1).
@@ -88,14 +92,17 @@ class Smoother:
     def _smooth_one(self, track: int, row: NDArray[np.float64], time_s: float) -> Expression:
         state = self._states.get(track)
         if state is None:
-            state = self._states[track] = _State(row.copy(), int(row.argmax()), time_s)
+            first = int(row.argmax())
+            state = self._states[track] = _State(row.copy(), first, time_s, first, time_s)
         else:
             weight = 1.0 - 0.5 ** ((time_s - state.time_s) / self._half_life_s)
             state.probabilities += weight * (row - state.probabilities)
             state.time_s = time_s
             leader = int(state.probabilities.argmax())
+            if leader != state.leader:
+                state.leader, state.led_since_s = leader, time_s
             lead = state.probabilities[leader] - state.probabilities[state.held]
-            if lead > self._margin:
+            if lead > self._margin or time_s - state.led_since_s >= PATIENCE_S:
                 state.held = leader
         return Expression(self._label_set, tuple(state.probabilities.tolist()), state.held)
 

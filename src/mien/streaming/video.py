@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.video_recognizer import VIDEO_SEARCH_SIDE_PX, VideoRecognizer
+from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.streaming.pipeline import run
 from mien.video.frames import open_frames
@@ -77,8 +77,8 @@ def recognize_video(
 
     Args:
         source: a video file, a folder of frames, an address, a camera's number, or a source.
-        recognizer: what recognises; the default model on frames reduced to
-            `VIDEO_SEARCH_SIDE_PX` where None.
+        recognizer: what recognises; the default model on frames reduced as
+            `video_search_side_px` says where None.
         out: an annotated copy, ``.mp4``, with the sound of a file.
         tables: ``.csv``, ``.jsonl`` or ``.parquet``.
         segments: ``.csv``, ``.json`` or ``.vtt``.
@@ -95,19 +95,17 @@ def recognize_video(
         OutputError: a file cannot be written; the others hold the frames up to then.
         MissingExtraError: a file needs a library that is not installed; nothing was written.
     """
-    if not isinstance(recognizer, VideoRecognizer):
-        recognizer = VideoRecognizer(recognizer or Recognizer(search_side_px=VIDEO_SEARCH_SIDE_PX))
-    recognizer.restart()
-    label_keys = recognizer.recognizer.classifier.label_set.keys
     found: list[FrameResult] = []
     with ExitStack() as stack:
         frames = stack.enter_context(_opened(source, frame_rate_hz, on_event))
         info = frames.info
+        video = _video_recognizer(recognizer, info)
+        label_keys = video.recognizer.classifier.label_set.keys
         every = [*_paths(out), *_paths(tables), *_paths(segments), *_paths(timelines)]
         check_outputs(every, [info.name])
         outputs = open_outputs(
             info,
-            recognizer.recognizer,
+            video.recognizer,
             video=Path(out) if out is not None else None,
             segments=_paths(segments),
             timelines=_paths(timelines),
@@ -115,7 +113,7 @@ def recognize_video(
         for path in _paths(tables):
             table = stack.enter_context(Table(path, label_keys, of_videos=True))
             outputs.append(table.as_output())
-        run(frames, recognizer, outputs, on_result=found.append)
+        run(frames, video, outputs, on_result=found.append)
     return _result(info, found)
 
 
@@ -158,6 +156,19 @@ def _opened(
     if not isinstance(source, str | Path | int):
         return source
     return open_frames(source, frame_rate_hz=frame_rate_hz, on_event=on_event)
+
+
+def _video_recognizer(
+    recognizer: Recognizer | VideoRecognizer | None, info: SourceInfo
+) -> VideoRecognizer:
+    """What recognises a video, ready for its first frame."""
+    if isinstance(recognizer, VideoRecognizer):
+        recognizer.restart()
+        return recognizer
+    if recognizer is None:
+        side_px = video_search_side_px(info.width_px, info.height_px)
+        recognizer = Recognizer(search_side_px=side_px)
+    return VideoRecognizer(recognizer)
 
 
 def _paths(paths: Paths | None) -> list[Path]:
