@@ -51,6 +51,19 @@ def test_another_scene_after_black_is_a_cut() -> None:
     assert cuts(first + black + first) == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize(
+    "place",
+    [np.s_[8:16, 60:340, 200:440], np.s_[8:, 216:]],
+    ids=["hand before the camera", "caption to stay"],
+)
+def test_something_large_that_appears_is_no_cut(place, level: int, seed: int) -> None:
+    clip = np.stack(pictures(scenery=seed, duration_s=1.0))
+    clip[place] = level
+    assert cuts(clip) == []
+
+
 def test_noise_and_compression_are_no_cut() -> None:
     rng = np.random.default_rng(0)
     noisy = [

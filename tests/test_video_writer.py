@@ -339,6 +339,19 @@ writer.close()
 """
 
 
+def kinds_of_boxes(path):
+    """Kinds of the boxes that an MP4 is a row of, which has to end with the file."""
+    content, kinds, offset = path.read_bytes(), [], 0
+    while offset < len(content):
+        length = int.from_bytes(content[offset : offset + 4], "big")
+        kinds.append(content[offset + 4 : offset + 8].decode("ascii"))
+        if length == 1:
+            length = int.from_bytes(content[offset + 8 : offset + 16], "big")
+        offset += length
+    assert offset == len(content)
+    return kinds
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of resources on this system")
 def test_a_full_disk_is_one_line_and_leaves_a_video(tmp_path):
     path = tmp_path / "a.mp4"
@@ -347,6 +360,7 @@ def test_a_full_disk_is_one_line_and_leaves_a_video(tmp_path):
     number, _, message = done.stdout.partition(" ")
     assert message.startswith(f"cannot write {path}: File too large; what was written before")
     assert message.count("\n") == 1
+    assert kinds_of_boxes(path)[-2:] == ["moof", "mdat"]
     found = decoded(path)
     assert int(number) - 40 < len(found) <= int(number) + 1
     assert found[-1][0] == pytest.approx((len(found) - 1) / 25, abs=1e-4)
@@ -359,6 +373,7 @@ def test_a_disk_that_is_full_at_the_very_end_leaves_all_frames(tmp_path):
     # All frames fit, but not the index.
     done = run_python(FULL, path, whole.stat().st_size - 20)
     assert "99 complete\n99 cannot write" in done.stdout
+    assert kinds_of_boxes(path)[-1] == "mdat"
     assert len(decoded(path)) == len(decoded(whole)) == 100
 
 

@@ -8,6 +8,7 @@ the files would be a quarter smaller.
 """
 
 import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from av.video.stream import VideoStream
 
 from mien.errors import OutputError
 from mien.samples import Image
+from mien.video.outputs.fragments import cut_to_whole_fragments
 from mien.video.outputs.growing_file import GrowingFile
 from mien.video.outputs.paths import check_suffix
 from mien.video.outputs.sound import Sound, open_sound
@@ -151,10 +153,14 @@ class VideoWriter:
     def _close_file(self) -> None:
         if self._last_ticks < 0:
             self._file.remove()
-        elif self._is_broken and self._file.error is not None:
-            self._file.discard()  # told by `write`
-        else:
+        elif self._file.error is None:
             self._file.finish()
+        else:
+            self._file.discard()
+            with suppress(OSError):
+                cut_to_whole_fragments(self.path)
+            if not self._is_broken:  # else told by `write`
+                self._file.check()
 
     def _begin(self, time_s: float) -> OutputContainer:
         container = self._container = av.open(
