@@ -230,6 +230,34 @@ def test_bad_outputs_are_told_before_the_work(
     assert (place / "a.mp4").read_bytes() == before
 
 
+def test_a_frame_rate_is_for_folders(place: Path) -> None:
+    make_clip(place / "a.mp4", 3)
+    for rate in ("10", "inf", "nan"):
+        done = mien("recognize", "a.mp4", "--frame-rate", rate, *WHOLE, cwd=place)
+        assert done.returncode == 2 and "--frame-rate" in done.stderr
+
+
+def test_without_stdout(place: Path) -> None:
+    make_clip(place / "a.mp4", 3)
+    code = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-c', "
+    code += "'from mien.cli.app import main; main()', *sys.argv[1:]])"
+    command = [sys.executable, "-c", code, "recognize", "a.mp4", "--table", "t.csv", *WHOLE]
+    done = subprocess.run(command, cwd=place, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(rows_of(place / "t.csv")) == 3
+
+
+def test_a_reader_that_goes_away_is_told_what_the_files_hold(place: Path, long_clip: Path) -> None:
+    running = start(place, "recognize", long_clip, "--json", "--table", "t.csv", *WHOLE)
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.wait(timeout=60) == 1
+    assert running.stderr is not None
+    assert "stdout closed; files hold long.mp4 up to" in running.stderr.read()
+    running.stderr.close()
+
+
 def test_segments_are_of_one_video(place: Path) -> None:
     make_clip(place / "a.mp4", 3)
     make_clip(place / "b.mp4", 3)
@@ -267,14 +295,19 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(folder / "long.mp4", images * 25)
 
 
-def test_ctrl_c_completes_everything(place: Path, long_clip: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_being_stopped_completes_everything(
+    place: Path, long_clip: Path, number: signal.Signals, code: int
+) -> None:
     outputs = ("--table", "t.csv", "--table", "t.parquet", "--out", "a.mp4")
     outputs += ("--segments", "s.vtt", "--timeline", "t.html")
     running = start(place, "recognize", long_clip, *outputs, *WHOLE)
     wait_for_rows(place / "t.csv", 50)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     _, stderr = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == code
     assert len(stderr.splitlines()) == 1 and "interrupted" in stderr
     rows = rows_of(place / "t.csv")
     assert 50 <= len(rows) < 1600
@@ -305,12 +338,13 @@ def test_the_same_from_python(shared_folder: Path, tmp_path: Path) -> None:
     recognizer = package.Recognizer(detector="haar", search_side_px=320)
     clip = shared_folder / "media" / "WolfgangLanger_Pexels.mp4"
     result = package.recognize_video(
-        clip, recognizer=recognizer, tables=tmp_path / "t.csv", segments=[tmp_path / "s.vtt"]
+        clip, recognizer=recognizer, table=tmp_path / "t.csv", segments=[tmp_path / "s.vtt"]
     )
     assert len(result.frames) == result.summary.n_frames == 472
     frame = result.to_dataframe()
     assert len(frame) == result.summary.n_faces == len(rows_of(tmp_path / "t.csv")) > 400
     assert set(frame["track"]) == {track.track for track in result.summary.tracks}
+    assert repr(result).endswith(f"472 frames, 1 tracks, {len(result.segments)} segments)")
     assert len(result.segments_to_dataframe()) == len(result.segments) > 0
     assert (tmp_path / "s.vtt").read_text().count("-->") == len(result.segments)
     with pytest.raises(package.MienError, match="no such file"):

@@ -1,5 +1,6 @@
 """What sources mean, and where annotated copies go."""
 
+import os
 from pathlib import Path, PurePath
 
 import pytest
@@ -67,8 +68,12 @@ def test_sources_that_are_not_there(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(SourceError, match="holds no pictures and no videos"):
         find_inputs(str(folder / "empty"))
-    with pytest.raises(SourceError, match=r"/dev/null is a camera|no such file"):
-        find_inputs("/dev/null")
+    with pytest.raises(SourceError, match="empty"):
+        find_inputs("")
+    os.mkfifo(folder / "pipe.mp4")
+    for device in ("/dev/null", str(folder / "pipe.mp4")):
+        with pytest.raises(SourceError, match="pipe or device"):
+            find_inputs(device)
 
 
 def test_copies_keep_names_and_never_collide(clips: Path) -> None:

@@ -7,7 +7,7 @@
     for face in result.faces:
         print(face.box_xywh_px, face.expression.label.key, face.expression.confidence)
 
-    video = mien.recognize_video("talk.mp4", out="annotated.mp4", timelines="talk.html")
+    video = mien.recognize_video("talk.mp4", out="annotated.mp4", timeline="talk.html")
     print(video.to_dataframe())
 
 Names are loaded on first use: importing mien loads neither Keras nor ONNX Runtime nor OpenCV.

@@ -1,6 +1,6 @@
 """The command ``mien``: registers the commands and turns errors into exit codes.
 
-0: done; 1: the work failed, with one line on stderr; 2: wrong usage; 130: Ctrl-C.
+0: done; 1: the work failed, with one line on stderr; 2: wrong usage; 130: Ctrl-C; 143: SIGTERM.
 """
 
 import errno
@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 from mien import __version__
 from mien.cli.audit import audit
 from mien.cli.compare import compare
-from mien.cli.console import warn
+from mien.cli.console import Terminated, warn
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
@@ -115,6 +115,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             _fail(f"{before}{error.strerror or error}{after}")
         except MemoryError:
             _fail("out of memory; use smaller pictures or batches")
+        except Terminated:
+            raise typer.Exit(143) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 

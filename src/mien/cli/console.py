@@ -3,7 +3,9 @@
 import atexit
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from mien.samples import Samples, Split
+
+for _name in ("stdout", "stderr"):
+    if getattr(sys, _name) is None:  # closed by whoever started us
+        setattr(sys, _name, open(os.devnull, "w"))  # noqa: SIM115  (for as long as we run)
 
 _WIDE = 160
 _is_wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
@@ -27,6 +33,27 @@ errors = Console(stderr=True, highlight=False)
 def warn(message: str) -> None:
     """Print a warning or error, as one line on stderr."""
     print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end, by SIGTERM; what runs is completed as after Ctrl-C."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM, which `timeout`, containers and services send, raise `Terminated`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_line(text: str) -> None:

@@ -53,7 +53,7 @@ def print_video(info: SourceInfo, summary: VideoSummary, detector: FaceDetector)
     for title in ("from", "to", "seen"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("shows")
-    table.add_column("changes a minute (unsmoothed)", justify="right")
+    table.add_column("changes/min", justify="right", no_wrap=True)
     longest = sorted(summary.tracks, key=lambda track: -track.visible_s)[:TRACKS_SHOWN]
     for track in sorted(longest, key=lambda track: track.track):
         table.add_row(*_cells(track))
@@ -70,7 +70,7 @@ def _cells(track: TrackSummary) -> tuple[str, ...]:
         _clock(track.last_s),
         f"{track.visible_s:.1f} s",
         escape(", ".join(shown[:3])),
-        f"{track.label_changes_per_minute:.0f} ({track.raw_label_changes_per_minute:.0f})",
+        f"{track.label_changes_per_minute:.0f} (raw {track.raw_label_changes_per_minute:.0f})",
     )
 
 

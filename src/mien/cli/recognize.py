@@ -101,6 +101,7 @@ def recognize(
         float | None,
         typer.Option(
             min=0.001,
+            max=1000.0,
             metavar="HZ",
             help="The pictures of a folder are the frames of one video, so many a second.",
         ),
@@ -129,9 +130,11 @@ def recognize(
 
     mien recognize talk.mp4 --out shown.mp4 --segments talk.vtt --timeline talk.html
     """
-    from mien.cli.console import warn
+    from mien.cli.console import terminable, warn
     from mien.cli.recognizing import Wanted, Work
 
+    if frame_rate is not None and not any(Path(source).is_dir() for source in sources):
+        raise typer.BadParameter("is for a folder of pictures", param_hint="--frame-rate")
     inputs, failures = _find(sources, frame_rate)
     wanted = Wanted(
         tables=tuple(table or ()), segments=tuple(segments or ()), timelines=tuple(timeline or ())
@@ -149,7 +152,8 @@ def recognize(
             max_pixels=max_pixels,
             as_json=as_json,
         )
-        failures += _work(work, inputs, copies, wanted)
+        with terminable():
+            failures += _work(work, inputs, copies, wanted)
     if failures:
         raise typer.Exit(1)
 

@@ -156,10 +156,11 @@ class Work:
                 except VideoError as error:
                     warn(str(error))
                     whole = False
-                except KeyboardInterrupt:
-                    warn(
-                        f"interrupted; files hold {name} up to {summary.finish().duration_s:.1f} s"
-                    )
+                except (KeyboardInterrupt, BrokenPipeError) as error:
+                    why = "stdout closed" if isinstance(error, BrokenPipeError) else "interrupted"
+                    if outputs:
+                        up_to_s = summary.finish().duration_s
+                        warn(f"{why}; files hold {name} up to {up_to_s:.1f} s")
                     raise
         if not self.as_json:
             print_video(source.info, summary.finish(), recognizer.recognizer.detector)

@@ -29,7 +29,7 @@ Paths = Sequence[Path | str] | Path | str
 """One path, or any number of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VideoResult:
     """What was found in a video."""
 
@@ -41,6 +41,13 @@ class VideoResult:
     """Per track, the spans of one expression, in the order of their onsets."""
     summary: VideoSummary
     """Per track, when it was seen and what it showed."""
+
+    def __repr__(self) -> str:
+        """One line, however long the video is."""
+        return (
+            f"VideoResult({self.info.name!r}, {len(self.frames)} frames, "
+            f"{self.summary.n_tracks} tracks, {len(self.segments)} segments)"
+        )
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """One row per face and frame, with the columns of a table; see `to_dataframe`.
@@ -64,9 +71,9 @@ def recognize_video(
     *,
     recognizer: Recognizer | VideoRecognizer | None = None,
     out: Path | str | None = None,
-    tables: Paths = (),
+    table: Paths = (),
     segments: Paths = (),
-    timelines: Paths = (),
+    timeline: Paths = (),
     frame_rate_hz: float | None = None,
     on_event: Callable[[str], None] = lambda message: None,
 ) -> VideoResult:
@@ -80,9 +87,9 @@ def recognize_video(
         recognizer: what recognises; the default model on frames reduced as
             `video_search_side_px` says where None.
         out: an annotated copy, ``.mp4``, with the sound of a file.
-        tables: ``.csv``, ``.jsonl`` or ``.parquet``.
+        table: ``.csv``, ``.jsonl`` or ``.parquet``; here and below one path or several.
         segments: ``.csv``, ``.json`` or ``.vtt``.
-        timelines: ``.html``.
+        timeline: ``.html``.
         frame_rate_hz: frames per second of a folder of frames.
         on_event: told in a line what happens to the source, as that a stream was opened again.
 
@@ -101,18 +108,18 @@ def recognize_video(
         info = frames.info
         video = _video_recognizer(recognizer, info)
         label_keys = video.recognizer.classifier.label_set.keys
-        every = [*_paths(out), *_paths(tables), *_paths(segments), *_paths(timelines)]
+        every = [*_paths(out), *_paths(table), *_paths(segments), *_paths(timeline)]
         check_outputs(every, [info.name])
         outputs = open_outputs(
             info,
             video.recognizer,
             video=Path(out) if out is not None else None,
             segments=_paths(segments),
-            timelines=_paths(timelines),
+            timelines=_paths(timeline),
         )
-        for path in _paths(tables):
-            table = stack.enter_context(Table(path, label_keys, of_videos=True))
-            outputs.append(table.as_output())
+        for path in _paths(table):
+            rows = stack.enter_context(Table(path, label_keys, of_videos=True))
+            outputs.append(rows.as_output())
         run(frames, video, outputs, on_result=found.append)
     return _result(info, found)
 

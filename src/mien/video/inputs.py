@@ -58,6 +58,8 @@ def find_inputs(source: str, *, frame_rate_hz: float | None = None) -> Sequence[
     """
     if is_address(source):
         return [_at_address(source)]
+    if not source:
+        raise SourceError("the name of a source is empty; name a file or folder")
     path = Path(source)
     if path.is_dir():
         if frame_rate_hz is not None:
@@ -65,8 +67,10 @@ def find_inputs(source: str, *, frame_rate_hz: float | None = None) -> Sequence[
         return _in_folder(path)
     if not path.exists():
         raise SourceError(f"no such file or folder: {path}")
-    if path.is_char_device():
+    if path.is_char_device() and path.name.startswith("video"):
         raise SourceError(f"{path} is a camera; use: mien live {path}")
+    if not path.is_file():
+        raise SourceError(f"{path} is a pipe or device; save what comes from it and name the file")
     name = PurePath(path.name)
     return [Video(path, name) if is_video(path) else Picture(path, name)]
 
@@ -129,8 +133,11 @@ def _check_file(inputs: Sequence[Input], out: Path) -> None:
     )
     if inputs and out.suffix.lower() not in suffixes:
         what = "videos" if kinds == {Video} else "pictures"
+        as_video = out.suffix.lower() == VIDEO_SUFFIX and len(inputs) > 1
+        hint = "; if they are the frames of one video, add --frame-rate" if as_video else ""
         raise OutputError(
-            f"cannot write {what} as {out}; use one of {' '.join(suffixes)}, or {out}/ for a folder"
+            f"cannot write {what} as {out}; use one of {' '.join(suffixes)}, "
+            f"or {out}/ for a folder{hint}"
         )
     if len(inputs) > 1:
         what = "sources" if Video in kinds else "pictures"

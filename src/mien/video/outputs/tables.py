@@ -100,8 +100,10 @@ class Table:
         self._is_closed = self._is_closed or self._file is None
 
     def discard(self) -> None:
-        """Close a table of pictures without completing it; one of videos is completed."""
+        """Close a table of pictures without completing it; one of videos is completed, if it
+        was begun."""
         if self._of_videos:
+            self.abandon()
             self.close()
             return
         self._is_closed = True

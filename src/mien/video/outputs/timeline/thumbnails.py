@@ -19,8 +19,6 @@ MOST = 8
 
 _MARGIN = 1.35
 """Side of the picture in longer sides of the face's box."""
-_CLEARLY = 0.02
-"""Confidence by which a picture has to be better than the one before; spares copies."""
 _LARGER = 1.25
 _JPEG_QUALITY = 80
 
@@ -67,7 +65,7 @@ class Thumbnails:
             self.end_run(time_s)
             cut = _cut(image_rgb, face.box_xywh_px)
             self._run = _Run(label, time_s, confidence, time_s, cut)
-        elif confidence > run.confidence + _CLEARLY:
+        elif confidence > run.confidence:
             run.confidence, run.time_s = confidence, time_s
             run.image_rgb = _cut(image_rgb, face.box_xywh_px)
         worth = face.detection_score * face.box_xywh_px[2] * face.box_xywh_px[3]
