@@ -204,6 +204,8 @@ def _open(
     from mien.video.frames import open_frames
     from mien.video.frames.cameras import Camera
 
+    if not source:
+        raise SourceError("the name of the source is empty; name a camera, a stream or a file")
     if Path(source).is_dir():
         raise SourceError(f"{source} is a folder; name a camera, a stream or a video file")
     if size is not None:

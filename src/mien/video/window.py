@@ -74,7 +74,9 @@ class Window:
                 pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             pygame.display.quit()
-            raise WindowError(f"cannot open a window: {error}; {_ADVICE}") from error
+            display = os.environ.get("DISPLAY")
+            where = f"display {display}: " if display and driver in (None, "x11") else ""
+            raise WindowError(f"cannot open a window: {where}{error}; {_ADVICE}") from error
         except WindowError:
             pygame.display.quit()
             raise
