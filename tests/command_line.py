@@ -1,6 +1,7 @@
 """The command `mien` as people run it: a process with an exit code, stdout and stderr."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,22 @@ def mien(
         env=environment,
         timeout=timeout_s,
         check=False,
+    )
+
+
+def start_mien(
+    *arguments: object, cwd: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start a command that runs on until it is stopped, as from a terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _RUN, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "MIEN_CACHE": str(cwd / "cache"), **(environment or {})},
+        # What runs in the background ignores Ctrl-C, and so does what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
-from command_line import assert_fails_on_one_line, mien
+from command_line import assert_fails_on_one_line, mien, start_mien
 from live_factory import HandFed, wait_until
 from mien.cli.app import app
 from mien.errors import OutputError, VideoError
@@ -23,8 +23,6 @@ from onnx_factory import write_model
 from video_factory import make_clip
 
 pytest.importorskip("pygame", reason="needs pygame-ce, of the extra live")
-
-RUN = "from mien.cli.app import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +95,7 @@ def test_a_recording_never_overwrites(place, tmp_path):
 
 def start(place, *arguments, environment=None):
     options = ("--model", "tiny.onnx", "--detector", "whole")
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, "live", *map(str, (*arguments, *options))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        env={**os.environ, "MIEN_CACHE": str(place / "cache"), **(environment or {})},
-    )
+    return start_mien("live", *arguments, *options, cwd=place, environment=environment)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")

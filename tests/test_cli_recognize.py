@@ -295,7 +295,7 @@ def test_help_is_tidy_at_80_columns(monkeypatch, command):
     for untidy in ("{", "...\n\n  ...", "<Path", "<path>", "<str>", "list["):
         assert untidy not in shown.replace("SOURCE...", "SOURCE")
     if command == "recognize":
-        assert "[default: 100 million]" in " ".join(shown.split())
+        assert "[default: 100 million; 67 for videos]" in " ".join(shown.split())
     listed = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
     assert " ".join(shown.split("\n\n")[1].split()) in listed
 

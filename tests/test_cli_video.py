@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-from command_line import assert_fails_on_one_line, mien
+from command_line import assert_fails_on_one_line, mien, start_mien
 from onnx_factory import write_model
 from picture_factory import gradient
 from video_factory import make_clip, make_sound
@@ -248,7 +247,7 @@ def test_without_stdout(place: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_told_what_the_files_hold(place: Path, long_clip: Path) -> None:
-    running = start(place, "recognize", long_clip, "--json", "--table", "t.csv", *WHOLE)
+    running = start_mien("recognize", long_clip, "--json", "--table", "t.csv", *WHOLE, cwd=place)
     assert running.stdout is not None
     running.stdout.readline()
     running.stdout.close()
@@ -263,19 +262,6 @@ def test_segments_are_of_one_video(place: Path) -> None:
     make_clip(place / "b.mp4", 3)
     done = mien("recognize", "a.mp4", "b.mp4", "--segments", "s.vtt", *WHOLE, cwd=place)
     assert done.returncode == 2 and "is about one video; 2 were named" in done.stderr
-
-
-def start(place: Path, *arguments: object) -> subprocess.Popen[str]:
-    """A `mien` that runs on; its file of frames never ends, so it has to be stopped."""
-    code = "from mien.cli.app import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=place,
-        env={**os.environ, "MIEN_CACHE": str(place / "cache")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def wait_for_rows(path: Path, count: int) -> None:
@@ -303,7 +289,7 @@ def test_being_stopped_completes_everything(
 ) -> None:
     outputs = ("--table", "t.csv", "--table", "t.parquet", "--out", "a.mp4")
     outputs += ("--segments", "s.vtt", "--timeline", "t.html")
-    running = start(place, "recognize", long_clip, *outputs, *WHOLE)
+    running = start_mien("recognize", long_clip, *outputs, *WHOLE, cwd=place)
     wait_for_rows(place / "t.csv", 50)
     running.send_signal(number)
     _, stderr = running.communicate(timeout=60)
@@ -320,7 +306,9 @@ def test_being_stopped_completes_everything(
 
 
 def test_kill_leaves_a_video_that_plays_and_all_rows(place: Path, long_clip: Path) -> None:
-    running = start(place, "recognize", long_clip, "--table", "t.csv", "--out", "a.mp4", *WHOLE)
+    running = start_mien(
+        "recognize", long_clip, "--table", "t.csv", "--out", "a.mp4", *WHOLE, cwd=place
+    )
     wait_for_rows(place / "t.csv", 150)
     running.kill()
     running.communicate(timeout=60)

@@ -31,7 +31,7 @@ def make_model(**pool: object) -> onnx.ModelProto:
         *(weights("w0", 3, 1, 3, 3), weights("b0", 3), weights("w1", 5, 3, 1, 1)),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 8, 8, 1])
-    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 5, "h", "w"])
     graph = helper.make_graph(nodes, "rewritten", [image], [result], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
@@ -82,6 +82,14 @@ def test_scaling_comes_after_the_layout() -> None:
     np.testing.assert_array_equal(computed(model), before)
     scale_planes(model.graph)  # nothing is left to be done
     np.testing.assert_array_equal(computed(model), before)
+
+
+def test_nodes_without_a_name_get_one() -> None:
+    model = make_model()
+    for node in model.graph.node:
+        node.name = ""
+    assert before_weights(model.graph) == ["node_0", "node_1", "node_2"]
+    assert model.graph.node[1].name == "node_1"
 
 
 def test_scaling_that_others_use_stays() -> None:

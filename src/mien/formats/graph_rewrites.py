@@ -69,9 +69,13 @@ def _is_pointwise(node: Any, weights: dict[str, Any]) -> bool:
 
 
 def before_weights(graph: Any) -> list[str]:
-    """Names of the nodes before the first one with weights: the scaling of the input."""
+    """Names of the nodes before the first one with weights: the scaling of the input.
+
+    Nodes without a name get one, so that the names mean those nodes alone.
+    """
     names = []
-    for node in graph.node:
+    for number, node in enumerate(graph.node):
+        node.name = node.name or f"node_{number}"
         if node.op_type in ("Conv", "Gemm", "MatMul"):
             break
         names.append(node.name)
