@@ -38,6 +38,6 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.pip
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.pip
-	@echo "installing mien with its training libraries into $(VENV): about 3 GB"
+	@echo "installing mien with its training libraries into $(VENV): about 3.5 GB"
 	$(PIP) install --editable '.[train,live,table]' --group dev
 	@touch $@
