@@ -89,7 +89,10 @@ def _first(decoded: Generator["VideoFrame"], name: str) -> "VideoFrame":
     try:
         first = next(decoded, None)
     except (OSError, FFmpegError) as error:
-        raise SourceError(f"cannot read {name}: {reason_of(error)}") from error
+        advice = "get a complete copy"
+        if name.lower().startswith("http"):  # an index at the end needs a server that can jump
+            advice = "the server may not send parts of files: download it and name the file"
+        raise SourceError(f"cannot read {name}: {reason_of(error)}; {advice}") from error
     if first is None:
         raise SourceError(
             f"{name} holds no frame that can be decoded; get a complete copy or convert it to H.264"
