@@ -9,7 +9,7 @@ when a file is broken, fills in truncated ones and takes its size limit from the
 import io
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,7 +72,16 @@ def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Imag
 
 
 def find_images(folder: Path) -> Sequence[Path]:
-    """Pictures of a folder and of those in it, in the order of their names; hidden ones not.
+    """Pictures of a folder; see `find_by_suffix`."""
+    return find_by_suffix(folder, IMAGE_SUFFIXES)
+
+
+def find_by_suffix(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:
+    """Files of a folder and of those in it, in the order of their names; hidden ones not.
+
+    Args:
+        folder: where to look.
+        suffixes: endings of the files that are meant, lower case.
 
     Raises:
         SourceError: the folder cannot be read.
@@ -81,7 +90,7 @@ def find_images(folder: Path) -> Sequence[Path]:
         return sorted(
             path
             for path in folder.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES
+            if path.suffix.lower() in suffixes
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and path.is_file()
         )

@@ -16,7 +16,12 @@ from mien.cli.model_argument import (
     ScalingOption,
     open_model,
 )
-from mien.cli.recognize import DetectorName
+from mien.cli.recognition_options import (
+    DetectorName,
+    DetectorOption,
+    HalfLifeOption,
+    OfflineOption,
+)
 
 if TYPE_CHECKING:
     from mien.cli.recognizing import Wanted
@@ -86,25 +91,10 @@ def live(
     list_cameras: Annotated[
         bool, typer.Option("--list-cameras", help="List the cameras that are connected.")
     ] = False,
-    detector: Annotated[
-        DetectorName,
-        typer.Option(
-            help="auto: YuNet, or Haar where YuNet's file cannot be had; "
-            "whole: every picture is one face."
-        ),
-    ] = DetectorName.AUTO,
+    detector: DetectorOption = DetectorName.AUTO,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never fetch model files from the network.")
-    ] = False,
-    half_life: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            metavar="S",
-            help="Smoothing: after so many seconds a frame counts half; 0: none. [default: 0.08]",
-        ),
-    ] = None,
+    offline: OfflineOption = False,
+    half_life: HalfLifeOption = None,
     search_side: Annotated[
         int,
         typer.Option(

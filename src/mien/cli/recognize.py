@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,19 +15,16 @@ from mien.cli.model_argument import (
     ScalingOption,
     open_model,
 )
+from mien.cli.recognition_options import (
+    DetectorName,
+    DetectorOption,
+    HalfLifeOption,
+    OfflineOption,
+)
 
 if TYPE_CHECKING:
     from mien.cli.recognizing import Wanted, Work
     from mien.video.inputs import Input
-
-
-class DetectorName(StrEnum):
-    """Detectors by name, as `mien.recognition.detectors.DETECTOR_NAMES`."""
-
-    AUTO = "auto"
-    YUNET = "yunet"
-    HAAR = "haar"
-    WHOLE = "whole"
 
 
 def recognize(
@@ -68,26 +64,10 @@ def recognize(
             help="Write annotated copies: a folder, or a file for one picture or video (.mp4).",
         ),
     ] = None,
-    detector: Annotated[
-        DetectorName,
-        typer.Option(
-            help="auto: YuNet, or Haar where YuNet's file cannot be had; "
-            "whole: every picture is one face."
-        ),
-    ] = DetectorName.AUTO,
+    detector: DetectorOption = DetectorName.AUTO,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never fetch model files from the network.")
-    ] = False,
-    half_life: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            metavar="S",
-            help="Smoothing of videos: after so many seconds a frame counts half; 0: none. "
-            "[default: 0.08]",
-        ),
-    ] = None,
+    offline: OfflineOption = False,
+    half_life: HalfLifeOption = None,
     search_side: Annotated[
         int | None,
         typer.Option(

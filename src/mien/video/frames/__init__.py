@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mien.errors import SourceError
-from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
+from mien.images import IMAGE_SUFFIXES, MAX_PIXELS, find_by_suffix
 from mien.video.frames.addresses import is_address
 from mien.video.frames.cameras import Camera
 from mien.video.frames.decoding import MAX_FRAME_PIXELS
@@ -79,18 +79,5 @@ def is_video(path: Path) -> bool:
 
 
 def find_videos(folder: Path) -> Sequence[Path]:
-    """Videos of a folder and of those in it, in the order of their names; hidden ones not.
-
-    Raises:
-        SourceError: the folder cannot be read.
-    """
-    try:
-        return sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in VIDEO_SUFFIXES
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        )
-    except OSError as error:
-        raise SourceError(f"cannot read {folder}: {error.strerror}") from error
+    """Videos of a folder; see `mien.images.find_by_suffix`."""
+    return find_by_suffix(folder, VIDEO_SUFFIXES)
