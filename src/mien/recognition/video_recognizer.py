@@ -18,13 +18,14 @@ from mien.results import Detection, Expression, Face, FrameResult
 from mien.samples import Image
 
 SMALLEST_VIDEO_SEARCH_PX, LARGEST_VIDEO_SEARCH_PX = 320, 640
+"""Bounds of what `video_search_side_px` gives, in pixels."""
 
 
 def video_search_side_px(width_px: int, height_px: int) -> int:
     """Longest side that detectors should reduce the frames of a video to.
 
     Half of the frame's, but from 320 to 640: on 2 cores YuNet takes 2.3 ms for a frame of 640 x 360
-    and 9 for larger ones. `FaceDetector.minimum_face_px` says which faces are found then.
+    and 10 for larger ones. `FaceDetector.minimum_face_px` says which faces are found then.
 
     Args:
         width_px: width of the frames.
