@@ -5,6 +5,10 @@ What is trained is a twin with the same weights in the same order, but in the re
 precision, with augmentation in front, with a second head where the recipe asks for one, and
 with fused batch normalisation: Keras 3 computes that layer from elementary operations, which on
 two CPU cores took more than half of a residual network's training time (see LOG.md).
+
+Where the recipe averages the weights, the normalisation's statistics are averaged as long. At
+Keras's shorter memory they belong to the last few steps' weights and not to the average, and
+validation accuracy jumped by up to three points between epochs.
 """
 
 from typing import Any
@@ -68,6 +72,8 @@ def training_twin(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, ke
         config = layer.get_config()
         if not isinstance(layer, keras.layers.InputLayer) and layer.name != "logits":
             config["dtype"] = policy
+        if isinstance(layer, keras.layers.BatchNormalization) and recipe.ema_momentum:
+            config["momentum"] = max(config["momentum"], recipe.ema_momentum)
         fused = type(layer) is keras.layers.BatchNormalization and _is_fusible(layer)
         return (FusedBatchNormalization if fused else type(layer)).from_config(config)
 
