@@ -5,7 +5,14 @@ from types import TracebackType
 from typing import Any
 
 import keras
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from mien.cli.console import errors
 
@@ -33,6 +40,7 @@ class EpochProgress:
             transient=True,
         )
         self._all = self._bar.add_task("epochs", total=epochs, note="")
+        self._consulted: TaskID | None = None
         self._one = self._bar.add_task("  steps", total=None, note="")
 
     def __enter__(self) -> "EpochProgress":
@@ -46,6 +54,12 @@ class EpochProgress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+    def consulting(self, done: int, total: int) -> None:
+        """Move a bar of its own while teachers are asked."""
+        if self._consulted is None:
+            self._consulted = self._bar.add_task("teachers' answers", total=total, note="")
+        self._bar.update(self._consulted, completed=done)
 
     def epoch_done(self, row: dict[str, float]) -> None:
         """Print the epoch's losses and scores."""

@@ -25,6 +25,14 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="fer2013new.csv: the FER+ votes of the same rows."),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A trained model to learn from beside the labels, where the recipe has a "
+            "teacher_weight; may be repeated.",
+        ),
+    ] = None,
     pretrained: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +64,7 @@ def train(
     load_keras_quietly()
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
+    from mien.model_files import resolve_model
     from mien.training.recipe import load_recipe
     from mien.training.run import split_samples
     from mien.training.run import train as run_training
@@ -66,6 +75,8 @@ def train(
         chosen = replace(chosen, pretrained=pretrained)
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
+    teachers = [resolve_model(model) for model in teacher or []]
+    chosen.check_teachers(len(teachers))
     check_folder(out, chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
     errors.print(split_table(split_samples(samples, chosen), samples))
@@ -75,8 +86,10 @@ def train(
                 chosen,
                 samples,
                 out,
+                teachers=teachers,
                 resume=resume,
                 progress=progress.epoch_done,
+                consulting=progress.consulting,
                 extra_callbacks=[progress.callback()],
             )
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ import keras
 from mien.errors import TrainingError
 from mien.formats.bundle import Parity, to_bundle, write_bundle
 from mien.formats.keras_files import load_network
+from mien.labels import FERPLUS
 from mien.model_card import ModelCard
 from mien.samples import Image
-from mien.training import callbacks
+from mien.training import callbacks, run_folder
+from mien.training.teachers import read_teachers
+
+FERPLUS_BUNDLE = "ferplus.onnx"
+"""Name of the bundle of the second head in a run folder."""
 
 
 def export_run(run: Path, faces: Sequence[Image], out: Path | None = None) -> tuple[Path, Parity]:
@@ -41,8 +47,21 @@ def export_run(run: Path, faces: Sequence[Image], out: Path | None = None) -> tu
     return write_bundle(bundle, out or run / "model.onnx"), parity
 
 
-def card_of_run(run: Path, network: keras.Model) -> ModelCard:
+def export_ferplus(run: Path, faces: Sequence[Image]) -> tuple[Path, Parity]:
+    """Make ``ferplus.onnx``, the bundle of a training's second head; see `export_run`."""
+    network = load_network(run / run_folder.BEST_FERPLUS)
+    card = card_of_run(run, network, ferplus=True)
+    bundle, parity = to_bundle(network, card, faces)
+    return write_bundle(bundle, run / FERPLUS_BUNDLE), parity
+
+
+def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> ModelCard:
     """The card that a run folder's files make.
+
+    Args:
+        run: the run folder.
+        network: the network that the card is for.
+        ferplus: it is the one of the second head; its epoch was chosen by the first.
 
     Raises:
         TrainingError: a file is missing or damaged.
@@ -54,7 +73,13 @@ def card_of_run(run: Path, network: keras.Model) -> ModelCard:
     if not history:
         raise TrainingError(f"{run}/history.csv has no epochs")
     try:
-        return _card(recipe, data, environment, history, network)
+        card = _card(recipe, data, environment, history, network)
+        taught = read_teachers(run)
+        if taught:
+            card = replace(card, data={**card.data, "teachers": taught})
+        if ferplus:
+            return replace(card, name=f"{card.name}-ferplus", labels=FERPLUS.keys)
+        return card
     except KeyError as error:
         raise TrainingError(
             f"{run} lacks {error} in its files: they are damaged or of another version of mien"

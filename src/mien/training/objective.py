@@ -18,13 +18,21 @@ MOMENTUM = 0.9
 _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
-def targets(samples: Samples, recipe: Recipe, *, training: bool = False) -> tuple[Targets, Weights]:
+def targets(
+    samples: Samples,
+    recipe: Recipe,
+    *,
+    training: bool = False,
+    taught: NDArray[np.float32] | None = None,
+) -> tuple[Targets, Weights]:
     """Target distributions and row weights of every head.
 
     Args:
         samples: rows of one split.
         recipe: which heads there are, and how classes weigh.
         training: whether these rows train; class weights are for those alone.
+        taught: what teachers say of the rows, (n, classes); it takes ``teacher_weight`` of the
+            label's place.
 
     Returns:
         Per head, float32 (n, classes) and float32 (n,). Rows that FER+'s rules drop weigh 0 in
@@ -34,6 +42,8 @@ def targets(samples: Samples, recipe: Recipe, *, training: bool = False) -> tupl
         RecipeError: the recipe learns FER+ votes, but the samples have none.
     """
     one_hot = np.eye(len(samples.label_set), dtype=np.float32)[samples.labels]
+    if taught is not None:
+        one_hot += np.float32(recipe.teacher_weight) * (taught - one_hot)
     heads: dict[str, Any] = {EXPRESSION: one_hot}
     weights: dict[str, Any] = {EXPRESSION: np.ones(len(samples), np.float32)}
     if training and recipe.class_weights == "balanced":

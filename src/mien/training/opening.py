@@ -24,6 +24,7 @@ from mien.model_card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import softmax
 from mien.training.export import card_of_run
+from mien.training.run_folder import BEST_FERPLUS
 
 RUN_NETWORK = "best.keras"
 """Name of the network in the folder of a training."""
@@ -70,9 +71,10 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
     if reading.architecture is not None:
         raise ModelError(f"{path} holds a whole network; leave out --architecture")
     network = load_network(path)
-    if (path.parent / "recipe.json").is_file() and path.name == RUN_NETWORK:
+    if (path.parent / "recipe.json").is_file() and path.name in (RUN_NETWORK, BEST_FERPLUS):
         _refuse(reading, path, f"{path.parent} says what they are")
-        return OpenNetwork(path, network, card_of_run(path.parent, network))
+        card = card_of_run(path.parent, network, ferplus=path.name == BEST_FERPLUS)
+        return OpenNetwork(path, network, card)
     return OpenNetwork(path, *adopt(network, path, reading))
 
 

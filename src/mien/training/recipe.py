@@ -75,6 +75,9 @@ class Recipe:
     ferplus_weight: float = 0.0
     """Weight of a second head's loss, which learns FER+'s vote distributions from the same
     features; needs ``--ferplus``. The head is not part of the exported network."""
+    teacher_weight: float = 0.0
+    """Share of each target that is what teachers say of the face instead of its label (see
+    `training.teachers`); needs ``--teacher``."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     early_stopping: EarlyStopping | None = None
@@ -110,6 +113,8 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: ema_momentum must lie between 0 and 1")
         if not 0 <= self.label_smoothing < 1 or self.ferplus_weight < 0:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
+        if not 0 <= self.teacher_weight <= 1:
+            raise RecipeError(f"recipe {self.name}: teacher_weight must lie in [0, 1]")
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
         if (self.schedule == "step") != bool(self.step_epochs) or not 0 < self.step_factor < 1:
@@ -153,6 +158,22 @@ class Recipe:
         if self.ferplus_weight and not present:
             raise RecipeError(
                 f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
+            )
+
+    def check_teachers(self, number: int) -> None:
+        """Check that there are teachers where the recipe learns from them, and only there.
+
+        Raises:
+            RecipeError: there are none, or there are and it does not.
+        """
+        if self.teacher_weight and not number:
+            raise RecipeError(
+                f"recipe {self.name} learns from teachers; name them: --teacher MODEL"
+            )
+        if number and not self.teacher_weight:
+            raise RecipeError(
+                f"recipe {self.name} does not learn from teachers; leave out --teacher, or "
+                "--set teacher_weight=0.5"
             )
 
     def replace(self, overrides: Sequence[str]) -> "Recipe":

@@ -25,14 +25,21 @@ from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
 from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.curves import curves_png
-from mien.training.export import export_run
+from mien.training.export import export_ferplus, export_run
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
 from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
 from mien.training.recipe import Recipe
-from mien.training.twin import EXPRESSION, copy_weights, training_twin
+from mien.training.teachers import Teaching, consult, write_teaching
+from mien.training.twin import (
+    EXPRESSION,
+    FERPLUS_HEAD,
+    copy_weights,
+    ferplus_network,
+    training_twin,
+)
 
 Progress = Callable[[dict[str, float]], None]
 """Called after each epoch with its row of the history."""
@@ -69,8 +76,10 @@ def train(
     samples: Samples,
     folder: Path,
     *,
+    teachers: Sequence[Path] = (),
     resume: bool = False,
     progress: Progress | None = None,
+    consulting: Callable[[int, int], None] | None = None,
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
     """Train a network by a recipe.
@@ -79,8 +88,10 @@ def train(
         recipe: what to do.
         samples: labelled faces; pictures of the test split are not used.
         folder: the run folder; must be new unless ``resume``.
+        teachers: ``.onnx`` files of networks to learn from, where the recipe does.
         resume: go on with the folder's training after its last whole epoch.
         progress: called after each epoch.
+        consulting: called with (faces done, faces in all) while teachers are asked.
         extra_callbacks: further Keras callbacks, e.g. a progress bar.
 
     Returns:
@@ -89,11 +100,13 @@ def train(
     Raises:
         TrainingError: the folder has a run already, or another one than is to be resumed; a
             split is empty; the loss is not a number. The folder keeps the last good state.
-        RecipeError: the recipe does not fit the zoo or the data.
+        RecipeError: the recipe does not fit the zoo, the data or the teachers.
+        ModelError: a teacher's file is damaged.
         SourceError, DatasetError: a picture in a file is damaged, refused or gone; the folder
             keeps the state after the last whole epoch.
         OutputError: the folder cannot be written.
     """
+    recipe.check_teachers(len(teachers))
     run_folder.check_folder(folder, recipe, resume)
     backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
@@ -109,10 +122,13 @@ def train(
     if not position.epochs:
         source = load_pretrained(network, recipe.architecture, recipe.pretrained)
     model, twin = training_twin(network, recipe)
-    train_batches, validation_batches = _batches(parts, spec, recipe)
+    teaching = consult(teachers, parts[Split.TRAIN], folder, consulting) if teachers else None
+    train_batches, validation_batches = _batches(parts, spec, recipe, teaching)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
     run_folder.describe(folder, parts)
+    if teaching is not None:
+        write_teaching(folder, teaching)
     if source:
         run_folder.write_pretrained(folder, source)
     if not position.epochs:
@@ -126,6 +142,12 @@ def train(
 
     def save_best(path: Path) -> None:
         update_network()
+        if recipe.ferplus_weight:
+            # First: a process killed between the two repeats the epoch and writes both.
+            with average.in_place() if average else nullcontext():
+                head_weights = model.get_layer(FERPLUS_HEAD).get_weights()
+            with atomic_file(folder / run_folder.BEST_FERPLUS) as temporary:
+                ferplus_network(network, head_weights).save(temporary)
         network.save(path)
 
     history = callbacks.History(folder / "history.csv", position.epochs, progress)
@@ -183,15 +205,16 @@ def train(
 
 
 def _batches(
-    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe
+    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe, teaching: Teaching | None
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate."""
     train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
+    taught = None if teaching is None else teaching.targets
     return (
         Batches(
             train,
             spec,
-            *objective.targets(train, recipe, training=True),
+            *objective.targets(train, recipe, training=True, taught=taught),
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
@@ -257,6 +280,8 @@ def _finish(
     if not can_export():
         return Run(folder, history, None, None, monitor)
     faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
+    if recipe.ferplus_weight:
+        export_ferplus(folder, faces)
     return Run(folder, history, *export_run(folder, faces), monitor)
 
 

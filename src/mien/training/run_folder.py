@@ -6,12 +6,15 @@ environment.json  versions, processor, commit
 history.csv       one row per epoch
 pretrained.json   where weights came from that the network started with, if any did
 augmentation.png  some pictures of the first batch, before and after the random changes
+teachers.json     which networks it learned from, and teachers.npy, what they said, if any did
 best.keras        float32 network of the best epoch so far
+best_ferplus.keras  the same with the head that learned FER+ votes, if there is one
 checkpoints/      the network of every epoch, if the recipe asks for them
 backup/           weights, optimiser and position after the last whole epoch
 tensorboard/      the same curves for TensorBoard
 curves.png        at the end: loss and accuracy by epoch
 model.onnx        at the end: the bundle
+ferplus.onnx      at the end: that of best_ferplus.keras
 """
 
 import json
@@ -38,6 +41,9 @@ CHECKPOINTS = "checkpoints"
 
 BEST = "best.keras"
 """Name of the best network."""
+
+BEST_FERPLUS = "best_ferplus.keras"
+"""Name of the same network with FER+'s eight classes."""
 
 
 def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
@@ -124,6 +130,6 @@ def position(folder: Path) -> tuple[Path | None, Position]:
 
 
 def _sweep(folder: Path) -> None:
-    for unfinished in (".epoch_*", ".best.keras.*", ".history.csv.*"):
+    for unfinished in (".epoch_*", ".best*.keras.*", ".history.csv.*"):
         for path in folder.glob(unfinished):
             path.unlink()

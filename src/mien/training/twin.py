@@ -11,6 +11,7 @@ Keras's shorter memory they belong to the last few steps' weights and not to the
 validation accuracy jumped by up to three points between epochs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -97,6 +98,22 @@ def training_twin(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, ke
 def copy_weights(twin: keras.Model, network: keras.Model) -> None:
     """Copy the twin's weights into the network that is saved."""
     network.set_weights(twin.get_weights())
+
+
+def ferplus_network(network: keras.Model, head_weights: Sequence[Any]) -> keras.Model:
+    """The saved network's trunk under the second head: a network of FER+'s eight classes.
+
+    Args:
+        network: the network that is saved; its layers are shared.
+        head_weights: kernel and bias of the head `FERPLUS_HEAD` of the training model.
+
+    Returns:
+        float32 (n, h, w, c) in 0..255 -> logits (n, 8) over `labels.FERPLUS`.
+    """
+    head = keras.layers.Dense(len(FERPLUS), name="logits")
+    outputs = head(network.get_layer("features").output)
+    head.set_weights(head_weights)
+    return keras.Model(network.inputs, outputs, name=f"{network.name}_ferplus")
 
 
 def _is_fusible(layer: keras.layers.BatchNormalization) -> bool:

@@ -1,0 +1,152 @@
+"""What other networks say of the training faces, to be learned beside the labels.
+
+Knowledge distillation (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
+2015, https://arxiv.org/abs/1503.02531) with targets that are computed once: the mean of the
+teachers' probabilities for a face and for its mirror image. Asking the teachers anew about every
+changed picture would cost a forward pass of each per step, which two processor cores do not have.
+
+Teachers must have been trained on the very rows that the student trains on. Others may have seen
+its validation faces, and would tell it their labels.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import RecipeError, TrainingError
+from mien.files import atomic_file, write_text
+from mien.recognition.classifier import Classifier
+from mien.samples import Samples
+
+TEACHERS = "teachers.json"
+"""File of a run folder: name and hash of each teacher."""
+
+TARGETS = "teachers.npy"
+"""File of a run folder: what they said, float32 (n, classes); a resumed run reads it."""
+
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teaching:
+    """What the teachers say, and who they are."""
+
+    targets: NDArray[np.float32]
+    """Mean probabilities per training row, (n, classes), in the order of the samples' labels."""
+    teachers: tuple[Mapping[str, str], ...]
+    """Name and sha256 of each teacher's file."""
+
+
+def consult(
+    models: Sequence[Path],
+    samples: Samples,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> Teaching:
+    """Ask teachers about training faces, or read what they said when this run began.
+
+    Args:
+        models: the teachers' ``.onnx`` files, at least one.
+        samples: the rows that train.
+        folder: the run folder; only read here.
+        progress: called with (faces done, faces in all) after each batch.
+
+    Raises:
+        RecipeError: a teacher has other classes, or was trained on other rows.
+        ModelError: a teacher's file is damaged.
+        TrainingError: the folder's run began with other teachers, or its file is damaged.
+    """
+    teachers = tuple(_identity(path) for path in models)
+    stored = _stored(folder, teachers, (len(samples), len(samples.label_set)))
+    if stored is not None:
+        return Teaching(stored, teachers)
+    classifiers = [Classifier(path) for path in models]
+    sha256 = samples.sha256()
+    columns = [_columns(each, samples, sha256) for each in classifiers]
+    total = np.zeros((len(samples), len(samples.label_set)))
+    for start in range(0, len(samples), _BATCH):
+        rows = range(start, min(start + _BATCH, len(samples)))
+        faces = [samples.images[row] for row in rows]
+        mirrored = [np.ascontiguousarray(face[:, ::-1]) for face in faces]
+        for classifier, order in zip(classifiers, columns, strict=True):
+            said = classifier.probabilities([*faces, *mirrored])[:, order]
+            total[rows.start : rows.stop] += said[: len(faces)] + said[len(faces) :]
+        if progress is not None:
+            progress(rows.stop, len(samples))
+    return Teaching((total / (2 * len(classifiers))).astype(np.float32), teachers)
+
+
+def write_teaching(folder: Path, teaching: Teaching) -> None:
+    """Write ``teachers.npy`` and ``teachers.json``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    with atomic_file(folder / TARGETS) as temporary, temporary.open("wb") as file:
+        np.save(file, teaching.targets, allow_pickle=False)
+    # Last: whoever finds it finds the targets, too.
+    text = json.dumps([dict(each) for each in teaching.teachers], indent=1)
+    write_text(folder / TEACHERS, text + "\n")
+
+
+def read_teachers(folder: Path) -> list[dict[str, str]]:
+    """Name and hash of the teachers of a run; none where it has none."""
+    path = folder / TEACHERS
+    if not path.is_file():
+        return []
+    try:
+        return [dict(each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged; start again in another folder") from error
+
+
+def _identity(path: Path) -> Mapping[str, str]:
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"name": Classifier(path).card.name, "sha256": sha256}
+
+
+def _stored(
+    folder: Path, teachers: Sequence[Mapping[str, Any]], shape: tuple[int, int]
+) -> NDArray[np.float32] | None:
+    known = read_teachers(folder)
+    if not known:
+        return None
+    if known != [dict(each) for each in teachers]:
+        names = ", ".join(each["name"] for each in known)
+        raise TrainingError(
+            f"the training in {folder} began with other teachers ({names}); resume with the same, "
+            "or name another folder"
+        )
+    try:
+        targets = np.load(folder / TARGETS, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise TrainingError(
+            f"{folder / TARGETS} is missing or damaged; start again in another folder"
+        ) from error
+    if targets.shape != shape or targets.dtype != np.float32:
+        raise TrainingError(f"{folder / TARGETS} is of other faces; start again in another folder")
+    return np.asarray(targets)
+
+
+def _columns(teacher: Classifier, samples: Samples, sha256: str) -> list[int]:
+    """The teacher's output column of each of the samples' classes."""
+    card = teacher.card
+    if set(card.labels) != set(samples.label_set.keys):
+        raise RecipeError(
+            f"the teacher {card.name} knows {', '.join(card.labels)}, but the faces are labelled "
+            f"{', '.join(samples.label_set.keys)}; name a teacher with the same classes"
+        )
+    trained_on = dict(card.data.get("train", {})).get("sha256")
+    if trained_on != sha256:
+        raise RecipeError(
+            f"the teacher {card.name} was not trained on the rows that this recipe trains on, so "
+            "it may know the validation faces; name teachers that were"
+        )
+    return [card.label_set.index(key) for key in samples.label_set.keys]
