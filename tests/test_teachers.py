@@ -56,11 +56,13 @@ def test_a_teachers_classes_are_matched_by_name(tmp_path: Path):
 
 def test_other_classes_and_other_rows_are_refused(tmp_path: Path):
     strange = teacher(tmp_path / "a.onnx", labels=(*FER2013.keys[:6], "contempt"))
-    with pytest.raises(RecipeError, match="knows .*contempt, but the faces are labelled"):
+    with pytest.raises(RecipeError, match=r"knows .*contempt, but the faces are labelled"):
         consult([strange], ROWS, tmp_path)
     for data in ({}, {"train": {"n": 40, "sha256": SAMPLES.sha256()}}):
         other = teacher(tmp_path / "b.onnx", data=data)
-        with pytest.raises(RecipeError, match="not trained on the rows .* may know the validation"):
+        with pytest.raises(
+            RecipeError, match=r"not trained on the rows .* may know the validation"
+        ):
             consult([other], ROWS, tmp_path)
 
 

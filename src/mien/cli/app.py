@@ -18,6 +18,7 @@ from mien import __version__
 from mien.cli.audit import audit
 from mien.cli.compare import compare
 from mien.cli.console import Terminated, warn
+from mien.cli.ensemble import ensemble
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
@@ -34,6 +35,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evaluate,
     compare,
     export,
+    ensemble,
     audit,
     fetch,
     models,

@@ -133,7 +133,7 @@ def export(
 
 
 def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
-    from mien.cli.console import load_keras_quietly, output
+    from mien.cli.console import output
     from mien.data import read_samples
     from mien.errors import DatasetError, OutputError
     from mien.model_files import resolve_model
@@ -145,9 +145,8 @@ def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
         raise OutputError(f"{target} is what is quantised; name another file with --out")
     if data is None:
         raise typer.BadParameter("name labelled faces to quantise on", param_hint="--data")
-    load_keras_quietly()
-    from mien.formats.bundle import write_bundle
     from mien.formats.int8 import to_int8
+    from mien.formats.onnx_cards import write_bundle
 
     samples = read_samples(data)
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
 from mien.formats import graph_rewrites
-from mien.formats.bundle import with_card
-from mien.model_card import ModelCard, golden_inputs
+from mien.formats.onnx_cards import with_card, with_runtime_golden
+from mien.model_card import ModelCard
 from mien.preprocessing import to_network_input
-from mien.recognition.classifier import Classifier, softmax
+from mien.recognition.classifier import Classifier
 from mien.samples import Samples
 
 CALIBRATION_FACES = 1024
@@ -79,8 +79,7 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
     # The scores were measured on the original.
     unmeasured = replace(card, name=f"{card.name}-int8", precision="int8", scores=(), golden=())
     graph = _quantised_graph(bundle, _batches(calibration, card))
-    golden = _golden(graph, unmeasured)
-    quantised = replace(unmeasured, golden=golden)
+    quantised = with_runtime_golden(graph, unmeasured)
     made = with_card(graph, quantised)
     before, after = (_accuracy(Classifier(content), check) for content in (bundle, made))
     if before - after > LARGEST_LOSS:
@@ -147,16 +146,6 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"the network has no form in 8-bit integers: {reason}") from error
         return made.read_bytes()
-
-
-def _golden(graph: bytes, card: ModelCard) -> tuple[tuple[float, ...], ...]:
-    """What the quantised network gives for the golden inputs, by ONNX Runtime itself."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    inputs = golden_inputs(card.input).astype(np.float32)
-    logits = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-    return tuple(tuple(round(p, 7) for p in row) for row in softmax(logits).tolist())
 
 
 def _accuracy(classifier: Classifier, check: Samples) -> float:

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from mien.errors import TrainingError
-from mien.formats.bundle import Parity, to_bundle, write_bundle
+from mien.formats.bundle import Parity, to_bundle
 from mien.formats.keras_files import load_network
+from mien.formats.onnx_cards import write_bundle
 from mien.labels import FERPLUS
 from mien.model_card import ModelCard
 from mien.samples import Image

@@ -1,0 +1,154 @@
+"""Several bundles -> one bundle that averages what they say.
+
+The members' graphs lie side by side in one ONNX file behind one input. Each one's logits are
+divided by its own temperature; the output is the logarithm of the mean of their probabilities, so
+that the ensemble is a network like any other: it can be calibrated, evaluated and used as it is.
+Averaged probabilities were preferred to averaged logits because they do not depend on how sure a
+member that was trained otherwise is in general.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mien.errors import ModelError, needs_extra
+from mien.formats.onnx_cards import with_card, with_runtime_golden
+from mien.model_card import ModelCard
+from mien.recognition.classifier import Classifier
+
+ARCHITECTURE = "ensemble"
+"""What the card of an ensemble says for its architecture."""
+
+SMALLEST_PROBABILITY = 1e-12
+"""Mean probabilities below are raised to it, so that every logit is a number."""
+
+_INPUT, _OUTPUT = "image", "logits"
+
+
+def to_ensemble(bundles: Sequence[bytes], name: str) -> bytes:
+    """Join bundles into one.
+
+    Args:
+        bundles: two or more ONNX files with cards: the same classes in the same order, the same
+            input, the same framing.
+        name: name of the ensemble.
+
+    Returns:
+        The ONNX file with a card of its own, sealed. The card names its members and their hashes,
+        has their licences, and of their data and choices what all of them share.
+
+    Raises:
+        ModelError: there are fewer than two, one is no bundle, or they do not fit together.
+    """
+    if len(bundles) < 2:
+        raise ModelError("an ensemble needs two models or more")
+    cards = [Classifier(bundle).card for bundle in bundles]
+    _check_alike(cards)
+    card = _card(cards, bundles, name)
+    graph = _joined(bundles, cards)
+    return with_card(graph, with_runtime_golden(graph, card))
+
+
+def _check_alike(cards: Sequence[ModelCard]) -> None:
+    first = cards[0]
+    for other in cards[1:]:
+        for what, here, there in (
+            ("classes", ", ".join(first.labels), ", ".join(other.labels)),
+            ("input", first.input_shape, other.input_shape),
+            ("framing", first.framing, other.framing),
+        ):
+            if here != there:
+                raise ModelError(
+                    f"{first.name} and {other.name} do not make an ensemble: the {what} of the "
+                    f"one is {here}, of the other {there}"
+                )
+
+
+def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> ModelCard:
+    first = cards[0]
+    shared = {
+        key: value
+        for key, value in first.data.items()
+        if all(each.data.get(key) == value for each in cards)
+    }
+    members = [
+        {"name": each.name, "sha256": hashlib.sha256(bundle).hexdigest()}
+        for each, bundle in zip(cards, bundles, strict=True)
+    ]
+    chosen = {
+        key: first.chosen[key]
+        for key in ("split", "metric")
+        if key in first.chosen and all(each.chosen.get(key) == first.chosen[key] for each in cards)
+    }
+    commits = {each.commit for each in cards}
+    precisions = {each.precision for each in cards}
+    return replace(
+        first,
+        name=name,
+        architecture=ARCHITECTURE,
+        recipe={"members": members},
+        data=shared,
+        chosen=chosen,
+        scores=(),
+        temperature=1.0,
+        precision="int8" if "int8" in precisions else "float32",
+        licence="; ".join(dict.fromkeys(each.licence for each in cards if each.licence)),
+        commit=commits.pop() if len(commits) == 1 else "",
+        golden=(),
+    )
+
+
+def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard]) -> bytes:
+    with needs_extra("train"):
+        import onnx
+        from onnx import TensorProto, compose, helper, numpy_helper
+    shape: list[str | int | None] = ["n", *cards[0].input_shape]
+    image = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, shape)
+    classes: list[str | int | None] = ["n", len(cards[0].labels)]
+    logits = helper.make_tensor_value_info(_OUTPUT, TensorProto.FLOAT, classes)
+    nodes: list[Any] = []
+    constants: list[Any] = []
+    versions: dict[str, int] = {}
+    ir_version = 0
+    for number, (bundle, card) in enumerate(zip(bundles, cards, strict=True)):
+        prefix = f"member{number}_"
+        member = compose.add_prefix(onnx.load_model_from_string(bundle), prefix)
+        ir_version = max(ir_version, member.ir_version)
+        for opset in member.opset_import:
+            if versions.setdefault(opset.domain, opset.version) != opset.version:
+                raise ModelError(
+                    f"{card.name} is of another version of ONNX than {cards[0].name}; "
+                    "export both again"
+                )
+        if member.functions or member.graph.sparse_initializer:
+            raise ModelError(f"{card.name} has parts that cannot be joined; export it again")
+        nodes.append(helper.make_node("Identity", [_INPUT], [member.graph.input[0].name]))
+        nodes.extend(member.graph.node)
+        constants.extend(member.graph.initializer)
+        temperature = np.array(card.temperature, np.float32)
+        constants.append(numpy_helper.from_array(temperature, f"{prefix}temperature"))
+        nodes.append(
+            helper.make_node(
+                "Div", [member.graph.output[0].name, f"{prefix}temperature"], [f"{prefix}cooled"]
+            )
+        )
+        nodes.append(
+            helper.make_node("Softmax", [f"{prefix}cooled"], [f"{prefix}probabilities"], axis=-1)
+        )
+    means = [f"member{number}_probabilities" for number in range(len(cards))]
+    constants.append(
+        numpy_helper.from_array(np.array(SMALLEST_PROBABILITY, np.float32), "smallest")
+    )
+    nodes += [
+        helper.make_node("Mean", means, ["mean"]),
+        helper.make_node("Max", ["mean", "smallest"], ["positive"]),
+        helper.make_node("Log", ["positive"], [_OUTPUT]),
+    ]
+    graph = helper.make_graph(nodes, ARCHITECTURE, [image], [logits], constants)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
+    model = helper.make_model(graph, opset_imports=opsets)
+    model.ir_version = ir_version
+    return bytes(model.SerializeToString(deterministic=True))

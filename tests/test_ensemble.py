@@ -1,0 +1,112 @@
+"""Several bundles as one: what it computes, what its card says, who does not fit together."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from command_line import assert_fails_on_one_line, mien
+from mien.errors import ModelError
+from mien.formats.ensemble import to_ensemble
+from mien.formats.int8 import to_int8
+from mien.labels import FER2013
+from mien.recognition.classifier import Classifier, softmax
+from onnx_factory import make_card, make_graph, with_card
+from samples_factory import random_faces, samples_of
+
+FACES = random_faces(50)
+
+
+def member(seed: int, **changes: object) -> bytes:
+    graph = make_graph(seed=seed, gain=6.0)
+    return with_card(graph, make_card(graph, **{"name": f"m{seed}", **changes}))
+
+
+def test_it_gives_the_mean_of_the_calibrated_probabilities() -> None:
+    members = [member(0, temperature=2.0), member(1), member(2, temperature=0.5)]
+    joined = Classifier(to_ensemble(members, "three"))
+    each = [Classifier(content).probabilities(FACES) for content in members]
+    np.testing.assert_allclose(joined.probabilities(FACES), np.mean(each, axis=0), atol=1e-6)
+    assert np.ptp(each, axis=0).max() > 0.1, "the members differ"
+    assert joined.probabilities(FACES[:1]).shape == (1, 7)
+
+
+def test_the_card_says_who_is_in_it_and_what_they_share() -> None:
+    train = {"n": 5, "sha256": "a"}
+    data = [{"train": train, "validation": {"n": n, "sha256": str(n)}} for n in (1, 2)]
+    chosen = {"split": "validation", "metric": "val_accuracy", "epoch": 3}
+    members = [
+        member(0, data=data[0], chosen=chosen, licence="MIT"),
+        member(1, data=data[1], chosen={**chosen, "epoch": 9}, licence="CC0"),
+    ]
+    card = Classifier(to_ensemble(members, "both")).card
+    assert (card.name, card.architecture, card.precision) == ("both", "ensemble", "float32")
+    assert [each["name"] for each in card.recipe["members"]] == ["m0", "m1"]
+    assert all(len(each["sha256"]) == 64 for each in card.recipe["members"])
+    assert card.data == {"train": train}
+    assert card.chosen == {"split": "validation", "metric": "val_accuracy"}
+    assert card.licence == "MIT; CC0"
+    assert card.temperature == 1 and card.scores == () and len(card.golden) == 3
+
+
+def test_impossible_certainty_stays_a_number() -> None:
+    graph = make_graph(gain=1e6)
+    sure = with_card(graph, make_card(graph))
+    joined = Classifier(to_ensemble([sure, sure], "sure"))
+    inputs = FACES[..., np.newaxis].astype(np.float32)
+    logits = joined.logits(inputs)
+    assert np.isfinite(logits).all()
+    np.testing.assert_allclose(softmax(logits), softmax(Classifier(sure).logits(inputs)), atol=1e-6)
+
+
+def test_quantised_members_stay_quantised() -> None:
+    labels = Classifier(member(0)).probabilities(FACES).argmax(axis=1).tolist()
+    samples = samples_of(FACES, labels, ["validation"] * 50)
+    small = to_int8(member(0), samples, samples).bundle
+    joined = to_ensemble([small, member(1)], "mixed")
+    assert Classifier(joined).card.precision == "int8"
+    assert sum(node.op_type == "QuantizeLinear" for node in _nodes(joined)) == sum(
+        node.op_type == "QuantizeLinear" for node in _nodes(small)
+    )
+    each = [Classifier(content).probabilities(FACES) for content in (small, member(1))]
+    mean = np.mean(each, axis=0)
+    np.testing.assert_allclose(Classifier(joined).probabilities(FACES), mean, atol=1e-3)
+
+
+def _nodes(content: bytes) -> list[onnx.NodeProto]:
+    return list(onnx.load_model_from_string(content).graph.node)
+
+
+def test_those_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ModelError, match="two models or more"):
+        to_ensemble([member(0)], "one")
+    turned = member(1, labels=FER2013.keys[::-1])
+    with pytest.raises(ModelError, match="m0 and m1 do not make an ensemble: the classes of"):
+        to_ensemble([member(0), turned], "x")
+    with pytest.raises(ModelError, match="the framing of the one is fer2013, of the other tight"):
+        to_ensemble([member(0), member(1, framing="tight")], "x")
+    graph = make_graph((64, 64, 1))
+    with pytest.raises(ModelError, match="the input of the one is"):
+        to_ensemble([member(0), with_card(graph, make_card(graph))], "x")
+    old = make_graph(seed=3)
+    old.opset_import[0].version = 16
+    with pytest.raises(ModelError, match="another version of ONNX"):
+        to_ensemble([member(0), with_card(old, make_card(old))], "x")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        (tmp_path / f"m{seed}.onnx").write_bytes(member(seed))
+    done = mien("ensemble", "m0.onnx", "m1.onnx", "--out", "both.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "both.onnx: 2 members" in done.stdout
+    assert Classifier(tmp_path / "both.onnx").card.name == "both"
+    for arguments, message in (
+        (("m0.onnx", "none.onnx", "--out", "x.onnx"), "no such model file: none.onnx"),
+        (("m0.onnx", "m1.onnx", "--out", "m1.onnx"), "m1.onnx is one of the members"),
+    ):
+        assert_fails_on_one_line(mien("ensemble", *arguments, cwd=tmp_path), message)
+    assert mien("ensemble", "m0.onnx", "--out", "x.onnx", cwd=tmp_path).returncode == 2
+    assert mien("ensemble", "m0.onnx", "m1.onnx", "--out", "x", cwd=tmp_path).returncode == 2
+    assert not (tmp_path / "x.onnx").exists()
