@@ -30,7 +30,7 @@ from mien.samples import Samples
 from mien.training import callbacks, objective
 from mien.training.metrics import epoch_metrics
 from mien.training.recipe import Recipe, load_recipe
-from mien.training.run import input_spec
+from mien.training.inputs import input_spec
 from mien.training.twin import training_twin
 
 

@@ -10,6 +10,7 @@ from mien.data.splits import (
     cautions,
     stratified_split,
     without_training_twins,
+    without_validation_twins,
 )
 from mien.errors import DatasetError
 from mien.samples import Split
@@ -129,3 +130,14 @@ def test_without_training_twins():
     kept = without_training_twins(samples_of(images, [0] * 6, splits))
     assert list(kept.names) == ["row 2", "row 3", "row 5", "row 6", "row 7"]
     assert kept.layout == "1 training rows with a twin in validation or test left out"
+
+
+def test_without_validation_twins():
+    images = random_faces(7, side=8)
+    images[4] = images[2]  # validation like train
+    images[5] = images[3]  # validation like test
+    images[6] = images[1]  # test like train
+    splits = ["train", "train", "train", "test", "validation", "validation", "test"]
+    kept = without_validation_twins(samples_of(images, [0] * 7, splits))
+    assert list(kept.names) == [f"row {number}" for number in (2, 3, 4, 5, 7, 8)]
+    assert kept.layout == "1 validation rows with a twin in training left out"

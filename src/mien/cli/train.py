@@ -65,8 +65,8 @@ def train(
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
     from mien.model_files import resolve_model
+    from mien.training.inputs import split_samples
     from mien.training.recipe import load_recipe
-    from mien.training.run import split_samples
     from mien.training.run import train as run_training
     from mien.training.run_folder import check_folder
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.duplicates import seen_twins
 from mien.data.fingerprints import digests
 from mien.errors import DatasetError
 from mien.samples import Samples, Split
@@ -117,6 +118,25 @@ def without_training_twins(samples: Samples) -> Samples:
     found = digests(samples.images)
     dropped = in_train & np.isin(found, found[~in_train])
     left_out = f"{dropped.sum():,} training rows with a twin in validation or test left out"
+    samples = replace(samples, layout=_told(samples, left_out))
+    return samples.take(np.flatnonzero(~dropped))
+
+
+def without_validation_twins(samples: Samples) -> Samples:
+    """Leave out validation rows that are pixel-identical to a training row.
+
+    What is chosen on the others is not chosen by what was learned by heart. All pictures are
+    decoded once.
+
+    Returns:
+        The other rows in the same order; training and test rows are all there, and ``layout``
+        tells how many were left out.
+
+    Raises:
+        ImageError, ImageTooLargeError, DatasetError: a picture is damaged or refused.
+    """
+    dropped = seen_twins(samples) & (samples.splits == Split.VALIDATION.value)
+    left_out = f"{dropped.sum():,} validation rows with a twin in training left out"
     samples = replace(samples, layout=_told(samples, left_out))
     return samples.take(np.flatnonzero(~dropped))
 

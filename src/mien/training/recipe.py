@@ -43,6 +43,9 @@ class Recipe:
     """Where the validation rows come from; the default takes the data set's own splits."""
     drop_twins: bool = False
     """Leave out training rows that are pixel-identical to a validation or test row."""
+    drop_validation_twins: bool = False
+    """Leave out validation rows that are pixel-identical to a training row, so that nothing is
+    chosen by what was learned by heart."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training pictures."""
     class_weights: Literal["none", "balanced"] = "none"

@@ -13,26 +13,24 @@ from pathlib import Path
 import keras
 
 from mien import zoo
-from mien.data import splits
 from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches, own_errors
-from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file
 from mien.formats.bundle import PARITY_FACES, Parity, can_export
-from mien.preprocessing import InputSpec
 from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
 from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.curves import curves_png
 from mien.training.export import export_ferplus, export_run
+from mien.training.inputs import batches_of, input_spec, split_samples
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
 from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
 from mien.training.recipe import Recipe
-from mien.training.teachers import Teaching, consult, write_teaching
+from mien.training.teachers import consult, write_teaching
 from mien.training.twin import (
     EXPRESSION,
     FERPLUS_HEAD,
@@ -43,8 +41,6 @@ from mien.training.twin import (
 
 Progress = Callable[[dict[str, float]], None]
 """Called after each epoch with its row of the history."""
-
-_VALIDATION_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def train(
         source = load_pretrained(network, recipe.architecture, recipe.pretrained)
     model, twin = training_twin(network, recipe)
     teaching = consult(teachers, parts[Split.TRAIN], folder, consulting) if teachers else None
-    train_batches, validation_batches = _batches(parts, spec, recipe, teaching)
+    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
     run_folder.describe(folder, parts)
@@ -204,30 +200,6 @@ def train(
     return _finish(folder, recipe, tuple(history.rows), parts[Split.VALIDATION])
 
 
-def _batches(
-    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe, teaching: Teaching | None
-) -> tuple[Batches, Batches]:
-    """Batches that train, and batches that validate."""
-    train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
-    taught = None if teaching is None else teaching.targets
-    return (
-        Batches(
-            train,
-            spec,
-            *objective.targets(train, recipe, training=True, taught=taught),
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            mixup_alpha=recipe.augmentation.mixup_alpha,
-        ),
-        Batches(
-            validation,
-            spec,
-            *objective.targets(validation, recipe),
-            batch_size=_VALIDATION_BATCH,
-        ),
-    )
-
-
 def _compile(model: keras.Model, recipe: Recipe, phase: Phase, steps_per_epoch: int) -> None:
     model.compile(
         optimizer=objective.optimizer(recipe, phase, steps_per_epoch),
@@ -250,25 +222,6 @@ def _draw_batch(folder: Path, recipe: Recipe, batches: Batches) -> None:
         temporary.write_bytes(png)
 
 
-def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
-    """The rows that a recipe trains and validates on.
-
-    Raises:
-        TrainingError: one of the two has no rows.
-    """
-    assigned = splits.assign(samples, recipe.split)
-    if recipe.drop_twins:
-        assigned = splits.without_training_twins(assigned)
-    parts = {split: assigned.of(split) for split in (Split.TRAIN, Split.VALIDATION)}
-    for split, part in parts.items():
-        if not len(part):
-            raise TrainingError(
-                f"{samples.source} has no {split} rows for recipe {recipe.name}; "
-                "carve them out with --set split.validation_fraction=0.1"
-            )
-    return parts
-
-
 def _finish(
     folder: Path, recipe: Recipe, history: tuple[dict[str, float], ...], validation: Samples
 ) -> Run:
@@ -283,18 +236,3 @@ def _finish(
     if recipe.ferplus_weight:
         export_ferplus(folder, faces)
     return Run(folder, history, *export_run(folder, faces), monitor)
-
-
-def input_spec(recipe: Recipe) -> InputSpec:
-    """Input of the recipe's network.
-
-    Raises:
-        RecipeError: the zoo has no such network.
-    """
-    if recipe.architecture not in zoo.ARCHITECTURES:
-        known = ", ".join(zoo.ARCHITECTURES)
-        raise RecipeError(f"no architecture {recipe.architecture!r}; known: {known}")
-    spec = zoo.ARCHITECTURES[recipe.architecture].default_input
-    if recipe.input_size_px is None:
-        return spec
-    return InputSpec(recipe.input_size_px, recipe.input_size_px, spec.channels)

@@ -1,0 +1,83 @@
+"""Recipe + labelled faces -> what trains and what validates."""
+
+from collections.abc import Mapping
+
+from mien import zoo
+from mien.data import splits
+from mien.data.batches import Batches
+from mien.errors import RecipeError, TrainingError
+from mien.preprocessing import InputSpec
+from mien.samples import Samples, Split
+from mien.training import objective
+from mien.training.recipe import Recipe
+from mien.training.teachers import Teaching
+
+VALIDATION_BATCH = 256
+"""Faces of a validation step."""
+
+
+def input_spec(recipe: Recipe) -> InputSpec:
+    """Input of the recipe's network.
+
+    Raises:
+        RecipeError: the zoo has no such network.
+    """
+    if recipe.architecture not in zoo.ARCHITECTURES:
+        known = ", ".join(zoo.ARCHITECTURES)
+        raise RecipeError(f"no architecture {recipe.architecture!r}; known: {known}")
+    spec = zoo.ARCHITECTURES[recipe.architecture].default_input
+    if recipe.input_size_px is None:
+        return spec
+    return InputSpec(recipe.input_size_px, recipe.input_size_px, spec.channels)
+
+
+def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
+    """The rows that a recipe trains and validates on.
+
+    Raises:
+        TrainingError: one of the two has no rows.
+    """
+    assigned = splits.assign(samples, recipe.split)
+    if recipe.drop_twins:
+        assigned = splits.without_training_twins(assigned)
+    if recipe.drop_validation_twins:
+        assigned = splits.without_validation_twins(assigned)
+    parts = {split: assigned.of(split) for split in (Split.TRAIN, Split.VALIDATION)}
+    for split, part in parts.items():
+        if not len(part):
+            raise TrainingError(
+                f"{samples.source} has no {split} rows for recipe {recipe.name}; "
+                "carve them out with --set split.validation_fraction=0.1"
+            )
+    return parts
+
+
+def batches_of(
+    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe, teaching: Teaching | None
+) -> tuple[Batches, Batches]:
+    """Batches that train, and batches that validate.
+
+    Args:
+        parts: as `split_samples` gives them.
+        spec: input of the network.
+        recipe: targets, weights, order and blending of the rows.
+        teaching: what teachers say of the training rows, where the recipe learns from them.
+    """
+    train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
+    taught = None if teaching is None else teaching.targets
+    return (
+        Batches(
+            train,
+            spec,
+            *objective.targets(train, recipe, training=True, taught=taught),
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            mixup_alpha=recipe.augmentation.mixup_alpha,
+        ),
+        Batches(
+            validation,
+            spec,
+            *objective.targets(validation, recipe),
+            batch_size=VALIDATION_BATCH,
+        ),
+    )
