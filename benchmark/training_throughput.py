@@ -28,9 +28,9 @@ from mien.data.batches import Batches
 from mien.labels import FER2013
 from mien.samples import Samples
 from mien.training import callbacks, objective
+from mien.training.inputs import input_spec
 from mien.training.metrics import epoch_metrics
 from mien.training.recipe import Recipe, load_recipe
-from mien.training.inputs import input_spec
 from mien.training.twin import training_twin
 
 
