@@ -37,7 +37,8 @@ class Classifier:
 
     Args:
         model: an ``.onnx`` file with a card, or its bytes.
-        threads: processor threads for one batch; 2, or 1 on a single processor, where None.
+        threads: processor threads for one batch; 2, or 1 where this process may use a single
+            processor, where None.
 
     Raises:
         ModelError: the file is not there, corrupt, has no card, or contradicts its card.
@@ -46,7 +47,7 @@ class Classifier:
     def __init__(self, model: Path | str | bytes, *, threads: int | None = None) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
-        self._session = _open_session(content, name, threads or min(2, os.cpu_count() or 1))
+        self._session = _open_session(content, name, threads or min(2, _processors()))
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""
         self._input_name = _check_graph(self._session, self.card, name)
@@ -110,6 +111,13 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
+
+
+def _processors() -> int:
+    """Processors that this process may use: fewer than there are, if it was confined."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _batches(faces: Iterable[Image]) -> Iterator[Sequence[Image]]:
