@@ -41,6 +41,6 @@ def test_the_second_heads_network_is_the_trunk_under_its_weights() -> None:
     second = ferplus_network(saved, head)
     assert second.output_shape == (None, len(FERPLUS))
     faces = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1)).astype(np.float32)
-    features = keras.Model(saved.inputs, saved.get_layer("features").output)(faces)
+    features = keras.Model(saved.inputs[0], saved.get_layer("features").output)(faces)
     expected = np.asarray(features) @ head[0] + head[1]
     np.testing.assert_allclose(second(faces), expected, atol=1e-4)

@@ -113,7 +113,7 @@ def ferplus_network(network: keras.Model, head_weights: Sequence[Any]) -> keras.
     head = keras.layers.Dense(len(FERPLUS), name="logits")
     outputs = head(network.get_layer("features").output)
     head.set_weights(head_weights)
-    return keras.Model(network.inputs, outputs, name=f"{network.name}_ferplus")
+    return keras.Model(network.inputs[0], outputs, name=f"{network.name}_ferplus")
 
 
 def _is_fusible(layer: keras.layers.BatchNormalization) -> bool:
