@@ -6,8 +6,8 @@ so frame rates, lost frames and gaps need no care. The label changes only when a
 by a margin, or leads for a while (hysteresis). Where there is a least confidence, "uncertain" takes
 part as one more class whose probability is always that threshold; but it has to lead for a while,
 since every change from one expression to another passes through a moment in which none is probable.
-Means of logarithms and the One Euro filter
-(Casiez, Roussel and Vogel, 2012) were tried; what they gained is in LOG.md.
+Means of logarithms and the One Euro filter (Casiez, Roussel and Vogel, 2012) were tried; what they
+gained is in LOG.md.
 """
 
 from collections.abc import Collection, Sequence
