@@ -1,6 +1,6 @@
 """How steady video results are: tracks, labels and onsets.
 
-    python benchmark/video_stability.py ../shared [tracks] [labels] [onsets] [cuts]
+    python benchmark/video_stability.py ../shared [tracks] [labels] [uncertain] [onsets] [cuts]
 
 ``../shared`` holds what the tests use, too: YuNet's file, a group photo, a clip of one woman who
 talks, FER-2013. What is measured:
@@ -9,6 +9,7 @@ talks, FER-2013. What is measured:
   and frame rates (tests/moving_faces_factory.py); a clip counts as right when everybody has one
   number from beginning to end, and nobody else's;
 - labels: how often the label changes on the clip, unsmoothed and smoothed;
+- uncertain: the same where a least confidence makes faces uncertain, and without hysteresis;
 - onsets: jittered FER-2013 tiles whose expression switches at known times: label changes, and how
   long after the unsmoothed label the smoothed one turns;
 - cuts: how alike neighbouring frames and unrelated pictures are.
@@ -19,6 +20,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -41,6 +43,7 @@ TILES = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11)
 PAIRS = 12
 HALF_LIVES_S = (0.0, 0.06, 0.08, 0.1, 0.15, 0.2)
 MARGINS = (0.0, 0.1, 0.2)
+MIN_CONFIDENCES = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 RATE_HZ = 24
 
 
@@ -171,6 +174,29 @@ def measure_labels(shared: Path) -> None:
         )
 
 
+def measure_uncertain(shared: Path) -> None:
+    """Label changes of the clip, uncertain being a label, for several least confidences."""
+    detector = yunet(shared)
+    for min_confidence in MIN_CONFIDENCES:
+        video = VideoRecognizer(Recognizer("default", detector, min_confidence=min_confidence))
+        faces = [
+            video.recognize(image, time_s=time_s).faces[0]
+            for image, time_s in frames_of_clip(shared)
+        ]
+        shown = [face.expression for face in faces]
+        free = [replace(expression, held=None, held_uncertain=None) for expression in shown]
+        kinds = ([face.raw for face in faces], free, shown)
+        raw, smooth, held = (
+            sum(a.label != b.label for a, b in itertools.pairwise(expressions))
+            for expressions in kinds
+        )
+        share = np.mean([expression.is_uncertain for expression in shown])
+        print(
+            f"min. confidence {min_confidence:.1f}: {raw:3d} changes unsmoothed, {smooth:3d} "
+            f"smoothed, {held:3d} with hysteresis; {share:4.0%} of the frames uncertain"
+        )
+
+
 def mark(half_life_s: float, margin: float) -> str:
     """A sign at the defaults."""
     return "   (default)" if (half_life_s, margin) == (HALF_LIFE_S, MARGIN) else ""
@@ -272,6 +298,7 @@ def measure_cuts(shared: Path) -> None:
 SECTIONS = {
     "tracks": measure_tracks,
     "labels": measure_labels,
+    "uncertain": measure_uncertain,
     "onsets": measure_onsets,
     "cuts": measure_cuts,
 }

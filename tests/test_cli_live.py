@@ -1,6 +1,7 @@
 """``mien live`` as people run it, on SDL's driver that nobody sees and on a virtual display."""
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -83,6 +84,18 @@ def test_a_file_plays_to_its_end(place, tmp_path):
     assert {row["source"] for row in rows} == {"clip.mp4"}
     assert outputs["--segments"].read_text().startswith("WEBVTT")
     assert outputs["--timeline"].stat().st_size > 0
+
+
+def test_uncertain_faces_and_mirror_images(place, tmp_path):
+    table, recorded = tmp_path / "t.jsonl", tmp_path / "r.mp4"
+    options = ("--min-confidence", "0.99", "--tta", "flip")
+    done = live(place, "clip.mp4", *options, "--table", table, "--record", recorded)
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in table.read_text().splitlines()]
+    assert results
+    assert {result["tta"] for result in results} == {"flip"}
+    assert {result["faces"][0]["expression"] for result in results} == {"uncertain"}
+    assert n_frames(recorded) >= 1
 
 
 def test_a_recording_never_overwrites(place, tmp_path):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import mien
 from mien.cli.app import COMMANDS, app
-from mien.labels import FER2013
+from mien.labels import FER2013, UNCERTAIN
 from onnx_factory import make_model_bytes, write_model
 from picture_factory import encode, gradient, huge_png, noise
 
@@ -256,6 +256,9 @@ def test_a_reader_that_goes_away(place):
     [
         *(["recognize"], ["nonsense"], ["recognize", "a.png", "--detector", "mtcnn"]),
         *(["recognize", "a.png", "--max-pixels", "0"], ["fetch"], ["recognize", "--nonsense"]),
+        *(["recognize", "a.png", "--min-confidence", p] for p in ("-0.1", "1.1", "60%", "nan")),
+        *(["live", "--min-confidence", "2"], ["live", "--tta", "x"]),
+        ["recognize", "a.png", "--tta", "rotate"],
     ],
 )
 def test_wrong_usage(place, arguments):
@@ -275,6 +278,50 @@ def test_file_names_that_are_no_text(place, tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)["source"] == os.fsdecode(name)
     assert recognize(place, os.fsdecode(name)).returncode == 0
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.1", "60%", "nan"])
+def test_least_confidences_that_mean_nothing_are_told(place, value):
+    done = recognize(place, "a.png", "--min-confidence", value)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "--min-confidence" in lines(done.stderr)[-1]
+
+
+def test_uncertain_faces_for_programs_and_people(place, tmp_path):
+    plain = json.loads(recognize(place, "a.png", "--json").stdout)
+    done = recognize(place, "a.png", "--json", "--min-confidence", "0.99")
+    assert (done.returncode, done.stderr) == (0, b"")
+    result = json.loads(done.stdout)
+    (face,), (other,) = result.pop("faces"), plain.pop("faces")
+    assert result == plain
+    assert face.pop("expression") == "uncertain"
+    first = other.pop("expression")
+    assert face == other  # confidence and probabilities are as they were
+    table, copy = tmp_path / "t.csv", tmp_path / "a.png"
+    done = recognize(place, "a.png", "--min-confidence", "0.99", "--table", table, "--out", copy)
+    row = lines(done.stdout)[1].split()
+    assert row[:7] == ["a.png", "1", "50", "0", "200", "200", "Uncertain"]
+    assert row[7] == FER2013[FER2013.index(first)].display_name
+    with table.open(newline="") as stream:
+        (cells,) = csv.DictReader(stream)
+    assert cells["expression"] == "uncertain"
+    assert cells["confidence"] == cells[f"p_{first}"] != ""
+    with PIL.Image.open(copy) as picture:
+        assert UNCERTAIN.color_rgb in {color for _, color in picture.getcolors(1 << 20)}
+    low = recognize(place, "a.png", "--json", "--min-confidence", "0.1")
+    assert json.loads(low.stdout)["faces"] == [{**other, "expression": first}]
+
+
+def test_mirror_images_are_averaged(place):
+    plain, none, flip = (
+        json.loads(recognize(place, "a.png", "--json", *options).stdout)
+        for options in ((), ("--tta", "none"), ("--tta", "flip"))
+    )
+    assert none == plain and "tta" not in plain
+    assert flip.pop("tta") == "flip"
+    first, second = flip["faces"][0]["probabilities"], plain["faces"][0]["probabilities"]
+    assert first != second
+    assert sum(first.values()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_help_and_version(place):

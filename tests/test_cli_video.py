@@ -165,6 +165,32 @@ def test_smoothing_can_be_switched_off(place: Path) -> None:
         assert all(face["probabilities"] == face["raw_probabilities"] for face in faces) is same
 
 
+def test_uncertain_faces_in_everything_that_is_written(place: Path) -> None:
+    make_clip(place / "a.mp4", 12)
+    outputs = ("--out", "b.mp4", "--table", "t.csv", "--table", "t.parquet", "--table", "t.jsonl")
+    outputs += ("--segments", "s.csv", "--segments", "s.vtt", "--timeline", "t.html")
+    unsure = ("--min-confidence", "0.99", "--tta", "flip")
+    done = mien("recognize", "a.mp4", *unsure, *outputs, *WHOLE, cwd=place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tta flip)" in done.stdout and "Uncertain 100%" in done.stdout
+    rows = rows_of(place / "t.csv")
+    assert [row["expression"] for row in rows] == ["uncertain"] * 12
+    for row in rows:
+        most = max(float(value) for name, value in row.items() if name.startswith("p_"))
+        assert float(row["confidence"]) == most < 0.99
+    lines = [json.loads(line) for line in (place / "t.jsonl").read_text().splitlines()]
+    assert {line["tta"] for line in lines} == {"flip"}
+    assert {line["faces"][0]["expression"] for line in lines} == {"uncertain"}
+    pandas = pytest.importorskip("pandas")
+    assert set(pandas.read_parquet(place / "t.parquet")["expression"]) == {"uncertain"}
+    (segment,) = rows_of(place / "s.csv")
+    assert (segment["expression"], segment["n_frames"]) == ("uncertain", "12")
+    assert (place / "s.vtt").read_text().endswith("\n#1 Uncertain\n")
+    page = (place / "t.html").read_text()
+    assert "Uncertain 100%" in page and "test-time augmentation: flip" in page
+    assert len(times_of(place / "b.mp4")) == 12
+
+
 def test_a_truncated_video_is_done_up_to_the_break(place: Path) -> None:
     whole = make_clip(place / "whole.mkv", 100, options={"g": "10"})
     (place / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
@@ -335,5 +361,16 @@ def test_the_same_from_python(shared_folder: Path, tmp_path: Path) -> None:
     assert repr(result).endswith(f"472 frames, 1 tracks, {len(result.segments)} segments)")
     assert len(result.segments_to_dataframe()) == len(result.segments) > 0
     assert (tmp_path / "s.vtt").read_text().count("-->") == len(result.segments)
+    unsure = package.Recognizer(detector="haar", search_side_px=320, min_confidence=0.7, tta="flip")
+    result = package.recognize_video(clip, recognizer=unsure)
+    assert (result.summary.tta, result.summary.min_confidence) == ("flip", 0.7)
+    assert result.summary.tracks[0].shares[package.UNCERTAIN] > 0.1
+    assert "uncertain" in set(result.to_dataframe()["expression"])
+    assert "uncertain" in set(result.segments_to_dataframe()["expression"])
+    for wrong in ({"min_confidence": 0.5}, {"tta": "flip"}):
+        with pytest.raises(ValueError, match="the recognizer is there already"):
+            package.recognize_video(clip, recognizer=recognizer, **wrong)
+    with pytest.raises(ValueError, match="min_confidence"):
+        package.recognize_video(clip, min_confidence=2.0)
     with pytest.raises(package.MienError, match="no such file"):
         package.recognize_video(tmp_path / "none.mp4", recognizer=recognizer)

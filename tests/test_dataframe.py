@@ -1,9 +1,11 @@
+import json
 import sys
+from dataclasses import replace
 
 import pytest
 
 from mien.errors import MissingExtraError
-from mien.labels import FER2013, FERPLUS, Label
+from mien.labels import FER2013, FERPLUS, UNCERTAIN, Label
 from mien.results import Expression, Face, FrameResult
 from mien.video.outputs.dataframe import segments_to_dataframe, to_dataframe
 from mien.video.outputs.rows import columns
@@ -97,3 +99,52 @@ def test_the_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"mien\[table\]"):
         to_dataframe(VIDEO)
+
+
+def unsure(expression):
+    return replace(expression, min_confidence=0.8)
+
+
+UNSURE = [
+    FrameResult(64, 48, "fixed", (Face(BOX, 0.9, (), unsure(SHOWN), 2, unsure(RAW)),), "v.mp4"),
+    *VIDEO[1:],
+]
+
+
+def test_uncertain_faces_have_a_category_and_keep_their_probabilities(pd):
+    frame = to_dataframe(UNSURE)
+    assert frame["expression"].cat.categories.tolist() == [*FER2013.keys, UNCERTAIN.key]
+    assert frame["expression"].tolist()[::2] == [UNCERTAIN.key, FER2013[3].key]
+    assert frame["confidence"][0] == frame["p_happy"][0] == 0.7
+    assert frame["raw_p_angry"][0] == 0.6
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_uncertain_faces_in_tables(pd, tmp_path, suffix):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / f"t{suffix}"
+    with Table(path, FER2013.keys, of_videos=True) as table:
+        for result in UNSURE:
+            table.add(result)
+    if suffix == ".jsonl":
+        face = json.loads(path.read_text().splitlines()[0])["faces"][0]
+        assert (face["expression"], face["confidence"]) == (UNCERTAIN.key, 0.7)
+        assert face["probabilities"] == SHOWN.as_dict()
+        return
+    found = pd.read_parquet(path) if suffix == ".parquet" else pd.read_csv(path)
+    assert found["expression"].tolist()[::2] == [UNCERTAIN.key, FER2013[3].key]
+    assert found["expression"].isna().tolist() == [False, True, False]
+    assert found["confidence"][0] == found["p_happy"][0] == 0.7
+    if suffix == ".parquet":
+        categories = found["expression"].cat.categories.tolist()
+        assert categories == [*FER2013.keys, UNCERTAIN.key]
+
+
+def test_uncertain_segments(pd):
+    segments = [
+        Segment(3, label, float(n), float(n), n + 1.0, 0.5, 0.4, 25)
+        for n, label in enumerate((UNCERTAIN, FER2013[3]))
+    ]
+    frame = segments_to_dataframe(segments)
+    assert frame["expression"].tolist() == [UNCERTAIN.key, FER2013[3].key]
+    assert frame["expression"].cat.categories.tolist() == [*FER2013.keys, UNCERTAIN.key]

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 LAYERS = (
     {"errors", "labels"},
     {"samples", "results", "cache_root", "pages", "files", "provenance", "seal"},
-    {"images", "preprocessing", "weights"},
+    {"images", "preprocessing", "tta", "weights"},
     {"model_card", "model_files"},
     {"data", "zoo", "evaluation", "recognition", "video"},
     {"formats", "streaming"},
@@ -128,7 +128,7 @@ def test_no_eval_and_print_only_in_the_command_line(module: str):
 def test_only_labels_spells_class_names(module: str):
     if module == "labels":
         return
-    names = {"angry", "disgust", "fear", "happy", "sad", "surprise", "contempt"}
+    names = {"angry", "disgust", "fear", "happy", "sad", "surprise", "contempt", "uncertain"}
     for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert node.value.lower() not in names, f"{module}, line {node.lineno}"

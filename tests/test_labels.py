@@ -5,6 +5,7 @@ from mien.labels import (
     FERPLUS,
     FERPLUS_VOTE_COLUMNS,
     LABEL_SETS,
+    UNCERTAIN,
     Label,
     LabelSet,
     label_set_of,
@@ -57,3 +58,19 @@ def test_label_set_of():
     assert other[0] is FER2013[6]
     assert other[1].display_name == "Bored"
     assert len(label_set_of(tuple(reversed(FER2013.keys)))) == 7
+
+
+@pytest.mark.parametrize("name", ["uncertain", "Uncertain", " UNCERTAIN "])
+def test_no_class_can_be_called_uncertain(name):
+    with pytest.raises(ValueError, match="no class can be called 'uncertain'"):
+        label_set_of(("happy", name))
+    with pytest.raises(ValueError, match="no class can be called 'uncertain'"):
+        LabelSet("x", (Label("a", "A", (0, 0, 0), (name,)),))
+
+
+def test_uncertain_is_in_no_set_and_looks_like_none():
+    for label_set in LABEL_SETS.values():
+        assert UNCERTAIN not in label_set.labels
+        assert UNCERTAIN.key not in label_set
+    neutral = FER2013[6].color_rgb
+    assert max(abs(a - b) for a, b in zip(UNCERTAIN.color_rgb, neutral, strict=True)) > 60

@@ -51,6 +51,7 @@ def test_json_round_trip():
         ({"format_version": FORMAT_VERSION + 1}, "newer"),
         ({"labels": ("a", "a")}, "distinct"),
         ({"labels": ("a",)}, "distinct"),
+        ({"labels": ("a", "Uncertain")}, "no class can be called 'uncertain'"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
         ({"golden": ((0.5, 0.5),)}, "golden"),

@@ -4,7 +4,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mien.labels import FER2013, FERPLUS, Label, LabelSet, label_set_of
+from mien.labels import (
+    FER2013,
+    FERPLUS,
+    NEUTRAL,
+    UNCERTAIN,
+    Label,
+    LabelSet,
+    label_set_of,
+)
 from mien.results import Expression, Face, FrameResult
 from mien.video import fonts
 from mien.video.overlay import Annotator, annotate, texts
@@ -300,3 +308,94 @@ def test_sprites_blend_and_are_cut_off_at_every_side():
         expected = touched[10:20, 10:20]
         assert np.array_equal((image != 100).any(axis=2), expected)
         assert (np.abs(image[expected].astype(int) - (150, 100, 50)) <= 1).all()
+
+
+UNSURE = replace(EXPRESSION, min_confidence=0.9)
+
+
+def pixels_of(annotated, color):
+    return (annotated == np.array(color)).all(axis=2)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize(("height", "width"), [(360, 640), (2160, 3840)])
+def test_an_uncertain_face_has_a_dashed_box_a_grey_tag_and_its_chart(value, height, width):
+    image = background(height, width, value)
+    box = (width * 0.4, height * 0.3, width * 0.2, height * 0.4)
+    annotated = annotate(image, result_of(height, width, box, expression=UNSURE))
+    light, dark = pixels_of(annotated, UNCERTAIN.color_rgb), pixels_of(annotated, (20, 22, 26))
+    # Along the box's left line, both colours take turns and neither prevails.
+    column = int(box[0])
+    rows = slice(int(box[1]) + height // 20, int(box[1] + box[3]) - height // 20)
+    shares = light[rows, column].mean(), dark[rows, column].mean()
+    assert min(shares) > 0.35 and sum(shares) > 0.9
+    assert np.count_nonzero(np.diff(light[rows, column])) >= 6
+    assert light[: int(box[1])].sum() > width  # the tag
+    for label, probability in zip(FER2013, EXPRESSION.probabilities, strict=True):
+        if probability >= 0.05:  # the bars
+            assert pixels_of(annotated, label.color_rgb).sum() > 5
+    inside = np.s_[int(height * 0.4) : int(height * 0.5), int(width * 0.45) : int(width * 0.55)]
+    assert not changed(image, annotated)[inside].any()
+
+
+def test_uncertain_does_not_look_like_neutral():
+    image = background(360, 640, 0)
+    box = (250.0, 100.0, 100.0, 140.0)
+    neutral = Expression(FER2013, (*[0.05] * 6, 0.7))
+    drawn = [
+        annotate(image, result_of(360, 640, box, expression=expression))
+        for expression in (neutral, replace(neutral, min_confidence=0.9))
+    ]
+    greys = [pixels_of(picture, NEUTRAL.color_rgb).sum() for picture in drawn]
+    # What is left of neutral's grey is its bar.
+    assert greys[1] < 0.2 * greys[0]
+
+
+def test_no_confidence_stands_on_an_uncertain_tag():
+    image = background(360, 640, 0)
+    faces = [
+        Expression(FER2013, (rest, rest, rest, sure, rest, rest, rest), min_confidence=0.95)
+        for sure in (0.31, 0.9)
+        for rest in [(1 - sure) / 6]
+    ]
+    tags = [
+        annotate(image, result_of(360, 640, (5.0, 300.0, 60.0, 50.0), expression=face))[250:300]
+        for face in faces
+    ]
+    assert np.array_equal(tags[0][:, :110], tags[1][:, :110])
+    tag = pixels_of(tags[0], UNCERTAIN.color_rgb)
+    assert 50 < tag.any(axis=0).sum() < 110
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (8, 8), (30, 2000)])
+@pytest.mark.parametrize("shift", [0.0, -3.0, 0.5])
+def test_uncertain_faces_in_tiny_pictures_and_at_edges(shape, shift):
+    height, width = shape
+    box = (shift * width, shift * height, float(width), float(height))
+    image = background(height, width, 50)
+    annotated = annotate(image, result_of(height, width, box, expression=UNSURE))
+    assert annotated.shape == image.shape
+
+
+BARS = [Expression(FER2013, (0.0, 0.0, 0.0, 1.0 - p, p, 0.0, 0.0), held=3) for p in (0.6, 0.8)]
+"""Sad is the longest bar, but its colour is in no outline, for happy is held."""
+
+
+def test_the_chart_marks_the_least_confidence():
+    image = background(720, 1280, 0)
+    box = (300.0, 200.0, 200.0, 250.0)
+    plain = annotate(image, result_of(720, 1280, box))
+    marked, higher = (
+        annotate(image, result_of(720, 1280, box, expression=replace(EXPRESSION, min_confidence=p)))
+        for p in (0.3, 0.6)
+    )
+    columns = [np.flatnonzero(changed(plain, other).any(axis=0)) for other in (marked, higher)]
+    assert all(1 <= found.size <= 3 for found in columns)  # a thin line, and nothing else
+    half, sure = (annotate(image, result_of(720, 1280, box, expression=e)) for e in BARS)
+    ends = [
+        np.flatnonzero(pixels_of(picture, FER2013[4].color_rgb)[:, columns[0][0] :].any(axis=0))
+        for picture in (half, sure)
+    ]
+    # A bar of 60 % ends where the line of 60 % stands.
+    assert columns[1][0] - columns[0][0] == pytest.approx(ends[0].max(), abs=2)
+    assert ends[1].max() > ends[0].max()

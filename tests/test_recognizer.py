@@ -209,3 +209,19 @@ def test_crops_may_reach_beyond_the_picture(classifier):
     )
     assert len(result.faces) == 1
     assert np.isclose(sum(result.faces[0].expression.probabilities), 1.0)
+
+
+def test_the_least_confidence_reaches_the_faces(classifier):
+    image = noise(120, 160)
+    plain = Recognizer(classifier, FixedFaces(BOXES)).recognize(image)
+    most = sorted(face.expression.confidence for face in plain.faces)
+    assert most[0] < most[1]
+    between = Recognizer(classifier, FixedFaces(BOXES), min_confidence=sum(most) / 2)
+    faces = between.recognize(image).faces
+    assert sorted(face.expression.is_uncertain for face in faces) == [False, True]
+    for face, other in zip(faces, plain.faces, strict=True):
+        assert face.expression.probabilities == other.expression.probabilities
+        assert face.expression.index == other.expression.index
+    for wrong in (-0.1, 1.01, float("nan")):
+        with pytest.raises(ValueError, match="min_confidence"):
+            Recognizer(classifier, FixedFaces(BOXES), min_confidence=wrong)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mien.labels import FER2013
+from mien.labels import FER2013, UNCERTAIN
 from mien.results import Detection, Expression, Face, FrameResult
 
 BOX = (1.0, 2.0, 30.0, 40.0)
@@ -43,6 +43,34 @@ def test_expression_names_the_most_probable():
     assert list(HAPPY.as_dict()) == list(FER2013.keys)
     tie = Expression(FER2013, (0.5, 0.5, 0, 0, 0, 0, 0))
     assert tie.index == 0
+
+
+@pytest.mark.parametrize(
+    ("min_confidence", "is_uncertain"), [(0.0, False), (0.5, False), (0.9, False), (0.91, True)]
+)
+def test_a_face_of_which_no_class_is_probable_enough(min_confidence, is_uncertain):
+    expression = dataclasses.replace(HAPPY, min_confidence=min_confidence)
+    assert expression.is_uncertain is is_uncertain
+    assert expression.label is (UNCERTAIN if is_uncertain else FER2013[3])
+    # Nothing is lost.
+    assert (expression.index, expression.confidence) == (3, 0.9)
+    assert expression.as_dict() == HAPPY.as_dict()
+    row = Face(BOX, 0.5, expression=expression).as_dict()
+    assert row["expression"] == ("uncertain" if is_uncertain else "happy")
+    assert (row["confidence"], row["probabilities"]) == (0.9, HAPPY.as_dict())
+
+
+def test_what_was_decided_over_time_counts():
+    sure = dataclasses.replace(HAPPY, min_confidence=0.5, held_uncertain=True)
+    assert sure.is_uncertain and sure.label is UNCERTAIN
+    unsure = dataclasses.replace(HAPPY, held=3, min_confidence=0.95, held_uncertain=False)
+    assert not unsure.is_uncertain and unsure.label is FER2013[3]
+
+
+@pytest.mark.parametrize("min_confidence", [-0.1, 1.1, math.nan, math.inf])
+def test_impossible_least_confidences(min_confidence):
+    with pytest.raises(ValueError, match=r"min_confidence in \[0, 1\]"):
+        dataclasses.replace(HAPPY, min_confidence=min_confidence)
 
 
 def test_results_are_frozen():

@@ -1,12 +1,13 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mien.errors import OutputError
-from mien.labels import FER2013, Label, LabelSet
+from mien.labels import FER2013, UNCERTAIN, Label, LabelSet
 from mien.results import Expression, Face, FrameResult
 from mien.video.frames.source import Frame
 from mien.video.outputs.segments import SEGMENT_COLUMNS, SegmentsFile, write_segments
@@ -235,3 +236,32 @@ def test_other_endings_are_refused(tmp_path):
     for make in (SegmentsFile, lambda path: write_segments(path, [])):
         with pytest.raises(OutputError, match=r"segments as .*s\.srt; use one of \.csv \.json"):
             make(tmp_path / "s.srt")
+
+
+def unsure_frame(time_s, most, min_confidence=0.5):
+    expression = replace(showing(HAPPY, most), min_confidence=min_confidence)
+    face = Face((1.0, 1.0, 9.0, 9.0), 0.9, (), expression, 1)
+    return FrameResult(64, 48, "fixed", (face,), "v.mp4", round(time_s * 25), time_s)
+
+
+def test_uncertain_stretches_are_segments_of_their_own(tmp_path):
+    values = [0.9, 0.8, 0.4, 0.45, 0.3, 0.7]
+    found = segments_of(*(unsure_frame(n / 25, value) for n, value in enumerate(values)))
+    assert spans(found) == [
+        (1, key(HAPPY), 0.0, 0.0, 0.08),
+        (1, UNCERTAIN.key, 0.08, 0.12, 0.2),
+        (1, key(HAPPY), 0.2, 0.2, 0.24),
+    ]
+    assert found[1].peak_confidence == pytest.approx(0.45)
+    assert found[1].mean_confidence == pytest.approx(0.3833333)
+    for name in ("s.csv", "s.json", "s.vtt"):
+        write_segments(tmp_path / name, found)
+    with (tmp_path / "s.csv").open(newline="") as stream:
+        assert [row["expression"] for row in csv.DictReader(stream)] == [
+            *("happy", "uncertain", "happy")
+        ]
+    rows = json.loads((tmp_path / "s.json").read_text())["segments"]
+    assert rows[1]["expression"] == "uncertain"
+    assert [cue[3] for cue in cues(tmp_path / "s.vtt")] == [
+        *("#1 Happy 85 %", "#1 Uncertain", "#1 Happy 70 %")
+    ]

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from mien.labels import FER2013, LabelSet
+from mien.labels import FER2013, UNCERTAIN, LabelSet
 from mien.recognition.smoothing import PATIENCE_S, Smoother
 
 PAIR = LabelSet("pair", FER2013.labels[:2])
@@ -168,3 +170,102 @@ def test_a_lead_below_the_margin_is_shown_after_a_while() -> None:
     assert shown == sorted(shown)
     change_s = (shown.index(1) + 1) * 0.04
     assert PATIENCE_S <= change_s <= PATIENCE_S + 0.2
+
+
+def unsure(most: float, index: int = 0) -> np.ndarray:
+    """A distribution whose most probable class is as probable as this."""
+    row = np.full((1, 7), (1.0 - most) / 6)
+    row[0, index] = most
+    return row
+
+
+def shown(smoother: Smoother, values: list[float], rate_hz: float = 25.0) -> list[str]:
+    """Keys of the labels that are shown for one track."""
+    return [
+        smoother.smooth([1], unsure(value), number / rate_hz)[0].label.key
+        for number, value in enumerate(values)
+    ]
+
+
+def test_the_first_frame_is_uncertain_as_it_came() -> None:
+    for most, expected in ((0.49, UNCERTAIN), (0.5, FER2013[2]), (0.51, FER2013[2])):
+        (expression,) = Smoother(FER2013, min_confidence=0.5).smooth([1], unsure(most, 2), 0.0)
+        assert expression.label is expected
+        assert (expression.index, expression.min_confidence) == (2, 0.5)
+        assert expression.confidence == pytest.approx(most)
+
+
+def test_uncertain_goes_at_once_beyond_the_margin_and_comes_after_a_while() -> None:
+    smoother = Smoother(FER2013, half_life_s=1e-6, margin=0.1, min_confidence=0.6)
+    values = [0.3, 0.55, 0.65, 0.69, 0.71, *[0.55, 0.3, 0.5, 0.59] * 3]
+    key = FER2013.keys[0]
+    assert shown(smoother, values) == [*["uncertain"] * 4, *[key] * 8, *["uncertain"] * 5]
+
+
+@pytest.mark.parametrize("rate_hz", [10, 25, 60])
+def test_by_less_than_the_margin_it_takes_a_while(rate_hz: int) -> None:
+    n = rate_hz  # a second each
+    smoother = Smoother(FER2013, half_life_s=1e-6, min_confidence=0.6)
+    keys = shown(smoother, [*[0.65] * n, *[0.55] * n, *[0.65] * n], rate_hz)
+    key = FER2013.keys[0]
+    changes_s = [i / rate_hz for i in range(1, len(keys)) if keys[i] != keys[i - 1]]
+    assert [keys[0], keys[2 * n - 1], keys[-1]] == [key, "uncertain", key]
+    assert len(changes_s) == 2
+    for change_s, turned_s in zip(changes_s, (1.0, 2.0), strict=True):
+        assert PATIENCE_S <= change_s - turned_s <= PATIENCE_S + 1.5 / rate_hz
+
+
+def test_noise_around_the_least_confidence_does_not_flicker() -> None:
+    noisy = np.clip(0.6 + np.random.default_rng(0).normal(0, 0.06, 500), 0, 1).tolist()
+    raw = shown(Smoother(FER2013, half_life_s=0, min_confidence=0.6), noisy)
+    calm = shown(Smoother(FER2013, min_confidence=0.6), noisy)
+    flickers, changes_left = (sum(a != b for a, b in pairwise(keys)) for keys in (raw, calm))
+    assert set(raw) == {FER2013.keys[0], "uncertain"}
+    assert flickers > 200
+    assert changes_left <= flickers / 20
+
+
+@pytest.mark.parametrize("rate_hz", [10, 25, 60])
+@pytest.mark.parametrize("min_confidence", [0.3, 0.6, 0.8])
+def test_a_true_change_does_not_pass_through_uncertain(rate_hz, min_confidence) -> None:
+    smoother = Smoother(FER2013, min_confidence=min_confidence)
+    rows = [unsure(0.9, 0 if number < rate_hz else 3) for number in range(2 * rate_hz)]
+    keys = [smoother.smooth([1], row, n / rate_hz)[0].label.key for n, row in enumerate(rows)]
+    before, after = FER2013.keys[0], FER2013.keys[3]
+    assert keys == sorted(keys, key=[before, after].index)
+    assert keys.count(before) >= rate_hz
+    assert keys.index(after) / rate_hz - 1.0 <= 0.3
+
+
+def test_a_class_that_is_held_and_one_that_is_not_yet_shown_say_so() -> None:
+    smoother = Smoother(FER2013, half_life_s=1e-6, min_confidence=0.6)
+    smoother.smooth([1], unsure(0.7), 0.0)
+    (held,) = smoother.smooth([1], unsure(0.55), 0.04)
+    assert (held.is_uncertain, held.held, held.held_uncertain) == (False, 0, False)
+    (lost,) = smoother.smooth([1], unsure(0.45), 0.3)
+    assert (lost.is_uncertain, lost.held, lost.held_uncertain) == (True, None, True)
+    (waits,) = smoother.smooth([1], unsure(0.65, 4), 0.34)
+    assert waits.label is UNCERTAIN
+    assert (waits.index, waits.confidence) == (4, pytest.approx(0.65))
+
+
+def test_without_a_least_confidence_nothing_changes() -> None:
+    plain, off = Smoother(FER2013), Smoother(FER2013, min_confidence=0.0)
+    rows = np.random.default_rng(0).dirichlet(np.ones(7), 100)
+    for number, row in enumerate(rows):
+        (expression,) = plain.smooth([1], row[np.newaxis], number / 25)
+        assert expression.held_uncertain is None and not expression.is_uncertain
+        assert off.smooth([1], row[np.newaxis], number / 25) == (expression,)
+
+
+def test_off_leaves_the_decision_to_the_frame() -> None:
+    smoother = Smoother(FER2013, half_life_s=0.0, min_confidence=0.6)
+    assert shown(smoother, [0.7, 0.59, 0.6, 0.1]) == [
+        *(FER2013.keys[0], "uncertain", FER2013.keys[0], "uncertain")
+    ]
+
+
+@pytest.mark.parametrize("min_confidence", [-0.1, 1.1, float("nan")])
+def test_least_confidences_that_mean_nothing(min_confidence: float) -> None:
+    with pytest.raises(ValueError, match="min_confidence"):
+        Smoother(PAIR, min_confidence=min_confidence)

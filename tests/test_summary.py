@@ -1,6 +1,6 @@
 import pytest
 
-from mien.labels import FER2013
+from mien.labels import FER2013, UNCERTAIN
 from mien.results import Expression, Face, FrameResult
 from mien.video.summary import VideoSummaryBuilder
 
@@ -91,3 +91,23 @@ def test_the_longest_visible_tracks_are_kept():
     assert len(summary.tracks) == 10
     assert summary.tracks[0].track == 1
     assert summary.tracks[0].visible_s == pytest.approx(990 / 25)
+
+
+def test_uncertain_time_is_a_share_and_the_manner_is_told():
+    rows = [(0.6, 0.4, 0, 0, 0, 0, 0), (0.4, 0.6, 0, 0, 0, 0, 0)]
+    sure = Expression(FER2013, (1.0, *[0.0] * 6), min_confidence=0.7)
+    frames = []
+    for number in range(100):
+        unsure = Expression(FER2013, rows[number % 2], min_confidence=0.7)
+        shown = sure if number < 60 else unsure
+        face = Face((1.0, 1.0, 9.0, 9.0), 0.9, (), shown, 1, unsure)
+        frames.append(FrameResult(64, 48, "x", (face,), time_s=number / 25, tta="flip"))
+    summary = summary_of(frames)
+    assert (summary.tta, summary.min_confidence) == ("flip", 0.7)
+    (track,) = summary.tracks
+    assert list(track.shares) == [FER2013[0], UNCERTAIN]
+    assert track.shares[UNCERTAIN] == pytest.approx(0.4)
+    # A change of the most probable class is none while the face stays uncertain.
+    assert (track.label_changes, track.raw_label_changes, track.n_segments) == (1, 0, 2)
+    plain = summary_of([result_of(0.0, {1: (HAPPY, HAPPY)})])
+    assert (plain.tta, plain.min_confidence) == ("none", 0.0)

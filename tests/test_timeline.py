@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -359,3 +360,56 @@ def test_marks_are_few_and_within(length_s):
     assert len({text for _, text in found}) == len(found)
     if length_s > 1:
         assert len(found) >= 3
+
+
+def unsure_frames(n=100, min_confidence=0.6):
+    """Happy, then a quarter of the time too little of it, then sad."""
+    for number in range(n):
+        index = 3 if number < 3 * n / 4 else 4
+        sure = 0.4 if n / 2 <= number < 3 * n / 4 else 0.7
+        shown = replace(expression(index, sure), min_confidence=min_confidence)
+        found = Face((10.0, 20.0, 50.0, 60.0), 0.9, expression=shown, track=1)
+        result = FrameResult(160, 120, "x", (found,), "", number, number / 25, tta="flip")
+        yield Frame(IMAGE, number, number / 25), result
+
+
+def test_uncertain_stretches_are_on_the_page(tmp_path):
+    page = page_of(tmp_path, unsure_frames())
+    happy, sad = FER2013[3].display_name, FER2013[4].display_name
+    titles = page.values("title")
+    assert [title.split(",")[0] for title in titles] == [happy, "Uncertain", sad]
+    assert titles[1] == ("Uncertain, 0:02.0 to 0:03.0, the likeliest expression at 40% on average")
+    assert "no expression is as probable as 60\u00a0%" in page.text
+    assert "test-time augmentation: flip" in page.text
+    assert "Uncertain 25%" in page.text and "3 segments" in page.text
+    # The area of the probabilities stays; pictures are of expressions at their peaks.
+    assert page.seen.count("path") == len(FER2013)
+    assert [alt for alt in page.values("alt") if alt] == [
+        f"0:00.0 {happy} 70%",
+        f"0:03.0 {sad} 70%",
+    ]
+    stripes = [style for style in page.values("style") if "repeating-linear-gradient" in style]
+    assert len(stripes) == 3  # in the legend, in the shares, in the band
+
+
+def test_without_a_least_confidence_uncertain_is_not_mentioned(tmp_path):
+    page = page_of(tmp_path, two_expressions())
+    assert "ncertain" not in page.html and "augmentation" not in page.html
+
+
+def test_a_coarse_band_knows_uncertain(tmp_path, monkeypatch):
+    monkeypatch.setattr("mien.video.outputs.timeline.page._BAND_SEGMENTS", 1)
+    titles = page_of(tmp_path, unsure_frames()).values("title")
+    assert [title.split(",")[0] for title in titles] == [
+        *(f"mostly {FER2013[3].display_name}", "mostly Uncertain"),
+        f"mostly {FER2013[4].display_name}",
+    ]
+
+
+def test_bins_count_uncertain_apart():
+    bins = Bins(2, start_s=0.0)
+    for number in range(100):
+        bins.add(number / 25, (0.6, 0.4), None if number < 50 else 0)
+    _, shown = bins.mostly_shown(at_least_s=0.5)
+    assert set(shown[:3].tolist()) == {2} and set(shown[-3:].tolist()) == {0}
+    assert np.allclose(np.nanmean(bins.means()[1], axis=0), (0.6, 0.4))

@@ -2,16 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from mien.labels import UNCERTAIN
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import YuNet
 from mien.recognition.fakes import FixedFaces
 from mien.recognition.recognizer import Recognizer
+from mien.recognition.smoothing import Smoother
 from mien.recognition.video_recognizer import SMALLEST_VIDEO_SEARCH_PX, VideoRecognizer
 from mien.results import FrameResult
 from moving_faces_factory import (
@@ -303,3 +307,35 @@ def test_frames_without_faces_and_of_other_sizes(tiny) -> None:
 def test_settings_that_mean_nothing(tiny, wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         VideoRecognizer(Recognizer(tiny, FixedFaces(BOXES)), **wrong)
+
+
+def test_the_least_confidence_reaches_both_expressions(tiny) -> None:
+    video = VideoRecognizer(Recognizer(tiny, FixedFaces(BOXES), min_confidence=0.99))
+    for number in range(3):
+        for face in video.recognize(gradient(), time_s=number / 25).faces:
+            assert face.expression.label == face.raw.label == UNCERTAIN
+            assert face.expression.held_uncertain is True
+            assert face.raw.held_uncertain is None
+    plain = VideoRecognizer(Recognizer(tiny, FixedFaces(BOXES))).recognize(gradient())
+    assert not any(face.expression.is_uncertain or face.raw.is_uncertain for face in plain.faces)
+
+
+@pytest.mark.parametrize("min_confidence", [0.4, 0.5, 0.6])
+def test_she_does_not_flicker_between_uncertain_and_what_she_shows(
+    talking, recognizer, min_confidence
+) -> None:
+    """Uncertain or not, no label but the last is shown for less than a quarter of a second."""
+    smoother = Smoother(recognizer.classifier.label_set, min_confidence=min_confidence)
+    free, shown, times_s = [], [], []
+    for result in talking:
+        raw = result.faces[0].raw
+        (expression,) = smoother.smooth([1], np.array([raw.probabilities]), result.time_s)
+        free.append(replace(raw, min_confidence=min_confidence).label)
+        shown.append(expression.label)
+        times_s.append(result.time_s)
+    turned = [n for n, (a, b) in enumerate(pairwise(shown), 1) if a != b]
+    flickers = sum(a != b for a, b in pairwise(free))
+    assert UNCERTAIN in shown and len(set(shown)) >= 3
+    assert len(turned) <= flickers / 3
+    onsets_s = [times_s[0], *(times_s[n] for n in turned)]
+    assert min(b - a for a, b in pairwise(onsets_s)) >= 0.2

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mien.data import read_samples
     from mien.errors import MienError
     from mien.images import read_image
-    from mien.labels import FER2013, FERPLUS, Label, LabelSet
+    from mien.labels import FER2013, FERPLUS, UNCERTAIN, Label, LabelSet
     from mien.model_card import ModelCard
     from mien.recognition.classifier import Classifier
     from mien.recognition.recognizer import Recognizer
@@ -51,6 +51,7 @@ _MODULE_OF_NAME = {
     "Samples": "mien.samples",
     "Segment": "mien.video.segments",
     "Split": "mien.samples",
+    "UNCERTAIN": "mien.labels",
     "VideoRecognizer": "mien.recognition.video_recognizer",
     "VideoResult": "mien.streaming.video",
     "annotate": "mien.video.overlay",
@@ -77,6 +78,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Samples",
     "Segment",
     "Split",
+    "UNCERTAIN",
     "VideoRecognizer",
     "VideoResult",
     "annotate",

@@ -36,13 +36,28 @@ SURPRISE = Label("surprise", "Surprise", (86, 180, 233), ("surprised", "su", "su
 NEUTRAL = Label("neutral", "Neutral", (128, 128, 128), ("neutrality", "calm", "ne", "neu"))
 CONTEMPT = Label("contempt", "Contempt", (240, 228, 66), ("contemptuous", "co", "con"))
 
+UNCERTAIN = Label("uncertain", "Uncertain", (216, 218, 222))
+"""No class: what is shown where no class is probable enough. Never a member of a label set."""
+
+
+RESERVED = (
+    f"no class can be called {UNCERTAIN.key!r}: that is what mien says of a face of which no class "
+    "is probable enough; call it otherwise, as 'unsure'"
+)
+"""Why a class of that name is refused."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a class would have the name of `UNCERTAIN`, whatever its case."""
+    return name.strip().lower() == UNCERTAIN.key
+
 
 @dataclass(frozen=True)
 class LabelSet:
     """An ordered set of labels; the position of a label is its class index.
 
     Raises:
-        ValueError: two labels share a key or a synonym.
+        ValueError: two labels share a key or a synonym, or one has the name of `UNCERTAIN`.
     """
 
     name: str
@@ -54,6 +69,8 @@ class LabelSet:
         names = [name for label in self.labels for name in (label.key, *label.synonyms)]
         if len(names) != len(set(names)):
             raise ValueError(f"label set {self.name} uses a name twice")
+        if any(is_reserved(name) for name in names):
+            raise ValueError(RESERVED)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError
-from mien.labels import LabelSet, label_set_of
+from mien.labels import RESERVED, LabelSet, is_reserved, label_set_of
 from mien.preprocessing import InputSpec
 
 FORMAT_VERSION = 1
@@ -106,6 +106,8 @@ class ModelCard:
             )
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ModelError(f"the card's labels {self.labels} are not distinct classes")
+        if any(is_reserved(key) for key in self.labels):
+            raise ModelError(RESERVED)
         if self.precision not in GOLDEN_TOLERANCE:
             raise ModelError(
                 f"the card's precision {self.precision!r} is none of {', '.join(GOLDEN_TOLERANCE)}"

@@ -7,14 +7,18 @@ distribution is kept, never only the winner.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-from mien.labels import Label, LabelSet
+from mien.labels import UNCERTAIN, Label, LabelSet
 
 Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""
 Point = tuple[float, float]
 """x, y in pixels."""
+Tta = Literal["none", "flip"]
+"""Test-time augmentation: none, or the mean of a face's and its mirror image's probabilities."""
+TTA_KINDS = get_args(Tta)
+"""The values of `Tta`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Expression:
 
     Raises:
         ValueError: the probabilities do not fit the label set or do not sum to 1 (within 1e-4),
-            or the held class is not in the set.
+            the held class is not in the set, or the least confidence is outside [0, 1].
     """
 
     label_set: LabelSet
@@ -55,8 +59,14 @@ class Expression:
     held: int | None = None
     """Index of the class that is shown although another one has become slightly more probable,
     so that the label of a video does not flicker; None: the most probable one is shown."""
+    min_confidence: float = 0.0
+    """Where no class is as probable as this, the face is shown as uncertain; 0: never."""
+    held_uncertain: bool | None = None
+    """Whether it is shown as uncertain, as decided over time, so that a video does not flicker;
+    None: these probabilities alone decide."""
 
     def __post_init__(self) -> None:
+        check_min_confidence(self.min_confidence)
         if self.held is not None and not 0 <= self.held < len(self.label_set):
             raise ValueError(f"expected a class index below {len(self.label_set)}, got {self.held}")
         if len(self.probabilities) != len(self.label_set):
@@ -70,17 +80,24 @@ class Expression:
     @property
     def index(self) -> int:
         """Class index of the label that is shown: the held one, else the most probable one (the
-        first one on a tie)."""
+        first one on a tie), also where that is not shown because it `is_uncertain`."""
         return self.probabilities.index(max(self.probabilities)) if self.held is None else self.held
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether no class is probable enough to be shown."""
+        if self.held_uncertain is not None:
+            return self.held_uncertain
+        return max(self.probabilities) < self.min_confidence
+
+    @property
     def label(self) -> Label:
-        """The label that is shown."""
-        return self.label_set[self.index]
+        """The label that is shown: `mien.labels.UNCERTAIN`, or that of the class `index`."""
+        return UNCERTAIN if self.is_uncertain else self.label_set[self.index]
 
     @property
     def confidence(self) -> float:
-        """Probability of the label that is shown."""
+        """Probability of the class `index`, also where it is too low to be shown."""
         return self.probabilities[self.index]
 
     def as_dict(self) -> dict[str, float]:
@@ -152,13 +169,16 @@ class FrameResult:
     """Number of the frame in its source, from 0."""
     time_s: float = 0.0
     """Presentation time of the frame in its source, in seconds."""
+    tta: Tta = "none"
+    """Test-time augmentation of the probabilities."""
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:
             raise ValueError(f"expected a frame, got {self.width_px} x {self.height_px} pixels")
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON-ready values, keys in a fixed order."""
+        """The result as JSON-ready values, keys in a fixed order; ``tta`` only where there is
+        some."""
         return {
             "source": self.source,
             "frame": self.frame,
@@ -166,8 +186,19 @@ class FrameResult:
             "width": self.width_px,
             "height": self.height_px,
             "detector": self.detector,
+            **({} if self.tta == "none" else {"tta": self.tta}),
             "faces": [face.as_dict() for face in self.faces],
         }
+
+
+def check_min_confidence(min_confidence: float) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        ValueError: it is outside [0, 1].
+    """
+    if not 0.0 <= min_confidence <= 1.0:
+        raise ValueError(f"expected a min_confidence in [0, 1], got {min_confidence}")
 
 
 def _check_box(box: Box) -> None:

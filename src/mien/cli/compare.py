@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.evaluate import SplitName, Tta
+from mien.cli.evaluate import SplitName
 from mien.cli.model_argument import open_model
+from mien.cli.recognition_options import Tta
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

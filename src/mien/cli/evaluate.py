@@ -17,6 +17,7 @@ from mien.cli.model_argument import (
     open_model,
     words,
 )
+from mien.cli.recognition_options import Tta
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,13 +38,6 @@ class SplitName(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
     TRAIN = "train"
-
-
-class Tta(StrEnum):
-    """Kinds of test-time augmentation."""
-
-    NONE = "none"
-    FLIP = "flip"
 
 
 def evaluate(

@@ -32,6 +32,8 @@ def print_pictures(results: Iterable[FrameResult]) -> None:
                 continue
             box = " ".join(f"{value:.0f}" for value in face.box_xywh_px)
             first, *others = _ranked(face.expression)
+            if face.expression.is_uncertain:
+                first, others = face.expression.label.display_name, [first, *others]
             table.add_row(source if number == 1 else "", str(number), box, first, ", ".join(others))
     output.print(table)
 
@@ -40,10 +42,11 @@ def print_video(info: SourceInfo, summary: VideoSummary, detector: FaceDetector)
     """Print a line about a video and a row for every track."""
     tracks = "no face found" if not summary.n_faces else _count(summary.n_tracks, "track")
     smallest_px = detector.minimum_face_px(info.width_px, info.height_px)
+    manner = "" if summary.tta == "none" else f", tta {summary.tta}"
     output.print(
         f"{info.name}: {_count(summary.n_frames, 'frame')}, {_clock(summary.duration_s)}, "
         f"{info.width_px} x {info.height_px}, {tracks} "
-        f"({detector.name}, faces from {smallest_px:.0f} px)",
+        f"({detector.name}, faces from {smallest_px:.0f} px{manner})",
         markup=False,
     )
     if not summary.tracks:

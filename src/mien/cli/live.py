@@ -20,7 +20,10 @@ from mien.cli.recognition_options import (
     DetectorName,
     DetectorOption,
     HalfLifeOption,
+    MinConfidenceOption,
     OfflineOption,
+    Tta,
+    TtaOption,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +97,8 @@ def live(
     detector: DetectorOption = DetectorName.AUTO,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
     offline: OfflineOption = False,
+    min_confidence: MinConfidenceOption = 0.0,
+    tta: TtaOption = Tta.NONE,
     half_life: HalfLifeOption = None,
     search_side: Annotated[
         int,
@@ -141,6 +146,8 @@ def live(
             offline=offline,
             on_fallback=warn,
             search_side_px=search_side,
+            min_confidence=min_confidence,
+            tta=tta.value,
         ),
         half_life_s=HALF_LIFE_S if half_life is None else half_life,
     )

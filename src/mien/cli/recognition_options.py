@@ -1,5 +1,6 @@
-"""Options of the commands that recognise: which detector, and how videos are smoothed."""
+"""Options of the commands that recognise: the detector, the smoothing, what is said when unsure."""
 
+import math
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,6 +14,13 @@ class DetectorName(StrEnum):
     YUNET = "yunet"
     HAAR = "haar"
     WHOLE = "whole"
+
+
+class Tta(StrEnum):
+    """The values of `mien.results.Tta`, which would load more with it."""
+
+    NONE = "none"
+    FLIP = "flip"
 
 
 DetectorOption = Annotated[
@@ -41,3 +49,34 @@ HalfLifeOption = Annotated[
     ),
 ]
 """``--half-life``."""
+
+TtaOption = Annotated[
+    Tta,
+    typer.Option(
+        "--tta",
+        help="'flip' averages each face with its mirror image; the network takes twice as long.",
+    ),
+]
+"""``--tta``."""
+
+
+def _probability(value: float) -> float:
+    if math.isnan(value):  # which is in every range
+        raise typer.BadParameter("nan is no probability")
+    return value
+
+
+MinConfidenceOption = Annotated[
+    float,
+    typer.Option(
+        "--min-confidence",
+        min=0.0,
+        max=1.0,
+        callback=_probability,
+        metavar="P",
+        help="Call a face uncertain where no expression is as probable as this, 0 to 1. Choose it "
+        "with the coverage curve in the report of `mien evaluate`. [default: 0, never]",
+        show_default=False,
+    ),
+]
+"""``--min-confidence``."""

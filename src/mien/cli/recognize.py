@@ -19,7 +19,10 @@ from mien.cli.recognition_options import (
     DetectorName,
     DetectorOption,
     HalfLifeOption,
+    MinConfidenceOption,
     OfflineOption,
+    Tta,
+    TtaOption,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +70,8 @@ def recognize(
     detector: DetectorOption = DetectorName.AUTO,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
     offline: OfflineOption = False,
+    min_confidence: MinConfidenceOption = 0.0,
+    tta: TtaOption = Tta.NONE,
     half_life: HalfLifeOption = None,
     search_side: Annotated[
         int | None,
@@ -129,6 +134,8 @@ def recognize(
             on_fallback=warn,
             search_side_px=search_side,
             half_life_s=half_life,
+            min_confidence=min_confidence,
+            tta=tta.value,
             max_pixels=max_pixels,
             as_json=as_json,
         )

@@ -14,7 +14,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
-from mien.results import FrameResult
+from mien.results import FrameResult, Tta
 from mien.streaming.pipeline import run
 from mien.streaming.video import open_outputs
 from mien.video.frames import open_frames
@@ -77,6 +77,10 @@ class Work:
     """For videos, as in `Recognizer`; `video_search_side_px` where None."""
     half_life_s: float | None
     """For videos, as in `VideoRecognizer`; its default where None."""
+    min_confidence: float
+    """As in `Recognizer`."""
+    tta: Tta
+    """As in `Recognizer`."""
     max_pixels: int | None
     """Largest picture that is decoded; the default where None."""
     as_json: bool
@@ -191,6 +195,8 @@ class Work:
             offline=self.offline,
             on_fallback=self._tell_once,
             search_side_px=search_side_px,
+            min_confidence=self.min_confidence,
+            tta=self.tta,
         )
 
     def _tell_once(self, line: str) -> None:

@@ -9,17 +9,15 @@ is evaluated all the same.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DatasetError, ModelError
 from mien.labels import LabelSet, label_set_of
+from mien.results import Tta
 from mien.samples import Image, Samples, Split
-
-Tta = Literal["none", "flip"]
-"""Test-time augmentation: none, or the mean of a face's and its mirror image's probabilities."""
+from mien.tta import averaged
 
 BATCH_FACES = 256
 """Faces held in memory at a time."""
@@ -123,7 +121,7 @@ def predict(
         split: the split to evaluate.
         model_labels: the model's classes in the order of its outputs; the data's where None.
         seen_twin: bool per row of ``samples``: a pixel-identical face is in the training split.
-        tta: ``"flip"`` averages each face's probabilities with those of its mirror image.
+        tta: as in `mien.tta.averaged`.
         progress: called with (faces done, faces in all) after each batch.
 
     Returns:
@@ -141,10 +139,7 @@ def predict(
     parts = []
     done = 0
     for batch in _batches(rows):
-        probabilities = probabilities_of(batch)
-        if tta == "flip":
-            mirrored = [np.ascontiguousarray(face[:, ::-1]) for face in batch]
-            probabilities = (probabilities + probabilities_of(mirrored)) / 2
+        probabilities = averaged(probabilities_of, batch, tta)
         _check(probabilities, len(batch), model_labels, rows, done)
         parts.append(np.asarray(probabilities, np.float64)[:, columns])
         done += len(batch)

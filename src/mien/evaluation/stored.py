@@ -9,7 +9,7 @@ import csv
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mien.errors import SourceError
 from mien.evaluation.compare import Candidate
 from mien.evaluation.predictions import Predictions
 from mien.labels import label_set_of
+from mien.results import Tta
 
 HISTORY = "history.csv"
 """Name of the history in the folder of a training."""
@@ -98,7 +99,7 @@ def _predictions(path: Path, values: dict[str, Any]) -> Predictions:
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     seen = [row["seen_twin"] for row in rows]
-    tta: Literal["none", "flip"] = "flip" if values["tta"] == "flip" else "none"
+    tta: Tta = "flip" if values["tta"] == "flip" else "none"
     return Predictions(
         names=tuple(row["name"] for row in rows),
         labels=np.array([label_set.index(row["label"]) for row in rows], np.int64),

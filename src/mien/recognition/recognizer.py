@@ -1,7 +1,10 @@
 """The one composing class: picture -> faces -> crops -> expressions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.model_files import resolve_model
@@ -9,8 +12,16 @@ from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detector import FaceDetector
 from mien.recognition.detectors import load_detector
-from mien.results import Detection, Face, FrameResult
+from mien.results import (
+    Detection,
+    Expression,
+    Face,
+    FrameResult,
+    Tta,
+    check_min_confidence,
+)
 from mien.samples import Image
+from mien.tta import averaged, check_tta
 
 
 class Recognizer:
@@ -25,9 +36,13 @@ class Recognizer:
         on_fallback: as in `load_detector`; the line is logged where None.
         search_side_px: as in `load_detector`; for video see `video_search_side_px` in
             `mien.recognition.video_recognizer`.
+        min_confidence: a face of which no class is as probable as this is shown as uncertain;
+            in [0, 1], 0 switches it off. The coverage of an evaluation helps to choose it.
+        tta: ``"flip"`` averages the probabilities of each face with those of its mirror image.
 
     Raises:
-        ValueError: a ``search_side_px`` below 64, or one for a detector that is there already.
+        ValueError: a ``search_side_px`` below 64, or one for a detector that is there already;
+            a ``min_confidence`` outside [0, 1], or another ``tta``.
         ModelError: the model is not there, is corrupt or contradicts its card.
         WeightsError: the model's name is known, but its file is not on this machine.
         DetectorError: the detector is not there, or was not measured for the framing of faces
@@ -42,7 +57,11 @@ class Recognizer:
         offline: bool = False,
         on_fallback: Callable[[str], None] | None = None,
         search_side_px: int | None = None,
+        min_confidence: float = 0.0,
+        tta: Tta = "none",
     ) -> None:
+        check_min_confidence(min_confidence)
+        check_tta(tta)
         if not isinstance(model, Classifier):
             model = Classifier(resolve_model(str(model)))
         if isinstance(detector, str):
@@ -60,6 +79,10 @@ class Recognizer:
         """What classifies the crops."""
         self.detector = detector
         """What finds the faces."""
+        self.min_confidence = min_confidence
+        """The probability below which a face is uncertain."""
+        self.tta = tta
+        """Test-time augmentation."""
         try:
             self.geometry = detector.crops[model.card.framing]
             """From the detector's boxes to the crops."""
@@ -85,6 +108,17 @@ class Recognizer:
         found = self.detector.detect(image_rgb)
         return found, [crop_face(image_rgb, face.box_xywh_px, self.geometry) for face in found]
 
+    def probabilities(self, crops: Sequence[Image]) -> NDArray[np.float64]:
+        """Judge what `find` cut out, with the augmentation; see `Classifier.probabilities`.
+
+        Args:
+            crops: uint8 (H, W, 3) RGB each.
+
+        Returns:
+            float64 (n, classes), rows summing to 1.
+        """
+        return averaged(self.classifier.probabilities, crops, self.tta)
+
     def recognize(
         self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
     ) -> FrameResult:
@@ -103,7 +137,10 @@ class Recognizer:
             ValueError: the picture is not uint8 (H, W, 3).
         """
         found, crops = self.find(image_rgb)
-        expressions = self.classifier.classify(crops)
+        expressions = [
+            Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)
+            for row in self.probabilities(crops).tolist()
+        ]
         return FrameResult(
             width_px=image_rgb.shape[1],
             height_px=image_rgb.shape[0],
@@ -115,4 +152,5 @@ class Recognizer:
             source=source,
             frame=frame,
             time_s=time_s,
+            tta=self.tta,
         )

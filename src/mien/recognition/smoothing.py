@@ -3,8 +3,11 @@
 Distributions of single frames enter, one per track, and smoothed ones leave. Smoothing is
 exponential, by time and not by frames: what was seen weighs half as much after every half-life,
 so frame rates, lost frames and gaps need no care. The label changes only when another class leads
-by a margin, or leads for a while (hysteresis). Means of logarithms and the One Euro filter
-(Casiez, Roussel and Vogel, 2012) were tried; what they gained is in LOG.md.
+by a margin, or leads for a while (hysteresis). Where there is a least confidence, "uncertain" takes
+part as one more class whose probability is always that threshold; but it has to lead for a while,
+since every change from one expression to another passes through a moment in which none is probable.
+Means of logarithms and the One Euro filter (Casiez, Roussel and Vogel, 2012) were tried; what they
+gained is in LOG.md.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import LabelSet
-from mien.results import Expression
+from mien.results import Expression, check_min_confidence
 
 HALF_LIFE_S = 0.08
 """Chosen with benchmark/video_stability.py; what else was tried is in LOG.md."""
@@ -30,8 +33,10 @@ class _State:
 
     probabilities: NDArray[np.float64]
     held: int
+    """Index of the class that is shown; the number of classes where the face is uncertain."""
     time_s: float
     leader: int
+    """Index of the class that would be shown without hysteresis; as above."""
     led_since_s: float
 
 
@@ -44,18 +49,29 @@ class Smoother:
             smoothing and hysteresis off.
         margin: by how much another class must be more probable than the label that is shown,
             after smoothing, to take its place at once; in [0, 1). By less, it takes `PATIENCE_S`.
+        min_confidence: as in `Recognizer`: a face becomes uncertain where no class reached it for
+            `PATIENCE_S`, and shows a class again at once where that exceeds it by the margin; by
+            less, after `PATIENCE_S`.
 
     Raises:
-        ValueError: a negative half-life, or a margin outside [0, 1).
+        ValueError: a negative half-life, a margin outside [0, 1), or a least confidence outside
+            [0, 1].
     """
 
     def __init__(
-        self, label_set: LabelSet, *, half_life_s: float = HALF_LIFE_S, margin: float = MARGIN
+        self,
+        label_set: LabelSet,
+        *,
+        half_life_s: float = HALF_LIFE_S,
+        margin: float = MARGIN,
+        min_confidence: float = 0.0,
     ) -> None:
         check_smoothing(half_life_s, margin)
+        check_min_confidence(min_confidence)
         self._label_set = label_set
         self._half_life_s = half_life_s
         self._margin = margin
+        self._min_confidence = min_confidence
         self._states: dict[int, _State] = {}
 
     def smooth(
@@ -80,7 +96,10 @@ class Smoother:
                 f"got {probabilities.shape}"
             )
         if self._half_life_s == 0.0:
-            return tuple(Expression(self._label_set, tuple(row)) for row in probabilities.tolist())
+            return tuple(
+                Expression(self._label_set, tuple(row), min_confidence=self._min_confidence)
+                for row in probabilities.tolist()
+            )
         pairs = zip(tracks, probabilities, strict=True)
         return tuple(self._smooth_one(track, row, time_s) for track, row in pairs)
 
@@ -92,19 +111,33 @@ class Smoother:
     def _smooth_one(self, track: int, row: NDArray[np.float64], time_s: float) -> Expression:
         state = self._states.get(track)
         if state is None:
-            first = int(row.argmax())
+            first = int(self._candidates(row).argmax())
             state = self._states[track] = _State(row.copy(), first, time_s, first, time_s)
         else:
             weight = 1.0 - 0.5 ** ((time_s - state.time_s) / self._half_life_s)
             state.probabilities += weight * (row - state.probabilities)
             state.time_s = time_s
-            leader = int(state.probabilities.argmax())
+            candidates = self._candidates(state.probabilities)
+            leader = int(candidates.argmax())
             if leader != state.leader:
                 state.leader, state.led_since_s = leader, time_s
-            lead = state.probabilities[leader] - state.probabilities[state.held]
-            if lead > self._margin or time_s - state.led_since_s >= PATIENCE_S:
+            lead = candidates[leader] - candidates[state.held]
+            leads_clearly = lead > self._margin and leader < len(self._label_set)
+            if leads_clearly or time_s - state.led_since_s >= PATIENCE_S:
                 state.held = leader
-        return Expression(self._label_set, tuple(state.probabilities.tolist()), state.held)
+        return self._shown(state)
+
+    def _candidates(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What may be shown: the classes, then "uncertain", which wins no tie."""
+        return np.append(probabilities, self._min_confidence)
+
+    def _shown(self, state: _State) -> Expression:
+        probabilities = tuple(state.probabilities.tolist())
+        if not self._min_confidence:
+            return Expression(self._label_set, probabilities, state.held)
+        is_uncertain = state.held == len(self._label_set)
+        held = None if is_uncertain else state.held
+        return Expression(self._label_set, probabilities, held, self._min_confidence, is_uncertain)
 
 
 def check_smoothing(half_life_s: float, margin: float) -> None:

@@ -73,6 +73,7 @@ class VideoRecognizer:
             self.recognizer.classifier.label_set,
             half_life_s=self._half_life_s,
             margin=self._margin,
+            min_confidence=self.recognizer.min_confidence,
         )
         self._time_s = -math.inf
 
@@ -101,15 +102,18 @@ class VideoRecognizer:
                 "call restart() before another video"
             )
         found, crops = self.recognizer.find(image_rgb)
-        classifier = self.recognizer.classifier
-        probabilities = classifier.probabilities(crops)
+        probabilities = self.recognizer.probabilities(crops)
         self._time_s = time_s
         if self._cuts.is_cut(image_rgb):
             self._tracker.end_all()
         tracks = self._tracker.update(found, self._describe(image_rgb, found, crops), time_s)
         self._smoother.keep(self._tracker.waiting_or_in_view)
         smoothed = self._smoother.smooth(tracks, probabilities, time_s)
-        raw = (Expression(classifier.label_set, tuple(row)) for row in probabilities.tolist())
+        label_set, least = self.recognizer.classifier.label_set, self.recognizer.min_confidence
+        raw = [
+            Expression(label_set, tuple(row), min_confidence=least)
+            for row in probabilities.tolist()
+        ]
         return FrameResult(
             width_px=image_rgb.shape[1],
             height_px=image_rgb.shape[0],
@@ -121,6 +125,7 @@ class VideoRecognizer:
             source=source,
             frame=frame,
             time_s=time_s,
+            tta=self.recognizer.tta,
         )
 
     def _describe(

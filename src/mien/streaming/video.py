@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
-from mien.results import FrameResult
+from mien.results import FrameResult, Tta, check_min_confidence
 from mien.streaming.pipeline import run
+from mien.tta import check_tta
 from mien.video.frames import open_frames
 from mien.video.frames.source import FrameSource, SourceInfo
 from mien.video.outputs.annotated_video import AnnotatedVideo
@@ -75,6 +76,8 @@ def recognize_video(
     segments: Paths = (),
     timeline: Paths = (),
     frame_rate_hz: float | None = None,
+    min_confidence: float = 0.0,
+    tta: Tta = "none",
     on_event: Callable[[str], None] = lambda message: None,
 ) -> VideoResult:
     """Recognise the expressions in a video, from its first frame to its last.
@@ -91,22 +94,30 @@ def recognize_video(
         segments: ``.csv``, ``.json`` or ``.vtt``.
         timeline: ``.html``.
         frame_rate_hz: frames per second of a folder of frames.
+        min_confidence: as in `Recognizer`; a recogniser that is there already has its own.
+        tta: as above.
         on_event: told in a line what happens to the source, as that a stream was opened again.
 
     Returns:
         What was found; the files are complete.
 
     Raises:
+        ValueError: a ``min_confidence`` or ``tta`` that means nothing, or that a recogniser
+            beside it would not heed.
         SourceError: the source cannot be read; nothing was written.
         VideoError: it breaks off; the files hold what came before.
         OutputError: a file cannot be written; the others hold the frames up to then.
         MissingExtraError: a file needs a library that is not installed; nothing was written.
     """
+    check_min_confidence(min_confidence)
+    check_tta(tta)
+    if recognizer is not None and (min_confidence, tta) != (0.0, "none"):
+        raise ValueError("the recognizer is there already; give it min_confidence and tta itself")
     found: list[FrameResult] = []
     with ExitStack() as stack:
         frames = stack.enter_context(_opened(source, frame_rate_hz, on_event))
         info = frames.info
-        video = _video_recognizer(recognizer, info)
+        video = _video_recognizer(recognizer, info, min_confidence, tta)
         label_keys = video.recognizer.classifier.label_set.keys
         every = [*_paths(out), *_paths(table), *_paths(segments), *_paths(timeline)]
         check_outputs(every, [info.name])
@@ -166,7 +177,10 @@ def _opened(
 
 
 def _video_recognizer(
-    recognizer: Recognizer | VideoRecognizer | None, info: SourceInfo
+    recognizer: Recognizer | VideoRecognizer | None,
+    info: SourceInfo,
+    min_confidence: float,
+    tta: Tta,
 ) -> VideoRecognizer:
     """What recognises a video, ready for its first frame."""
     if isinstance(recognizer, VideoRecognizer):
@@ -174,7 +188,7 @@ def _video_recognizer(
         return recognizer
     if recognizer is None:
         side_px = video_search_side_px(info.width_px, info.height_px)
-        recognizer = Recognizer(search_side_px=side_px)
+        recognizer = Recognizer(search_side_px=side_px, min_confidence=min_confidence, tta=tta)
     return VideoRecognizer(recognizer)
 
 

@@ -1,4 +1,4 @@
-"""Segments: the spans of time in which a face shows one expression.
+"""Segments: the spans of time in which a face shows one expression, or is uncertain.
 
 Results go in frame by frame, segments come out when they are over, so the memory needed grows
 with the faces that are visible and not with the video. The labels are taken as they are shown:
@@ -23,7 +23,8 @@ class Segment:
     track: int
     """Number of the face's track."""
     label: Label
-    """The expression that is shown."""
+    """The expression that is shown; `mien.labels.UNCERTAIN` where none was probable enough, and
+    then the confidences are those of the most probable one."""
     onset_s: float
     """Time of the first frame that shows it, in seconds of the source."""
     peak_s: float

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 
 from mien.labels import Label
-from mien.results import Face, FrameResult
+from mien.results import Face, FrameResult, Tta
 from mien.video.frame_clock import FrameClock
 from mien.video.segments import SegmentBuilder
 
@@ -30,7 +30,8 @@ class TrackSummary:
     visible_s: float
     """How long it was seen in all."""
     shares: Mapping[Label, float]
-    """Share of that time for each expression that was shown, the largest first; they sum to 1."""
+    """Share of that time for each label that was shown, `mien.labels.UNCERTAIN` among them, the
+    largest first; they sum to 1."""
     n_segments: int
     """Number of `mien.video.segments.Segment`s."""
     label_changes: int
@@ -65,6 +66,10 @@ class VideoSummary:
     """Number of tracks."""
     tracks: tuple[TrackSummary, ...]
     """The tracks by number; the longest visible `MAX_TRACKS` where there are more."""
+    tta: Tta = "none"
+    """Test-time augmentation of the probabilities."""
+    min_confidence: float = 0.0
+    """The probability below which faces were uncertain; 0: they never were."""
 
 
 @dataclass(slots=True)
@@ -124,6 +129,8 @@ class VideoSummaryBuilder:
         self._tracks: dict[int, _Track] = {}
         self._seen: list[int] = []
         self._first_s: float | None = None
+        self._tta: Tta = "none"
+        self._min_confidence = 0.0
         self._n_frames = self._n_frames_with_faces = self._n_faces = self._n_tracks = 0
 
     def add(self, result: FrameResult) -> None:
@@ -134,9 +141,12 @@ class VideoSummaryBuilder:
         self._n_frames += 1
         self._n_frames_with_faces += bool(result.faces)
         self._n_faces += len(result.faces)
+        self._tta = result.tta
         if self._first_s is None:
             self._first_s = result.time_s
         for face in result.faces:
+            if face.expression is not None:
+                self._min_confidence = face.expression.min_confidence
             if face.track is not None:
                 self._see(face.track, face, result.time_s)
         if len(self._tracks) > 2 * self._max_tracks:
@@ -164,6 +174,8 @@ class VideoSummaryBuilder:
             length,
             self._n_tracks,
             tuple(track.summary(number) for number, track in sorted(self._tracks.items())),
+            self._tta,
+            self._min_confidence,
         )
 
     def _see(self, number: int, face: Face, time_s: float) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import needs_extra
-from mien.labels import FER2013, LABEL_SETS, LabelSet
+from mien.labels import FER2013, LABEL_SETS, UNCERTAIN, LabelSet
 from mien.results import FrameResult
-from mien.video.outputs.rows import columns, rows
+from mien.video.outputs.rows import columns, may_be_uncertain, rows, shown_keys
 from mien.video.outputs.segments import SEGMENT_COLUMNS, segment_cells
 from mien.video.segments import Segment
 
@@ -35,8 +35,8 @@ def to_dataframe(
 
     Returns:
         ``source`` string; ``frame`` and ``face`` int64; ``track`` Int64, missing for pictures;
-        ``expression`` category, in the label set's order; all others float64. Columns
-        ``raw_p_<key>`` are there where a face has them.
+        ``expression`` category, in the label set's order, with ``uncertain`` behind it where a
+        face may be; all others float64. Columns ``raw_p_<key>`` are there where a face has them.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -48,7 +48,8 @@ def to_dataframe(
         label_set = next(found, FER2013)
     with_raw = any(face.raw is not None for face in faces)
     cells = (row for result in results for row in rows(result, label_set.keys, with_raw=with_raw))
-    return _frame(columns(label_set.keys, with_raw=with_raw), cells, label_set.keys)
+    categories = shown_keys(label_set.keys, may_be_uncertain=any(map(may_be_uncertain, results)))
+    return _frame(columns(label_set.keys, with_raw=with_raw), cells, categories)
 
 
 def segments_to_dataframe(
@@ -61,16 +62,19 @@ def segments_to_dataframe(
         label_set: the classes; None: a known set that has all labels of the segments.
 
     Returns:
-        ``track`` Int64, ``expression`` category, ``n_frames`` int64, all others float64.
+        ``track`` Int64, ``expression`` category, with ``uncertain`` where a segment is,
+        ``n_frames`` int64, all others float64.
 
     Raises:
         MissingExtraError: pandas is not installed.
     """
     segments = list(segments)
-    used = dict.fromkeys(segment.label.key for segment in segments)
+    labels = dict.fromkeys(segment.label for segment in segments)
+    used = tuple(label.key for label in labels if label != UNCERTAIN)
     sets = [label_set] if label_set is not None else LABEL_SETS.values()
-    keys = next((known.keys for known in sets if used.keys() <= set(known.keys)), tuple(used))
-    return _frame(SEGMENT_COLUMNS, map(segment_cells, segments), keys)
+    keys = next((known.keys for known in sets if set(used) <= set(known.keys)), used)
+    categories = shown_keys(keys, may_be_uncertain=UNCERTAIN in labels)
+    return _frame(SEGMENT_COLUMNS, map(segment_cells, segments), categories)
 
 
 def _frame(

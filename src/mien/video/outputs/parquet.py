@@ -6,7 +6,7 @@ from typing import Any
 
 from mien.errors import needs_extra
 from mien.files import atomic_file
-from mien.video.outputs.rows import columns
+from mien.video.outputs.rows import columns, shown_keys
 
 _BLOCK_BYTES = 8 << 20
 """Bytes of CSV in memory at once; some 40,000 rows, which become one row group."""
@@ -25,7 +25,14 @@ def check_parquet() -> None:
         import pyarrow.parquet  # noqa: F401
 
 
-def csv_to_parquet(rows: Path, path: Path, label_keys: Sequence[str], *, with_raw: bool) -> None:
+def csv_to_parquet(
+    rows: Path,
+    path: Path,
+    label_keys: Sequence[str],
+    *,
+    with_raw: bool,
+    may_be_uncertain: bool = False,
+) -> None:
     """Write a CSV's rows as Parquet; the memory needed does not depend on their number.
 
     Whole numbers are int64, all others float64, ``source`` is text and ``expression`` a dictionary
@@ -36,6 +43,7 @@ def csv_to_parquet(rows: Path, path: Path, label_keys: Sequence[str], *, with_ra
         path: where the Parquet file goes to; it appears when it is complete.
         label_keys: keys of the classes in order.
         with_raw: whether the columns ``raw_p_<key>`` are there.
+        may_be_uncertain: whether ``uncertain`` is among the keys of the dictionary.
 
     Raises:
         OutputError: the file cannot be written; the path is as it was.
@@ -48,7 +56,7 @@ def csv_to_parquet(rows: Path, path: Path, label_keys: Sequence[str], *, with_ra
 
     names = columns(label_keys, with_raw=with_raw)
     read = pa.schema([(name, _arrow_type(pa, name)) for name in names])
-    keys = pa.array(label_keys, pa.string())
+    keys = pa.array(shown_keys(label_keys, may_be_uncertain=may_be_uncertain), pa.string())
     at = names.index("expression")
     written = read.set(at, pa.field("expression", pa.dictionary(pa.int8(), pa.string())))
     with (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mien.labels import UNCERTAIN
 from mien.results import Face, FrameResult
 
 FRAME_COLUMNS = ("source", "frame", "time_s", "face")
@@ -24,6 +25,22 @@ def columns(label_keys: Sequence[str], *, with_raw: bool) -> tuple[str, ...]:
     """
     names = (*FRAME_COLUMNS, *FACE_COLUMNS, *(f"p_{key}" for key in label_keys))
     return (*names, *(f"raw_p_{key}" for key in label_keys)) if with_raw else names
+
+
+def shown_keys(label_keys: Sequence[str], *, may_be_uncertain: bool) -> tuple[str, ...]:
+    """What can stand in the column ``expression``.
+
+    Args:
+        label_keys: keys of the classes in order.
+        may_be_uncertain: whether faces may be uncertain.
+    """
+    return (*label_keys, UNCERTAIN.key) if may_be_uncertain else tuple(label_keys)
+
+
+def may_be_uncertain(result: FrameResult) -> bool:
+    """Whether a face of a frame is uncertain, or could have been."""
+    found = (face.expression for face in result.faces)
+    return any(item is not None and (item.min_confidence or item.is_uncertain) for item in found)
 
 
 def rows(

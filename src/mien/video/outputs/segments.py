@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from mien.files import write_text
+from mien.labels import UNCERTAIN
 from mien.results import FrameResult
 from mien.video.frames.source import Frame
 from mien.video.outputs.paths import check_suffix
@@ -95,7 +96,9 @@ def _vtt(segments: Sequence[Segment]) -> str:
         begin, end = _milliseconds(segment.onset_s), _milliseconds(segment.end_s)
         end = max(end, begin + 1)
         line = -1 - lanes.lane(segment.track, begin, end) % _SUBTITLE_LINES
-        words = f"#{segment.track} {segment.label.display_name} {segment.mean_confidence:.0%}"
+        words = f"#{segment.track} {segment.label.display_name}"
+        if segment.label != UNCERTAIN:  # nothing was shown of which that would be the confidence
+            words += f" {segment.mean_confidence:.0%}"
         # A line break would end the cue; per cent as in the rest of the program's prose.
         text = escape(" ".join(words.replace("%", " %").split()), quote=False)
         cues.append(f"{_clock(begin)} --> {_clock(end)} line:{line}\n{text}\n")

@@ -16,7 +16,14 @@ from mien.video.frames.source import Frame
 from mien.video.outputs.growing_file import GrowingFile
 from mien.video.outputs.parquet import check_parquet, csv_to_parquet
 from mien.video.outputs.paths import check_suffix
-from mien.video.outputs.rows import as_bytes, columns, csv_lines, json_line, rows
+from mien.video.outputs.rows import (
+    as_bytes,
+    columns,
+    csv_lines,
+    json_line,
+    may_be_uncertain,
+    rows,
+)
 from mien.video.outputs.whole_file import WholeFile
 
 TABLE_SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
@@ -51,6 +58,7 @@ class Table:
         self._is_json = path.suffix.lower() in (".jsonl", ".json")
         if self._is_parquet:
             check_parquet()
+        self._may_be_uncertain = False
         self._file: GrowingFile | WholeFile | None = None
         self._is_closed = False
 
@@ -62,6 +70,7 @@ class Table:
                 one of pictures is gone, and what stood at the path is still there.
         """
         file = self._file or self._open()
+        self._may_be_uncertain = self._may_be_uncertain or may_be_uncertain(result)
         if self._is_json:
             file.append(as_bytes(json_line(result) + "\n"))
         elif result.faces:
@@ -90,7 +99,13 @@ class Table:
             file.discard()
         elif self._is_parquet:
             file.finish()
-            csv_to_parquet(file.content_path, self.path, self._keys, with_raw=self._of_videos)
+            csv_to_parquet(
+                file.content_path,
+                self.path,
+                self._keys,
+                with_raw=self._of_videos,
+                may_be_uncertain=self._may_be_uncertain,
+            )
             file.remove()
         else:
             file.close()

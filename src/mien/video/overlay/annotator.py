@@ -8,7 +8,7 @@ import numpy as np
 from mien.results import Face, FrameResult
 from mien.samples import Image
 from mien.video.overlay.chart import draw_bars, panel_of
-from mien.video.overlay.outline import draw_outline
+from mien.video.overlay.outline import draw_dashes, draw_outline
 from mien.video.overlay.placement import (
     Rect,
     distance,
@@ -17,7 +17,7 @@ from mien.video.overlay.placement import (
     shortest_line,
 )
 from mien.video.overlay.sprites import Sprite
-from mien.video.overlay.style import BLACK, Style, style_for
+from mien.video.overlay.style import BLACK, PANEL, Style, style_for
 from mien.video.overlay.tags import face_color, tag_sprites
 
 _LARGEST_CHART = 2.0
@@ -107,14 +107,7 @@ def _annotated(image_rgb: Image, result: FrameResult, remembered: dict[int, _Pla
     faces = _with_tags(result, style, remembered)
     _place_charts(faces, style, result, remembered)
     for item in faces:
-        draw_outline(
-            drawn,
-            item.rect,
-            face_color(item.face),
-            line=style.line,
-            rim=style.rim,
-            radius=4 * style.line,
-        )
+        _draw_box(drawn, item, style)
     for item in faces:
         _draw_chart(drawn, item, style)
     for item in faces:
@@ -182,6 +175,14 @@ def _place_charts(
         places.chart, item.chart_rect = found
         item.chart, places.hidden_s = panel, None
         taken.append(item.chart_rect)
+
+
+def _draw_box(image_rgb: Image, item: _Drawn, style: Style) -> None:
+    line, radius = style.line, 4 * style.line
+    color, expression = face_color(item.face), item.face.expression
+    draw_outline(image_rgb, item.rect, color, line=line, rim=style.rim, radius=radius)
+    if expression is not None and expression.is_uncertain:
+        draw_dashes(image_rgb, item.rect, PANEL, line=line, radius=radius)
 
 
 def _draw_chart(image_rgb: Image, item: _Drawn, style: Style) -> None:

@@ -4,7 +4,7 @@ import math
 
 import cv2
 
-from mien.labels import LabelSet
+from mien.labels import UNCERTAIN, LabelSet
 from mien.results import Expression
 from mien.samples import Image
 from mien.video.overlay.placement import Rect
@@ -36,6 +36,16 @@ def draw_bars(image_rgb: Image, panel: Rect, expression: Expression, style: Styl
         end = left + max(1, round(length * probability)) - 1
         color = on_panel(label.color_rgb)
         cv2.rectangle(image_rgb, (left, middle - half), (end, middle + half), color, cv2.FILLED)
+    if expression.min_confidence:
+        _draw_threshold(image_rgb, panel, left + round(length * expression.min_confidence), style)
+
+
+def _draw_threshold(image_rgb: Image, panel: Rect, x: int, style: Style) -> None:
+    """A thin line that a bar has to reach for its class to be shown."""
+    width = max(1, style.line // 2)
+    top, bottom = panel[1] + style.chart_pad // 2, panel[3] - style.chart_pad // 2 - 1
+    start, end = (x - width, top), (x - 1, bottom)
+    cv2.rectangle(image_rgb, start, end, UNCERTAIN.color_rgb, cv2.FILLED)
 
 
 def _bar_length(style: Style) -> int:

@@ -10,6 +10,8 @@ from mien.video.overlay.sprites import Canvas, Rgb, Sprite, ring
 from mien.video.overlay.style import BLACK, SPRITES, WHITE, luminance
 
 _RIM_OPACITY = 0.45
+_DASH = 4
+"""Length of a dash in line widths."""
 _DARK = 0.05
 """Relative luminance below which a colour is set off by white instead of black."""
 
@@ -48,6 +50,27 @@ def draw_outline(
         x = right - reach if number % 2 else left - rim
         y = bottom - reach if number // 2 else top - rim
         sprite.lay(image_rgb, x, y)
+
+
+def draw_dashes(image_rgb: Image, rect: Rect, color: Rgb, *, line: int, radius: int) -> None:
+    """Break a line that `draw_outline` drew: dashes of a second colour on its straight parts."""
+    left, top, right, bottom = rect
+    radius = max(line, min(radius, (right - left) // 4, (bottom - top) // 4))
+    dash = _DASH * line
+    for begin, end, is_across in (
+        (left + radius, right - radius, True),
+        (top + radius, bottom - radius, False),
+    ):
+        # Whole periods, so that both ends look alike.
+        n_dashes = max(1, round((end - begin) / (2 * dash)))
+        for number in range(n_dashes):
+            at = begin + round((2 * number + 0.5) * (end - begin) / (2 * n_dashes))
+            until = begin + round((2 * number + 1.5) * (end - begin) / (2 * n_dashes))
+            along = slice(max(0, at), max(0, until))
+            for edge in (top, bottom - line) if is_across else (left, right - line):
+                across = slice(max(0, edge), max(0, edge + line))
+                part = (across, along) if is_across else (along, across)
+                image_rgb[part] = color
 
 
 def _shade(strip: Image, value: float) -> None:

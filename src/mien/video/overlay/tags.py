@@ -26,6 +26,9 @@ def tag_sprites(face: Face, style: Style, width_px: int) -> tuple[Sprite, ...]:
     if face.expression is None:
         return (_half((track, "face"), color, style, "lr"),)
     name = shown_name(face.expression.label, face.expression.index)
+    if face.expression.is_uncertain:  # nothing is shown that a confidence could be of
+        alone = _half((track, name), color, style, "lr")
+        return (alone if alone.width <= width_px else _half(("", name), color, style, "lr"),)
     whole = (
         _half((track, name), color, style, "l"),
         _half((f"{face.expression.confidence:.0%}",), color, style, "r"),

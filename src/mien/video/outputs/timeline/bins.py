@@ -29,18 +29,20 @@ class Bins:
         self.step_s = _FIRST_STEP_S
         """Width of a bin."""
         self._sums = np.zeros((64, n_classes), np.float64)
-        self._counts = np.zeros((64, n_classes), np.int64)  # how often each class was shown
+        # How often each class was shown, and last, how often none was.
+        self._counts = np.zeros((64, n_classes + 1), np.int64)
         self._n_used = 0
 
-    def add(self, time_s: float, probabilities: tuple[float, ...], shown: int) -> None:
-        """Take one distribution and the class that is shown; times do not run backwards."""
+    def add(self, time_s: float, probabilities: tuple[float, ...], shown: int | None) -> None:
+        """Take one distribution and the class that is shown, None where the face is uncertain;
+        times do not run backwards."""
         while (index := int((time_s - self.start_s) / self.step_s)) >= CAPACITY:
             self._halve()
         while index >= len(self._counts):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
         self._sums[index] += probabilities
-        self._counts[index, shown] += 1
+        self._counts[index, -1 if shown is None else shown] += 1
         self._n_used = max(self._n_used, index + 1)
 
     def means(self, at_least_s: float = 0.0) -> tuple[float, NDArray[np.float64]]:
@@ -63,7 +65,8 @@ class Bins:
         """The class that was shown most often in every bin; arguments as of `means`.
 
         Returns:
-            Width of a bin in seconds, and int64 (bins,); -1 where nothing fell in.
+            Width of a bin in seconds, and int64 (bins,): a class, or the number of classes for
+            uncertain, or -1 where nothing fell in.
         """
         factor = self._factor(at_least_s)
         counts = self._joined(self._counts, factor)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mien.labels import Label, LabelSet
+from mien.labels import UNCERTAIN, Label, LabelSet
 from mien.video.outputs.timeline.bins import Bins
 from mien.video.outputs.timeline.times import clock, marks
 from mien.video.overlay.sprites import Rgb
@@ -34,6 +34,8 @@ _PARTED = 0.004
 """Share of the width from which on a block is parted from the next one by a line."""
 _LETTER = 0.011
 """Width of a letter in a share of a chart that is as wide as a page."""
+_IN_SHORT = "?"
+"""Where "uncertain" has no room; its first two letters would be read as a word."""
 _ROOM = 0.15
 """Height that a name needs, in a share of a chart."""
 
@@ -55,6 +57,14 @@ class Span:
 def css_color(color: Rgb) -> str:
     """A colour as CSS writes it."""
     return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def css_fill(label: Label) -> str:
+    """A label's background as CSS writes it: its colour, or stripes where there is no class."""
+    color = css_color(label.color_rgb)
+    if label != UNCERTAIN:
+        return color
+    return f"repeating-linear-gradient(-45deg,{color} 0 5px,#fff 5px 8px)"
 
 
 def area_chart(bins: Bins, label_set: LabelSet, span: Span, gap_s: float, description: str) -> str:
@@ -109,7 +119,7 @@ def coarse_band(bins: Bins, label_set: LabelSet, span: Span, gap_s: float) -> st
     blocks = []
     for start, end in pairwise(edges):
         if start < end and shown[start] >= 0:
-            label = label_set[int(shown[start])]
+            label = (*label_set, UNCERTAIN)[int(shown[start])]
             from_s, to_s = (bins.start_s + step_s * edge for edge in (start, end))
             facts = f"mostly {label.display_name}, {clock(from_s, 1)} to {clock(to_s, 1)}"
             blocks.append((from_s, to_s, label, facts))
@@ -122,11 +132,12 @@ def _band(blocks: Iterable[tuple[float, float, Label, str]], span: Span) -> str:
         left, right = (max(0.0, min(1.0, span.share(time_s))) for time_s in (from_s, to_s))
         name, color = label.display_name, label.color_rgb
         if right - left <= _LETTER * len(name):
-            name = name[:2] if right - left > 2.5 * _LETTER and name.isascii() else ""
+            short = _IN_SHORT if label == UNCERTAIN else name[:2]
+            name = short if right - left > 2.5 * _LETTER and short.isascii() else ""
         kind = "" if right - left < _PARTED else ' class="parted"'
         parts.append(
             f'<span{kind} style="left:{left:.3%};width:{right - left:.3%};'
-            f'background:{css_color(color)};color:{css_color(ink_on(color))}" '
+            f'background:{css_fill(label)};color:{css_color(ink_on(color))}" '
             f'title="{escape(facts)}">{escape(name)}</span>'
         )
     return f'<div class="band" aria-hidden="true">{"".join(parts)}</div>\n'
@@ -149,8 +160,12 @@ def _side(share: float) -> str:
 
 
 def _facts(segment: Segment) -> str:
+    span = f"{clock(segment.onset_s, 1)} to {clock(segment.end_s, 1)}"
+    if segment.label == UNCERTAIN:
+        likeliest = f"the likeliest expression at {segment.mean_confidence:.0%}"
+        return f"{segment.label.display_name}, {span}, {likeliest} on average"
     return (
-        f"{segment.label.display_name}, {clock(segment.onset_s, 1)} to {clock(segment.end_s, 1)}, "
+        f"{segment.label.display_name}, {span}, "
         f"peak at {clock(segment.peak_s, 1)} with {segment.peak_confidence:.0%}, "
         f"mean {segment.mean_confidence:.0%}"
     )

@@ -9,10 +9,19 @@ from html import escape
 from pathlib import PurePath
 
 from mien import pages
-from mien.labels import Label, LabelSet
+from mien.labels import UNCERTAIN, Label, LabelSet
 from mien.video.frames.source import SourceInfo
+from mien.video.outputs.timeline import words
 from mien.video.outputs.timeline.assets import SCRIPT, STYLE
-from mien.video.outputs.timeline.chart import Span, area_chart, axis, band, coarse_band, css_color
+from mien.video.outputs.timeline.chart import (
+    Span,
+    area_chart,
+    axis,
+    band,
+    coarse_band,
+    css_color,
+    css_fill,
+)
 from mien.video.outputs.timeline.thumbnails import SIDE_PX, Thumbnail
 from mien.video.outputs.timeline.times import clock
 from mien.video.outputs.timeline.tracks import TrackRecord, longest
@@ -32,22 +41,6 @@ _GAP_S = 0.25
 """A face that is away for longer leaves a hole in its chart."""
 _ZOOMED_BELOW = 0.5
 """A track that was there for a smaller share of the video has a chart of its own time only."""
-
-_MEANING = (
-    "This page shows what faces expressed outwardly, as a network judged it frame by frame. An "
-    "expression is a movement of the face: it does not tell what anyone felt, meant or is."
-)
-_READING = (
-    "Each chart stacks the probabilities of all expressions, smoothed over time, to 100 %: the "
-    "higher an area, the surer the network. The band below it says which expression is shown, "
-    "from its onset to its end; a hole means that the face was away or not found. Pictures are "
-    "taken where an expression peaks."
-)
-_ZOOMED = "Charts of faces that were there for a small part of the video show that part only."
-_COARSE = (
-    "Where segments are too many to draw, the band tells what was shown most of the time; the "
-    "longest ones are in the table."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +74,9 @@ def timeline_page(content: TimelineContent) -> str:
     shown.sort(key=lambda record: record.number)
     whole = Span(0.0, max(content.end_s, content.frame_s, 1e-3))
     labels = [label.display_name for label in content.label_set]
-    body = [_cards(content), pages.paragraph(_MEANING)]
+    body = [_cards(content), pages.paragraph(words.MEANING)]
     if shown:
-        body += [_legend(content.label_set), _notes(content, len(shown))]
+        body += [_legend(_labels(content)), _notes(content, len(shown))]
         if len(shown) > 1:
             body.append(pages.section("All faces", _overview(content, shown, whole)))
         body.append(pages.section("Share of the visible time", _shares(content)))
@@ -113,6 +106,8 @@ def _cards(content: TimelineContent) -> str:
     ]
     if content.model or content.detector:
         found = f"faces found by {content.detector}" if content.detector else ""
+        if summary.tta != "none":
+            found += f", test-time augmentation: {summary.tta}"
         items.append(("Model", content.model or "not named", found))
     return pages.figures(items)
 
@@ -121,23 +116,27 @@ def _length(time_s: float) -> str:
     return clock(time_s, 2 if time_s < 1 else 1 if time_s < 60 else 0)
 
 
-def _legend(label_set: LabelSet) -> str:
-    return (
-        f'<ul class="legend">{"".join(f"<li>{_named(label)}</li>" for label in label_set)}</ul>\n'
-    )
+def _labels(content: TimelineContent) -> tuple[Label, ...]:
+    """All that may have been shown."""
+    return (*content.label_set, *([UNCERTAIN] if content.summary.min_confidence else []))
+
+
+def _legend(labels: Iterable[Label]) -> str:
+    return f'<ul class="legend">{"".join(f"<li>{_named(label)}</li>" for label in labels)}</ul>\n'
 
 
 def _named(label: Label) -> str:
-    color = css_color(label.color_rgb)
-    return f'<i style="background:{color}"></i>{escape(label.display_name)}'
+    return f'<i style="background:{css_fill(label)}"></i>{escape(label.display_name)}'
 
 
 def _notes(content: TimelineContent, n_shown: int) -> str:
-    texts = [_READING]
+    texts = [words.READING]
+    if content.summary.min_confidence:
+        texts.append(words.UNCERTAIN_BELOW.format(100 * content.summary.min_confidence))
     if any(_is_zoomed(record, content) for record in content.records[:n_shown]):
-        texts.append(_ZOOMED)
+        texts.append(words.ZOOMED)
     if any(_is_coarse(record) for record in content.records[:n_shown]):
-        texts.append(_COARSE)
+        texts.append(words.COARSE)
     if content.summary.n_tracks > n_shown:
         texts.append(
             f"{content.summary.n_tracks:,} faces were followed; the {n_shown} that were visible "
@@ -167,14 +166,14 @@ def _shares(content: TimelineContent) -> str:
     """Table of all tracks: when they were visible and what they showed."""
     listed = sorted(content.summary.tracks, key=lambda track: -track.visible_s)[:LISTED_TRACKS]
     header = ["Face", "From", "To", "Visible"]
-    header += [label.display_name for label in content.label_set]
+    header += [label.display_name for label in _labels(content)]
     rows = [
         [
             f"#{track.track}",
             clock(track.first_s, 1),
             clock(track.last_s, 1),
             clock(track.visible_s, 1),
-            *(_percent(track.shares.get(label, 0.0)) for label in content.label_set),
+            *(_percent(track.shares.get(label, 0.0)) for label in _labels(content)),
         ]
         for track in sorted(listed, key=lambda track: track.track)
     ]

@@ -1,7 +1,8 @@
 """Small pictures of a track's face, taken where its expressions are at their peaks.
 
-A run is a stretch in which one expression is shown. Of each, the picture of its greatest
-confidence is kept; of many runs, the longest one of every expression and then the longest ones.
+A run is a stretch in which one expression is shown; where a face is uncertain there is none. Of
+each, the picture of its greatest confidence is kept; of many runs, the longest one of every
+expression and then the longest ones.
 """
 
 from dataclasses import dataclass
@@ -59,15 +60,10 @@ class Thumbnails:
 
     def add(self, image_rgb: Image, face: Face, expression: Expression, time_s: float) -> None:
         """Take the picture of a face, where it is better than what there is."""
-        label, confidence = expression.index, expression.confidence
-        run = self._run
-        if run is None or run.label != label:
+        if expression.is_uncertain:
             self.end_run(time_s)
-            cut = _cut(image_rgb, face.box_xywh_px)
-            self._run = _Run(label, time_s, confidence, time_s, cut)
-        elif confidence > run.confidence:
-            run.confidence, run.time_s = confidence, time_s
-            run.image_rgb = _cut(image_rgb, face.box_xywh_px)
+        else:
+            self._follow(image_rgb, face, expression, time_s)
         worth = face.detection_score * face.box_xywh_px[2] * face.box_xywh_px[3]
         if worth > _LARGER * self._portrait_worth:
             self._portrait, self._portrait_worth = _cut(image_rgb, face.box_xywh_px), worth
@@ -90,6 +86,18 @@ class Thumbnails:
     def portrait(self) -> bytes | None:
         """JPEG of the face where it was large and clear; None before the first picture."""
         return None if self._portrait is None else _jpeg(self._portrait)
+
+    def _follow(self, image_rgb: Image, face: Face, expression: Expression, time_s: float) -> None:
+        """Go on with a run, or begin one."""
+        label, confidence = expression.index, expression.confidence
+        run = self._run
+        if run is None or run.label != label:
+            self.end_run(time_s)
+            cut = _cut(image_rgb, face.box_xywh_px)
+            self._run = _Run(label, time_s, confidence, time_s, cut)
+        elif confidence > run.confidence:
+            run.confidence, run.time_s = confidence, time_s
+            run.image_rgb = _cut(image_rgb, face.box_xywh_px)
 
     def _worth(self, entry: tuple[float, Thumbnail]) -> tuple[bool, float]:
         length_s, thumbnail = entry

@@ -100,7 +100,8 @@ def _add(record: TrackRecord, image_rgb: Image, face: Face, time_s: float) -> No
     expression = face.expression
     if expression is None:
         return
-    record.bins.add(time_s, expression.probabilities, expression.index)
+    shown = None if expression.is_uncertain else expression.index
+    record.bins.add(time_s, expression.probabilities, shown)
     record.thumbnails.add(image_rgb, face, expression, time_s)
     record.n_frames += 1
     record.last_s = time_s
