@@ -1,0 +1,45 @@
+"""mien-small, the default model: a residual network of 1.4 million parameters that had teachers.
+
+CLAIM_SMALL
+
+    mien train recipes/mien_small.py --data fer2013.csv --ferplus fer2013new.csv \\
+        --teacher runs/slim_resnet --teacher runs/deep_resnet \\
+        --pretrained runs/deep_resnet/best.keras --out runs/mien_small
+
+It starts from deep_resnet's weights and learns 60 % from what its teachers say of each face of
+Training and 40 % from the face's label, with FER+ votes as a second task. The epoch is the one that
+is best on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
+"""
+
+from mien.data.augmentation import Augmentation
+from mien.training.recipe import Recipe
+
+RECIPE = Recipe(
+    name="mien-small",
+    architecture="slim_resnet",
+    architecture_options={"stem": 16, "widths": (32, 64, 128, 224), "depths": (1, 2, 2, 1)},
+    drop_validation_twins=True,
+    augmentation=Augmentation(
+        horizontal_flip=True,
+        rotation_deg=12.0,
+        zoom=0.12,
+        width_shift=0.08,
+        height_shift=0.08,
+        brightness=0.15,
+        contrast=0.25,
+        erasing_probability=0.25,
+    ),
+    epochs=40,
+    batch_size=128,
+    optimizer="sgd",
+    learning_rate=0.05,
+    schedule="cosine",
+    warmup_epochs=1.0,
+    weight_decay=5e-3,
+    ferplus_weight=1.0,
+    teacher_weight=0.6,
+    ema_momentum=0.998,
+    precision="mixed_bfloat16",
+    licence="MIT; the pictures of FER-2013 were gathered from the web for research",
+    seed=1,
+)
