@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
-from mien.files import atomic_file
-from mien.model_card import METADATA_KEY, ModelCard, golden_inputs
+from mien.formats.sealed import with_card
+from mien.model_card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Image
-from mien.seal import SEAL_KEY, UNSEALED, seal
 
 PARITY_TOLERANCE = 1e-4
 """Largest allowed difference of a probability between Keras and ONNX Runtime on real faces."""
@@ -109,28 +108,6 @@ def with_golden(network: keras.Model, card: ModelCard) -> ModelCard:
             "lower learning rate or clip_norm"
         )
     return replace(card, golden=tuple(tuple(round(p, 7) for p in row) for row in golden.tolist()))
-
-
-def write_bundle(bundle: bytes, out: Path) -> Path:
-    """Write a bundle atomically.
-
-    Raises:
-        OutputError: the file cannot be written; an older one is still there.
-    """
-    with atomic_file(out) as temporary:
-        temporary.write_bytes(bundle)
-    return out
-
-
-def with_card(bundle: bytes, card: ModelCard) -> bytes:
-    """A copy of an ONNX file with another card, sealed; the graph stays as it is."""
-    with needs_extra("train"):
-        import onnx
-    model = onnx.load_model_from_string(bundle)
-    del model.metadata_props[:]
-    for key, value in ((METADATA_KEY, card.to_json()), (SEAL_KEY, UNSEALED)):
-        model.metadata_props.add(key=key, value=value)
-    return seal(model.SerializeToString(deterministic=True))
 
 
 def _to_onnx(network: keras.Model) -> bytes:

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ModelError, ParityError, needs_extra
+from mien.errors import CalibrationError, ModelError, ParityError, needs_extra
+from mien.evaluation.calibration import calibrate_card
+from mien.evaluation.predictions import Predictions
 from mien.formats import graph_rewrites
-from mien.formats.bundle import with_card
+from mien.formats.sealed import with_card
 from mien.model_card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier, softmax
@@ -49,6 +51,8 @@ class Quantised:
     """Top-1 accuracy of the quantised network on them."""
     n: int
     """How many check samples there were."""
+    reason: str = ""
+    """Why the original's temperature was kept; empty where it was fitted anew."""
 
 
 def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
@@ -79,16 +83,17 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
     # The scores were measured on the original.
     unmeasured = replace(card, name=f"{card.name}-int8", precision="int8", scores=(), golden=())
     graph = _quantised_graph(bundle, _batches(calibration, card))
-    golden = _golden(graph, unmeasured)
-    quantised = replace(unmeasured, golden=golden)
-    made = with_card(graph, quantised)
-    before, after = (_accuracy(Classifier(content), check) for content in (bundle, made))
+    quantised = replace(unmeasured, golden=_golden(graph, unmeasured))
+    judged = _judged(Classifier(with_card(graph, quantised)), check)
+    before = float(_judged(original, check).correct.mean())
+    after = float(judged.correct.mean())
     if before - after > LARGEST_LOSS:
         raise ParityError(
             f"in 8-bit integers accuracy falls from {before:.2%} to {after:.2%} on "
             f"{len(check):,} faces, more than {LARGEST_LOSS:.1%}; nothing was written"
         )
-    return Quantised(made, quantised, before, after, len(check))
+    quantised, reason = _calibrated(quantised, judged, check)
+    return Quantised(with_card(graph, quantised), quantised, before, after, len(check), reason)
 
 
 def _batches(calibration: Samples, card: ModelCard) -> list[NDArray[np.float32]]:
@@ -159,9 +164,32 @@ def _golden(graph: bytes, card: ModelCard) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(p, 7) for p in row) for row in softmax(logits).tolist())
 
 
-def _accuracy(classifier: Classifier, check: Samples) -> float:
-    probabilities = classifier.probabilities(check.images[index] for index in range(len(check)))
-    return float(np.mean(probabilities.argmax(axis=1) == check.labels))
+def _judged(classifier: Classifier, check: Samples) -> Predictions:
+    """What a network makes of the check samples, at its card's temperature."""
+    return Predictions(
+        names=tuple(check.names),
+        labels=check.labels,
+        probabilities=classifier.probabilities(check.iter_images()),
+        label_set=check.label_set,
+        split=_split_of(check),
+        source=check.source,
+    )
+
+
+def _calibrated(card: ModelCard, judged: Predictions, check: Samples) -> tuple[ModelCard, str]:
+    """The card with the temperature that the quantised network wants; or as it is, and why."""
+    try:
+        return calibrate_card(card, judged, check.sha256())[0], ""
+    except CalibrationError as error:
+        if card.calibration is None:
+            return card, str(error)
+        method = f"{card.calibration.method}; of the network before its quantisation"
+        return replace(card, calibration=replace(card.calibration, method=method)), str(error)
+
+
+def _split_of(check: Samples) -> str:
+    splits = np.unique(check.splits)
+    return str(splits[0]) if len(splits) == 1 else "mixed"
 
 
 @contextmanager

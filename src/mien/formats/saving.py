@@ -37,8 +37,8 @@ from mien.formats.bundle import (
     logits_of,
     to_bundle,
     with_golden,
-    write_bundle,
 )
+from mien.formats.sealed import write_bundle
 from mien.model_card import ModelCard
 from mien.preprocessing import to_network_input
 from mien.samples import Image

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 
 from mien.errors import TrainingError
-from mien.formats.bundle import Parity, to_bundle, write_bundle
+from mien.formats.bundle import Parity, to_bundle
 from mien.formats.keras_files import load_network
+from mien.formats.sealed import write_bundle
 from mien.model_card import ModelCard
 from mien.samples import Image
 from mien.training import callbacks
+from mien.training.calibration import read_calibration
 
 
 def export_run(run: Path, faces: Sequence[Image], out: Path | None = None) -> tuple[Path, Parity]:
@@ -50,11 +52,13 @@ def card_of_run(run: Path, network: keras.Model) -> ModelCard:
     recipe, data, environment = (
         _read_json(run / name) for name in ("recipe.json", "data.json", "environment.json")
     )
+    fitted = read_calibration(run)
     history = callbacks.read_history(run / "history.csv")
     if not history:
         raise TrainingError(f"{run}/history.csv has no epochs")
     try:
-        return _card(recipe, data, environment, history, network)
+        card = _card(recipe, data, environment, history, network)
+        return card.calibrated(fitted.temperature, fitted.calibration)
     except KeyError as error:
         raise TrainingError(
             f"{run} lacks {error} in its files: they are damaged or of another version of mien"

@@ -10,6 +10,7 @@ best.keras        float32 network of the best epoch so far
 checkpoints/      the network of every epoch, if the recipe asks for them
 backup/           weights, optimiser and position after the last whole epoch
 tensorboard/      the same curves for TensorBoard
+calibration.json  at the end: the temperature, and how it was fitted
 curves.png        at the end: loss and accuracy by epoch
 model.onnx        at the end: the bundle
 """

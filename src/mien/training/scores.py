@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien.errors import ModelError
-from mien.formats.bundle import with_card, write_bundle
+from mien.formats.sealed import with_card, write_bundle
 from mien.model_card import ModelCard, Score
 from mien.recognition.classifier import Classifier
 
