@@ -61,7 +61,8 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
     Args:
         bundle: an ONNX file with a card, float32.
         calibration: faces that set the ranges of the activations; their labels are not used.
-        check: labelled faces that the two networks are compared on.
+        check: labelled faces that the two networks are compared on; where they are of a
+            validation split, the temperature is fitted on them, if one can be.
 
     Raises:
         ModelError: the bundle has no card or is quantised already, its classes are not those of
