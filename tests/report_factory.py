@@ -10,10 +10,13 @@ PLOTS = (
     "coverage_png",
     "face_grid_png",
 )
-"""What `mien.evaluation.content` draws with."""
+"""What reports draw with."""
 
 
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make reports quick: every plot is empty."""
     for name in PLOTS:
-        monkeypatch.setattr(f"mien.evaluation.content.{name}", lambda *_: b"a plot")
+        for module in ("content", "confidence_section"):
+            monkeypatch.setattr(
+                f"mien.evaluation.{module}.{name}", lambda *_: b"a plot", raising=False
+            )

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "socket": {"weights"},
     "pickle": set(),
     "av": {"video"},
-    "scipy": {"recognition.tracks"},
+    "scipy": {"recognition.tracks", "evaluation.calibration"},
     "pygame": {"video.window"},
     "pandas": {"video.outputs", "streaming.video"},
     "pyarrow": {"video.outputs"},

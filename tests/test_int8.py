@@ -9,9 +9,10 @@ from command_line import mien
 from mien.errors import ModelError, ParityError
 from mien.formats.int8 import to_int8
 from mien.labels import FER2013
-from mien.recognition.classifier import Classifier
+from mien.recognition.classifier import Classifier, softmax
 from onnx_factory import make_card, make_graph, make_model_bytes, with_card
 from samples_factory import fer_csv, random_faces, samples_of
+from test_model_card import CALIBRATION, SCORE
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,39 @@ def test_the_quantised_network_is_nearly_the_same(bundle: bytes, faces: np.ndarr
     assert b"QuantizeLinear" in made.bundle
 
 
+def test_the_temperature_is_fitted_on_the_check_samples() -> None:
+    """On the labels that people might give: each network is right by its confidence."""
+    model = make_graph(gain=20.0)
+    original = with_card(model, make_card(model, temperature=2.0, scores=(SCORE,)))
+    faces = random_faces(1200)
+    odds = softmax(Classifier(original).logits(faces[..., np.newaxis].astype(np.float32)) / 3)
+    generator = np.random.default_rng(0)
+    labels = np.minimum((odds.cumsum(axis=1) < generator.random((1200, 1))).sum(axis=1), 6)
+    check = samples_of(faces, labels.tolist(), ["validation"] * 1200)
+    made = to_int8(original, samples_of(faces, [0] * 1200, ["train"] * 1200), check)
+    card = Classifier(made.bundle).card
+    assert card == made.card and made.reason == ""
+    assert card.temperature == pytest.approx(3.0, rel=0.15)
+    assert card.calibration is not None and card.scores == ()
+    assert (card.calibration.n, card.calibration.data_sha256) == (1200, check.sha256())
+    assert card.calibration.nll_after < card.calibration.nll_before
+
+
+def test_a_temperature_that_cannot_be_fitted_is_carried_over(
+    bundle: bytes, faces: np.ndarray
+) -> None:
+    check = labelled_by(bundle, faces)
+    made = to_int8(bundle, labelled_by(bundle, faces, "train"), check)
+    assert (made.card.temperature, made.card.calibration) == (1.0, None)
+    assert "of one class" in made.reason
+    model = make_graph(gain=20.0)
+    known = with_card(model, make_card(model, temperature=1.7, calibration=CALIBRATION))
+    card = to_int8(known, labelled_by(bundle, faces, "train"), check).card
+    assert card.temperature == 1.7 and card.calibration is not None
+    assert card.calibration.n == CALIBRATION.n
+    assert card.calibration.method.endswith("of the network before its quantisation")
+
+
 def test_a_network_that_loses_accuracy_is_refused(bundle: bytes, faces: np.ndarray) -> None:
     black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
     with pytest.raises(ParityError, match=r"falls from 100.00% to .*nothing was written"):
@@ -78,6 +112,7 @@ def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -
     done = mien("export", "tiny.onnx", "--to", "onnx-int8", "--data", "faces.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "tiny-int8.onnx" in done.stdout and "on 200 faces" in done.stdout
+    assert "temperature 1 as before: all of 200 faces, or nearly, are of one class" in done.stdout
     assert not done.stderr
     assert Classifier(tmp_path / "tiny-int8.onnx").card.precision == "int8"
 

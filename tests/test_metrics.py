@@ -14,6 +14,7 @@ from mien.evaluation.classification_report import (
     weighted_average,
 )
 from mien.evaluation.confidence import (
+    answered,
     brier,
     coverage_at,
     coverage_curve,
@@ -349,3 +350,14 @@ def test_full_size_evaluation_is_quick() -> None:
     start = time.perf_counter()
     evaluate(predictions)
     assert time.perf_counter() - start < 2.0
+
+
+def test_answered_at_a_threshold_counts_it_in() -> None:
+    predictions = table(
+        [0, 0, 1, 1], [[0.5, 0.3, 0.2], [0.9, 0.05, 0.05], [0.5, 0.4, 0.1], [0.1, 0.7, 0.2]]
+    )
+    every, half, most, none = answered(predictions, (0.0, 0.5, 0.6, 0.95))
+    assert (every.n, every.coverage, every.accuracy) == (4, 1.0, 0.75)
+    assert (half.threshold, half.n, half.accuracy) == (0.5, 4, 0.75)
+    assert (most.n, most.coverage, most.accuracy) == (2, 0.5, 1.0)
+    assert (none.n, none.coverage, none.accuracy) == (0, 0.0, None)

@@ -6,7 +6,7 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,8 +21,6 @@ from mien.evaluation.classification_report import classification_report
 from mien.evaluation.confidence import coverage_curve
 from mien.evaluation.content import (
     error_gallery,
-    percent,
-    percent_interval,
     report_sections,
     sample_gallery,
 )
@@ -36,9 +34,11 @@ from mien.evaluation.report import (
     predictions_csv,
     write_report,
 )
+from mien.evaluation.wording import percent, percent_interval
 from mien.labels import FER2013, FERPLUS
 from mien.model_card import ModelCard
 from report_factory import without_plots
+from test_model_card import CALIBRATION
 
 DATA, MODEL = "d" * 64, "e" * 64
 COMMAND = "mien evaluate default --data fer2013.csv --split test --out report"
@@ -84,6 +84,7 @@ def write(
     data_sha256: str = DATA,
     errors: int = 3,
     note: str = "",
+    card: ModelCard | None = None,
 ) -> list[str]:
     predictions = predictions or make_predictions()
     face = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48).astype(np.uint8)
@@ -91,7 +92,7 @@ def write(
         out,
         evaluate(predictions, n_resamples=50),
         predictions,
-        card=make_card(),
+        card=card or make_card(),
         model_sha256=MODEL,
         data_sha256=data_sha256,
         command=COMMAND,
@@ -145,7 +146,13 @@ def test_metrics_json_holds_every_number(report: Path) -> None:
     assert values["accuracy_unseen"] == expected.accuracy_unseen
     assert values["accuracy_unseen_ci95"] == list(expected.accuracy_unseen_ci95 or ())
     assert values["n_seen_twins"] == expected.n_seen_twins != 0
-    for key in ("balanced_accuracy", "macro_f1", "nll", "brier", "ece"):
+    assert values["ece_cross_fitted"] is None  # of 120 faces
+    assert (values["temperature"], values["calibration"]) == (1.0, None)
+    assert values["min_confidence"] == [asdict(row) for row in expected.answered]
+    coverage = values["coverage"]
+    assert isinstance(coverage, list) and coverage[-1]["gain"] == 0
+    assert coverage[0]["gain"] == pytest.approx(coverage[0]["accuracy"] - expected.accuracy)
+    for key in ("balanced_accuracy", "macro_f1", "nll", "brier", "ece", "ece_by_chance"):
         assert values[key] == getattr(expected, key)
     per_class = values["per_class"]
     assert isinstance(per_class, dict) and list(per_class) == list(FER2013.keys)
@@ -291,6 +298,64 @@ def test_score_on_training_faces_is_cautioned(tmp_path: Path, split: str, sha256
     assert "were trained on" in cautions[0]
     if sha256 != DATA:
         assert "as its train rows" in (tmp_path / "r" / "report.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_a_temperature_of_these_faces_is_cautioned_with_the_cross_fitted_error(
+    tmp_path: Path,
+) -> None:
+    fitted = make_card(temperature=0.8765, calibration=replace(CALIBRATION, data_sha256=DATA))
+    many, few = make_predictions(400), make_predictions()
+    expected = evaluate(many, n_resamples=50)
+    assert expected.ece_cross_fitted is not None and expected.ece_cross_fitted != expected.ece
+    (caution, _) = write(tmp_path / "r", many, card=fitted)
+    assert caution.startswith("Caution: the temperature was fitted on these very faces")
+    assert f"(ECE) of {percent(expected.ece)} may be" in caution
+    assert f"the cross-fitted one, {percent(expected.ece_cross_fitted)}, judges" in caution
+    values = metrics_of(tmp_path / "r")
+    assert values["temperature"] == 0.8765 and values["calibration"] == asdict(fitted.calibration)
+    assert values["ece_cross_fitted"] == expected.ece_cross_fitted
+    text = (tmp_path / "r" / "report.md").read_text("utf-8")
+    assert f"| ECE, cross-fitted | {percent(expected.ece_cross_fitted)} |" in text
+    assert f"Cross-fitted it is {percent(expected.ece_cross_fitted)}: a temperature is" in text
+    assert "0.8765, fitted on 3,589 validation faces of fer2013.csv" in text
+    # Of other faces, and where no temperature can be fitted.
+    other = write(tmp_path / "o", many, card=fitted, data_sha256="9" * 64)
+    assert not any("temperature" in line for line in other)
+    (caution, _) = write(tmp_path / "f", few, card=fitted)
+    assert caution.endswith("may be a little too good.")
+    assert "There is no cross-fitted value" in (tmp_path / "f" / "report.md").read_text("utf-8")
+    assert "| temperature | 1, not fitted |" in _model_table(tmp_path / "n", few)
+
+
+def _model_table(out: Path, predictions: Predictions) -> str:
+    write(out, predictions)
+    return (out / "report.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("quick_plots")
+def test_thresholds_are_there_to_choose_from(tmp_path: Path) -> None:
+    predictions = make_predictions(400)
+    write(tmp_path / "r", predictions)
+    text = (tmp_path / "r" / "report.md").read_text("utf-8")
+    threshold = np.sort(predictions.confidence)[-320]
+    answered = predictions.confidence >= threshold
+    accuracy = predictions.correct[answered].mean()
+    gain = 100 * (accuracy - predictions.correct.mean())
+    assert answered.sum() == 320 and gain > 0
+    shown = np.floor(1000 * threshold) / 1000
+    assert (
+        f"Answering the surest 80.0 % of the faces (--min-confidence {shown:.3f}) gives an "
+        f"accuracy of {percent(accuracy)}, {gain:.1f} points more than answering all." in text
+    )
+    assert f"| 80.0 % | {percent(accuracy)} | +{gain:.1f} | {shown:.3f} |" in text
+    kept = predictions.confidence >= 0.5
+    half = predictions.correct[kept].mean()
+    row = f"| 0.5 | {kept.sum()} | {percent(kept.mean())} | {percent(half)} |"
+    assert row in text
+    assert "tta none" not in text
+    write(tmp_path / "f", replace(predictions, tta="flip"))
+    assert "from a report with --tta none" in (tmp_path / "f" / "report.md").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("quick_plots")

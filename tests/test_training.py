@@ -19,12 +19,14 @@ import keras
 
 from mien.data.augmentation import Augmentation
 from mien.errors import ModelError, OutputError, ParityError, RecipeError, TrainingError
+from mien.evaluation.calibration import fit_temperature
 from mien.formats import bundle
 from mien.labels import FER2013
-from mien.model_card import ModelCard
-from mien.recognition.classifier import Classifier
-from mien.samples import Samples
+from mien.model_card import ModelCard, golden_inputs
+from mien.recognition.classifier import Classifier, softmax
+from mien.samples import Samples, Split
 from mien.training import export
+from mien.training.calibration import read_calibration
 from mien.training.callbacks import best_row, read_history
 from mien.training.recipe import Recipe
 from mien.training.run import train
@@ -93,7 +95,7 @@ def test_run_folder_is_complete(whole_run: Path):
     assert files == {
         *("recipe.json", "data.json", "environment.json", "history.csv", "best.keras"),
         *("augmentation.png", "curves.png", "model.onnx", "backup", "tensorboard"),
-        *("best_ferplus.keras", "ferplus.onnx"),
+        *("best_ferplus.keras", "ferplus.onnx", "calibration.json"),
     }
     assert json.loads((whole_run / "recipe.json").read_text())["epochs"] == 3
     assert json.loads((whole_run / "data.json").read_text())["train"]["n"] == 48
@@ -122,9 +124,68 @@ def test_the_bundle_is_the_best_network(whole_run: Path):
 
 
 def _sha_of_validation() -> dict[str, str]:
-    from mien.samples import Split
-
     return {"sha256": tiny_samples().of(Split.VALIDATION).sha256()}
+
+
+def test_too_few_validation_rows_keep_temperature_1_and_say_so(whole_run: Path):
+    stored = read_calibration(whole_run)
+    assert (stored.temperature, stored.calibration) == (1.0, None)
+    assert "24 faces are too few" in stored.reason
+    card = Classifier(whole_run / "model.onnx").card
+    assert (card.temperature, card.calibration) == (1.0, None)
+
+
+def blurred_samples(n: int = 700) -> Samples:
+    """Faces of which a third have a label drawn by lot, so that no network can be sure."""
+    samples = tiny_samples(n)
+    random = np.random.default_rng(4)
+    lots = np.where(random.random(n) < 1 / 3, random.integers(0, 7, n), samples.labels)
+    return replace(samples, labels=lots.astype(np.int64))
+
+
+def test_the_temperature_is_fitted_on_the_validation_rows_of_the_kept_epoch(tmp_path: Path):
+    samples = blurred_samples()
+    test_rows = np.arange(700) % 10 == 0
+    samples = replace(samples, splits=np.where(test_rows, "test", samples.splits))
+    run = train(replace(RECIPE, epochs=2), samples, tmp_path / "run")
+    record = run.temperature.calibration
+    assert record is not None and run.temperature.reason == ""
+    validation = samples.of(Split.VALIDATION)
+    assert (record.split, record.n, record.source) == ("validation", len(validation), "tiny.csv")
+    assert record.data_sha256 == validation.sha256()
+    # By the network that was kept, and no other.
+    network = keras.models.load_model(tmp_path / "run" / "best.keras", compile=False)
+    logits = network(validation.images[..., np.newaxis].astype(np.float32), training=False).numpy()
+    expected = fit_temperature(logits.astype(np.float64), validation.labels)
+    assert run.temperature.temperature == pytest.approx(expected, rel=1e-3)
+    assert read_calibration(tmp_path / "run") == run.temperature
+    classifier = Classifier(tmp_path / "run" / "model.onnx")
+    assert classifier.card.temperature == run.temperature.temperature
+    assert classifier.card.calibration == record
+    assert record.nll_after < record.nll_before
+    # Golden outputs stay at temperature 1.
+    golden = classifier.logits(golden_inputs(classifier.card.input).astype(np.float32))
+    np.testing.assert_allclose(softmax(golden), classifier.card.golden, atol=1e-5)
+    # A resumed run ends with the same, and so does every later export.
+    again = train(replace(RECIPE, epochs=2), samples, tmp_path / "run", resume=True)
+    assert again.temperature == run.temperature
+    path, _ = export.export_run(tmp_path / "run", validation.images, tmp_path / "again.onnx")
+    assert Classifier(path).card == classifier.card
+    (tmp_path / "run" / "calibration.json").write_text('{"temperature": 1')
+    with pytest.raises(TrainingError, match=r"calibration.json is damaged"):
+        export.export_run(tmp_path / "run", validation.images)
+    # Runs of an older mien have no such file.
+    (tmp_path / "run" / "calibration.json").unlink()
+    path, _ = export.export_run(tmp_path / "run", validation.images)
+    assert Classifier(path).card.temperature == 1.0
+
+
+def test_validation_rows_of_one_class_end_no_training(tmp_path: Path):
+    samples = blurred_samples()
+    labels = np.where(samples.splits == "validation", 3, samples.labels)
+    run = train(replace(RECIPE, epochs=1), replace(samples, labels=labels), tmp_path / "run")
+    assert run.temperature.temperature == 1.0 and "of one class" in run.temperature.reason
+    assert run.bundle is not None
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
@@ -301,12 +362,16 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import keras
-from test_training import RECIPE, StopAt, tiny_samples
+from test_training import RECIPE, StopAt, blurred_samples, tiny_samples
+from mien.samples import Split
+from mien.training.calibration import calibrate_run
 from mien.training.run import train
 assert keras.backend.backend() == "jax"
 folder = Path(sys.argv[1])
 whole = train(RECIPE, tiny_samples(), folder / "whole")
 assert whole.bundle is None
+fitted = calibrate_run(folder / "whole", blurred_samples().of(Split.VALIDATION))
+assert fitted.calibration is not None
 try:
     train(RECIPE, tiny_samples(), folder / "broken_off", extra_callbacks=[StopAt(1, 1)])
 except KeyboardInterrupt:
@@ -328,4 +393,8 @@ def test_a_training_on_jax_resumes_too_and_is_exported_by_tensorflow(tmp_path: P
         np.testing.assert_array_equal(ours, theirs)
     path, parity = export.export_run(whole, list(tiny_samples(14).images))
     assert parity.largest_difference <= bundle.PARITY_TOLERANCE
-    assert Classifier(path).card.chosen["of_epochs"] == 3
+    card = Classifier(path).card
+    assert card.chosen["of_epochs"] == 3
+    # With the temperature that JAX fitted.
+    assert card.calibration is not None
+    assert card.temperature == read_calibration(whole).temperature != 1

@@ -10,6 +10,7 @@
     ├── TrainingError          a training that cannot start, go on or be resumed
     ├── ModelError             a model file that is corrupt or contradicts its card
     │   └── ParityError        an exported network that disagrees with its original
+    ├── CalibrationError       rows that no temperature can be fitted on
     ├── DetectorError          a detector that is not there
     ├── WeightsError           a model file that cannot be found, fetched or verified
     ├── OutputError            a result that cannot be written; nothing half-written is left
@@ -62,6 +63,10 @@ class ModelError(MienError):
 
 class ParityError(ModelError):
     """An exported network disagrees with its original; no file was written."""
+
+
+class CalibrationError(MienError):
+    """Rows on which no temperature can be fitted, or may be; the model is as it was."""
 
 
 class DetectorError(MienError):

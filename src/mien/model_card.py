@@ -7,8 +7,9 @@ expected probabilities in the card; a classifier re-checks them on load.
 """
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ class Score:
     """Rows with such a twin."""
     macro_f1: float
     """Unweighted mean of the classes' F1."""
-    ece: float
-    """Expected calibration error, 15 bins."""
+    ece: float | None
+    """Expected calibration error, 15 bins; None where the temperature was changed afterwards."""
     tta: str
     """Test-time augmentation; ``none`` where there was none."""
     data_sha256: str
@@ -57,6 +58,34 @@ class Score:
     """The command that measured it."""
     commit: str
     """Commit of mien that measured it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a temperature was fitted, and what it did to these very rows."""
+
+    method: str
+    """What was minimised."""
+    source: str
+    """Where the rows come from, without folders, e.g. ``fer2013.csv``."""
+    split: str
+    """Split that it was fitted on; never ``train`` or ``test``."""
+    n: int
+    """Rows."""
+    data_sha256: str
+    """Hash of the rows (`Samples.sha256`)."""
+    nll_before: float
+    """Mean negative log-likelihood at temperature 1, in nats."""
+    nll_after: float
+    """The same at the fitted temperature."""
+    ece_before: float
+    """Expected calibration error at temperature 1, 15 bins."""
+    ece_after: float
+    """The same at the fitted temperature: too good by a little, as it saw the rows."""
+    ece_cross_fitted: float
+    """The same, where each row's temperature was fitted without it."""
+    commit: str = ""
+    """Commit of mien that fitted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +118,8 @@ class ModelCard:
     """What the network computes in: a key of `GOLDEN_TOLERANCE`."""
     temperature: float = 1.0
     """Logits are divided by it before the softmax."""
+    calibration: Calibration | None = None
+    """How the temperature was fitted; None where it was not. Absent from the JSON where None."""
     licence: str = ""
     """Terms of the weights."""
     commit: str = ""
@@ -99,11 +130,7 @@ class ModelCard:
     """Version of this layout."""
 
     def __post_init__(self) -> None:
-        if self.format_version > FORMAT_VERSION:
-            raise ModelError(
-                f"card format {self.format_version} is newer than this mien reads "
-                f"({FORMAT_VERSION}); update mien"
-            )
+        _check_version(self.format_version)
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ModelError(f"the card's labels {self.labels} are not distinct classes")
         if any(is_reserved(key) for key in self.labels):
@@ -112,8 +139,8 @@ class ModelCard:
             raise ModelError(
                 f"the card's precision {self.precision!r} is none of {', '.join(GOLDEN_TOLERANCE)}"
             )
-        if not self.temperature > 0:
-            raise ModelError(f"the card's temperature {self.temperature} is not above 0")
+        if not 0 < self.temperature < math.inf:
+            raise ModelError(f"the card's temperature {self.temperature} is not a number above 0")
         if any(len(row) != len(self.labels) for row in self.golden):
             raise ModelError("the card's golden probabilities do not fit its labels")
         try:
@@ -131,9 +158,32 @@ class ModelCard:
         """The classes, in the order of the outputs."""
         return label_set_of(self.labels)
 
+    def split_with_hash(self, sha256: str) -> str | None:
+        """The split that the card knows by this hash of its rows; None where it knows none."""
+        for name, facts in self.data.items():
+            if isinstance(facts, Mapping) and sha256 in facts.values():
+                return str(name)
+        return None
+
+    def calibrated(self, temperature: float, calibration: Calibration | None) -> "ModelCard":
+        """The card of the same network at another temperature.
+
+        Scores stay true as far as a temperature leaves them alone: a face's most probable class
+        stays the same, how sure the network is of it does not. So their calibration error goes,
+        and scores of averaged probabilities, where the class may change too, go altogether.
+        """
+        scores = self.scores
+        if temperature != self.temperature:
+            scores = tuple(replace(score, ece=None) for score in scores if score.tta == "none")
+        return replace(self, temperature=temperature, calibration=calibration, scores=scores)
+
     def to_json(self) -> str:
         """The card as JSON, keys sorted."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1)
+        values = asdict(self)
+        if self.calibration is None:
+            # A mien that knows no calibration then reads the card, too.
+            del values["calibration"]
+        return json.dumps(values, sort_keys=True, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
@@ -146,6 +196,7 @@ class ModelCard:
             values = json.loads(text)
             if not isinstance(values, dict):
                 raise TypeError("not an object")
+            _check_version(values.get("format_version", FORMAT_VERSION))
             unknown = set(values) - {field.name for field in fields(cls)}
             if unknown:
                 raise TypeError(f"unknown field {sorted(unknown)[0]}")
@@ -156,9 +207,19 @@ class ModelCard:
                 Score(**{**score, "accuracy_ci95": tuple(score["accuracy_ci95"])})
                 for score in values.get("scores", ())
             )
+            if values.get("calibration") is not None:
+                values["calibration"] = Calibration(**values["calibration"])
             return cls(**values)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"the model's card is damaged: {error}") from error
+
+
+def _check_version(version: int) -> None:
+    # First of all: newer cards may differ in everything else.
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"card format {version} is newer than this mien reads ({FORMAT_VERSION}); update mien"
+        )
 
 
 def golden_inputs(spec: InputSpec) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 
 from mien import __version__
 from mien.cli.audit import audit
+from mien.cli.calibrate import calibrate
 from mien.cli.compare import compare
 from mien.cli.console import Terminated, warn
 from mien.cli.ensemble import ensemble
@@ -34,6 +35,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     compare,
+    calibrate,
     export,
     ensemble,
     audit,

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from mien.evaluation.metrics import Evaluation
     from mien.labels import LabelSet
-    from mien.model_card import ModelCard
     from mien.samples import Samples, Split
 
 _SHOWN_FACES = 24
@@ -87,7 +86,7 @@ def evaluate(
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import known_parameters
+    from mien.cli.measuring import divided, known_parameters
     from mien.data import read_samples
     from mien.data.duplicates import seen_twins
     from mien.evaluation import metrics
@@ -102,7 +101,7 @@ def evaluate(
     samples = read_samples(data, ferplus=ferplus)
     classifier = opened.classifier(samples.images)
     if recipe_split:
-        samples = _divided(samples, classifier.card)
+        samples = divided(samples, classifier.card)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
     samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
@@ -146,24 +145,6 @@ def evaluate(
     output.print(f"report: {out / 'report.html'}", markup=False)
 
 
-def _divided(samples: "Samples", card: "ModelCard") -> "Samples":
-    """Samples divided by the plan in a model's card.
-
-    Raises:
-        ModelError: the card has none.
-    """
-    from mien.data.splits import SplitPlan, assign
-    from mien.errors import ModelError
-
-    try:
-        plan = SplitPlan(**card.recipe["split"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
-        ) from error
-    return assign(samples, plan)
-
-
 def _relabelled(
     samples: "Samples", seen: "NDArray[np.bool_] | None", model_labels: "LabelSet", split: "Split"
 ) -> "tuple[Samples, NDArray[np.bool_] | None, str]":
@@ -189,7 +170,7 @@ def _relabelled(
 def _scores(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
-    from mien.evaluation.content import percent, percent_interval
+    from mien.evaluation.wording import percent, percent_interval
 
     table = Table()
     for title in ("score", "value", "95 % interval"):
@@ -201,6 +182,7 @@ def _scores(evaluation: "Evaluation") -> "Table":
         ("balanced accuracy", evaluation.balanced_accuracy, evaluation.balanced_accuracy_ci95),
         ("macro F1", evaluation.macro_f1, evaluation.macro_f1_ci95),
         ("calibration error (ECE)", evaluation.ece, None),
+        ("ECE, cross-fitted", evaluation.ece_cross_fitted, None),
     ):
         table.add_row(name, percent(value), percent_interval(ci95))
     return table
@@ -210,7 +192,7 @@ def _classes(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
     from mien.evaluation.classification_report import macro_average, weighted_average
-    from mien.evaluation.content import percent
+    from mien.evaluation.wording import percent
 
     table = Table()
     for title in ("class", "faces", "precision", "recall", "F1"):

@@ -76,7 +76,7 @@ def export(
     the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a quarter of the size, and faster. It is written only if
-    accuracy on the validation split falls by 0.3 points at most.
+    accuracy on the validation split falls by 0.3 points at most; its temperature is fitted there.
 
     For example:
 
@@ -134,6 +134,7 @@ def export(
 
 def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
     from mien.cli.console import output
+    from mien.cli.measuring import calibration_line
     from mien.data import read_samples
     from mien.errors import DatasetError, OutputError
     from mien.model_files import resolve_model
@@ -158,5 +159,12 @@ def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
     output.print(
         f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "
         f"{made.accuracy_after:.2%} on {made.n:,} faces of the validation split",
+        markup=False,
+    )
+    fitted = made.card.calibration
+    output.print(
+        f"temperature {made.card.temperature:.4g} as before: {made.reason}"
+        if made.reason or fitted is None
+        else calibration_line(made.card.temperature, fitted),
         markup=False,
     )

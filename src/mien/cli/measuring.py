@@ -1,6 +1,9 @@
 """What the commands that measure share, where it needs packages that are blind to each other."""
 
-from mien.model_card import ModelCard
+from mien.data.splits import SplitPlan, assign
+from mien.errors import ModelError
+from mien.model_card import Calibration, ModelCard
+from mien.samples import Samples
 from mien.zoo import ARCHITECTURES
 
 
@@ -11,3 +14,28 @@ def known_parameters(card: ModelCard) -> int | None:
         return None
     is_listed = card.input_shape == entry.default_input.shape and len(card.labels) == 7
     return entry.parameters if is_listed else None
+
+
+def divided(samples: Samples, card: ModelCard) -> Samples:
+    """Samples divided by the plan in a model's card.
+
+    Raises:
+        ModelError: the card has none.
+    """
+    try:
+        plan = SplitPlan(**card.recipe["split"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
+        ) from error
+    return assign(samples, plan)
+
+
+def calibration_line(temperature: float, fitted: Calibration) -> str:
+    """What a fitted temperature did, in one line."""
+    return (
+        f"temperature {temperature:.4g}, fitted on {fitted.n:,} faces of the {fitted.split} "
+        f"split: NLL {fitted.nll_before:.4f} -> {fitted.nll_after:.4f}, ECE "
+        f"{fitted.ece_before:.2%} -> {fitted.ece_after:.2%}, "
+        f"cross-fitted {fitted.ece_cross_fitted:.2%}"
+    )

@@ -99,17 +99,23 @@ class OpenModel:
         """
         if self._ready is not None:
             return self._ready
-        from mien.formats.bundle import PARITY_FACES, to_bundle
-        from mien.model_card import golden_inputs
         from mien.recognition.classifier import Classifier
 
-        assert self._network is not None  # noqa: S101
+        return Classifier(self.bundle(faces))
+
+    def bundle(self, faces: "Images | Sequence[Image]" = ()) -> bytes:
+        """The content of the ONNX file; arguments and errors as `classifier`."""
+        if self._network is None:
+            return self.path.read_bytes()
+        from mien.formats.bundle import PARITY_FACES, to_bundle
+        from mien.model_card import golden_inputs
+
         card = self._network.card
         proofs = [faces[index] for index in range(min(len(faces), PARITY_FACES))]
         bundle, _ = to_bundle(
             self._network.network, card, proofs or list(golden_inputs(card.input))
         )
-        return Classifier(bundle)
+        return bundle
 
 
 def open_model(

@@ -62,6 +62,7 @@ def train(
     from mien.cli.console import errors, load_keras_quietly, output, split_table, warn
 
     load_keras_quietly()
+    from mien.cli.measuring import calibration_line
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
     from mien.model_files import resolve_model
@@ -100,6 +101,13 @@ def train(
         f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "
         f"macro F1 {100 * best['val_f1']:.2f} % in epoch {best['epoch']:.0f} "
         f"of {len(run.history)}, chosen by {run.monitor}"
+    )
+    fitted = run.temperature.calibration
+    output.print(
+        f"temperature 1, as none could be fitted: {run.temperature.reason}"
+        if fitted is None
+        else calibration_line(run.temperature.temperature, fitted),
+        markup=False,
     )
     if run.bundle is None or run.parity is None:
         output.print(

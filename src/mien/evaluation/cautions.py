@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mien.evaluation.metrics import Evaluation
+from mien.evaluation.wording import percent
 from mien.model_card import ModelCard
 from mien.samples import Split
 
@@ -39,7 +40,7 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
     """What could make the result look better than it is, and what could not be checked."""
     texts = [provenance.note]
     card = provenance.card
-    rows_of = split_with_hash(card, provenance.data_sha256)
+    rows_of = card.split_with_hash(provenance.data_sha256)
     if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
         texts.append(
             "Caution: these faces were trained on, so this says how well the network remembers "
@@ -58,8 +59,25 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
                 "hash. Caution: if some of these faces are in it all the same, from other files "
                 "or under other labels, this score is somewhat too good."
             )
+    texts.append(_temperature(evaluation, provenance))
     texts.append(_twins(evaluation))
     return [text for text in texts if text]
+
+
+def _temperature(evaluation: Evaluation, provenance: Provenance) -> str:
+    fitted = provenance.card.calibration
+    if fitted is None or fitted.data_sha256 != provenance.data_sha256:
+        return ""
+    text = (
+        "Caution: the temperature was fitted on these very faces, so the calibration error (ECE) "
+        f"of {percent(evaluation.ece)} may be a little too good"
+    )
+    if evaluation.ece_cross_fitted is None:
+        return f"{text}."
+    return (
+        f"{text}; the cross-fitted one, {percent(evaluation.ece_cross_fitted)}, judges every face "
+        "by a temperature that was fitted without it."
+    )
 
 
 def _twins(evaluation: Evaluation) -> str:
@@ -80,11 +98,3 @@ def _twins(evaluation: Evaluation) -> str:
         f"{twins:,} of {evaluation.n:,} faces {have} a pixel-identical twin among the source's "
         f"training rows; accuracy on unseen faces leaves {them} out."
     )
-
-
-def split_with_hash(card: ModelCard, sha256: str) -> str | None:
-    """The split that a card knows by this hash of its rows; None where it knows none."""
-    for name, facts in card.data.items():
-        if isinstance(facts, Mapping) and sha256 in facts.values():
-            return str(name)
-    return None

@@ -11,8 +11,8 @@ from typing import Any
 import mien
 from mien.evaluation.compare import SIGNIFICANCE, Comparison, Entry, Pair
 from mien.evaluation.comparison_plot import comparison_png
-from mien.evaluation.content import percent, percent_interval
 from mien.evaluation.document import Block, Code, Plot, Section, Table, Text, to_html, to_markdown
+from mien.evaluation.wording import percent, percent_interval
 from mien.files import atomic_folder
 from mien.provenance import commit
 from mien.samples import Split

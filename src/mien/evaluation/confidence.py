@@ -8,14 +8,21 @@ Formulas and their limits stand in docs/evaluation.md.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.evaluation.predictions import Predictions
 
 ECE_BINS = 15
 """Equal-width bins of confidence (Guo et al., 2017, https://arxiv.org/abs/1706.04599)."""
 
+MIN_CONFIDENCES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Round thresholds that people choose among."""
+
 SMALLEST_PROBABILITY = 1e-15
 """Probabilities below are raised to it in the NLL, so that one certain error stays finite."""
+
+
+_EDGES = np.linspace(0.0, 1.0, ECE_BINS + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,20 @@ class CoveragePoint:
     """Smallest confidence among them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What remains at a threshold that was chosen beforehand."""
+
+    threshold: float
+    """Faces with at least this confidence are answered."""
+    n: int
+    """Rows that are answered."""
+    coverage: float
+    """Part of all rows, in [0, 1]."""
+    accuracy: float | None
+    """Accuracy on them; None where there are none."""
+
+
 def nll(predictions: Predictions) -> float:
     """Mean negative log of the label's probability, in nats, at least 0."""
     rows = np.arange(len(predictions))
@@ -63,15 +84,14 @@ def brier(predictions: Predictions) -> float:
 def reliability(predictions: Predictions) -> tuple[ConfidenceBin, ...]:
     """Accuracy by confidence, in `ECE_BINS` bins (lower, upper] of equal width."""
     confidence, correct = predictions.confidence, predictions.correct
-    edges = np.linspace(0.0, 1.0, ECE_BINS + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, ECE_BINS - 1)
+    index = _bin_of(confidence)
     counts = np.bincount(index, minlength=ECE_BINS)
     confidence_sums = np.bincount(index, confidence, ECE_BINS)
     hits = np.bincount(index, correct, ECE_BINS)
     return tuple(
         ConfidenceBin(
-            float(edges[i]),
-            float(edges[i + 1]),
+            float(_EDGES[i]),
+            float(_EDGES[i + 1]),
             int(counts[i]),
             float(confidence_sums[i] / counts[i]) if counts[i] else None,
             float(hits[i] / counts[i]) if counts[i] else None,
@@ -88,6 +108,17 @@ def ece(bins: tuple[ConfidenceBin, ...]) -> float:
         for part in bins
         if part.accuracy is not None and part.confidence is not None
     )
+
+
+def ece_by_chance(predictions: Predictions) -> float:
+    """The ECE that a perfectly calibrated network of these confidences has on so few rows.
+
+    Being right is then a draw with the confidence as its odds, so a bin's gap is nearly normal
+    around 0 with variance sum c (1 - c), and its mean size sqrt(2 / pi) times the deviation.
+    """
+    confidence = np.minimum(predictions.confidence, 1.0)
+    variances = np.bincount(_bin_of(confidence), confidence * (1 - confidence), ECE_BINS)
+    return float(np.sqrt(2 / np.pi * variances).sum() / len(predictions))
 
 
 def coverage_curve(predictions: Predictions) -> tuple[CoveragePoint, ...]:
@@ -111,3 +142,23 @@ def coverage_at(
     reached = np.array([point.coverage for point in curve])
     first = np.minimum(np.searchsorted(reached, np.array(coverages) - 1e-9), len(curve) - 1)
     return tuple(curve[i] for i in np.unique(first).tolist())
+
+
+def answered(
+    predictions: Predictions, thresholds: tuple[float, ...] = MIN_CONFIDENCES
+) -> tuple[Answered, ...]:
+    """Coverage and accuracy at thresholds of confidence."""
+    confidence, correct = predictions.confidence, predictions.correct
+    rows = []
+    for threshold in thresholds:
+        kept = confidence >= threshold
+        n = int(kept.sum())
+        hits = float(correct[kept].mean()) if n else None
+        rows.append(Answered(threshold, n, n / len(predictions), hits))
+    return tuple(rows)
+
+
+def _bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each confidence: (lower, upper]."""
+    index = np.searchsorted(_EDGES, confidence, side="left") - 1
+    return np.asarray(np.clip(index, 0, ECE_BINS - 1), np.int64)

@@ -9,21 +9,21 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mien.evaluation.bootstrap import Interval
-from mien.evaluation.cautions import Provenance, cautions, split_with_hash
+from mien.evaluation.cautions import Provenance, cautions
 from mien.evaluation.classification_report import Averages, macro_average, weighted_average
-from mien.evaluation.confidence import coverage_curve
+from mien.evaluation.confidence_section import confidence_blocks, temperature_words
 from mien.evaluation.confusion_plots import confusion_counts_png, confusion_matrix_png
 from mien.evaluation.document import Block, Code, Faces, Figures, Plot, Section, Table, Text
 from mien.evaluation.face_grid import JudgedFace, face_grid_png, tile_png
 from mien.evaluation.metrics import Evaluation
-from mien.evaluation.plots import coverage_png, per_class_png, reliability_png
+from mien.evaluation.plots import per_class_png
 from mien.evaluation.predictions import Predictions
+from mien.evaluation.wording import UNKNOWN, percent, percent_interval
 from mien.model_card import ModelCard
 
 SAMPLES_PNG, ERRORS_PNG = "sample_predictions.png", "worst_errors.png"
 """The pictures of faces."""
 
-_UNKNOWN = "n/a"
 _THUMBNAIL_PX = 144
 
 
@@ -47,7 +47,7 @@ def report_sections(
         Section("Result", (_headline(evaluation), *map(Text, cautions(evaluation, provenance)))),
         Section("How to read this", tuple(Text(text) for text in _guide(evaluation))),
         Section("Classes", _classes(evaluation)),
-        Section("Confidence", _confidence(evaluation, predictions)),
+        Section("Confidence", confidence_blocks(evaluation, predictions, provenance.card)),
     ]
     if sampled.items:
         sections.append(Section("Sample predictions", (Text(_SAMPLES), sampled)))
@@ -87,16 +87,6 @@ def _gallery(faces: Sequence[JudgedFace], file_name: str, title: str) -> Faces:
     )
 
 
-def percent(value: float | None) -> str:
-    """A part of 1 in percent with one decimal; ``n/a`` for None."""
-    return _UNKNOWN if value is None else f"{100 * value:.1f} %"
-
-
-def percent_interval(ci95: Interval | None) -> str:
-    """An interval in percent; empty for None."""
-    return "" if ci95 is None else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
-
-
 def _headline(evaluation: Evaluation) -> Figures:
     note = "95 % interval: {}".format
     items = [("Accuracy", percent(evaluation.accuracy), evaluation.accuracy_ci95)]
@@ -107,7 +97,11 @@ def _headline(evaluation: Evaluation) -> Figures:
     items.append(("Balanced accuracy", balanced, evaluation.balanced_accuracy_ci95))
     items.append(("Macro F1", percent(evaluation.macro_f1), evaluation.macro_f1_ci95))
     cards = [(name, value, note(percent_interval(ci95))) for name, value, ci95 in items]
-    cards.append(("Calibration error (ECE)", percent(evaluation.ece), "0 % would be perfect"))
+    chance = f"0 % would be perfect; chance alone makes about {percent(evaluation.ece_by_chance)}"
+    cards.append(("Calibration error (ECE)", percent(evaluation.ece), chance))
+    if evaluation.ece_cross_fitted is not None:
+        scaled = "temperature fitted on other faces than judged"
+        cards.append(("ECE, cross-fitted", percent(evaluation.ece_cross_fitted), scaled))
     cards.append(("Negative log-likelihood", f"{evaluation.nll:.3f}", "nats; lower is better"))
     return Figures(tuple(cards))
 
@@ -138,7 +132,7 @@ def _classes(evaluation: Evaluation) -> tuple[Block, ...]:
             percent(score.precision),
             percent(score.recall),
             percent(score.f1),
-            percent_interval(score.f1_ci95) or _UNKNOWN,
+            percent_interval(score.f1_ci95) or UNKNOWN,
         )
         for label, score in zip(evaluation.label_set, evaluation.per_class, strict=True)
     )
@@ -171,25 +165,6 @@ def _average_row(name: str, mean: Averages, ci95: Interval | None, n: int) -> tu
     return (name, f"{n:,}", *ratios, percent_interval(ci95))
 
 
-def _confidence(evaluation: Evaluation, predictions: Predictions) -> tuple[Block, ...]:
-    rows = tuple(
-        (percent(point.coverage), percent(point.accuracy), f"{point.threshold:.3f}")
-        for point in evaluation.coverage
-    )
-    coverage = coverage_png(evaluation, coverage_curve(predictions))
-    alt = "accuracy against confidence, and how many faces have which confidence"
-    return (
-        Plot("reliability.png", reliability_png(evaluation), alt, 520),
-        Text(
-            "Leaving faces unanswered whose confidence is below a threshold makes the answers "
-            "more accurate; this is the trade. The smallest confidence in the table is the value "
-            "that mien recognize takes as --min-confidence, with the same test-time augmentation."
-        ),
-        Plot("coverage.png", coverage, "accuracy against the part of faces answered", 560),
-        Table(("faces answered", "accuracy on them", "smallest confidence"), rows, 0),
-    )
-
-
 _SAMPLES = (
     "Faces drawn at random, neither the best nor the worst. A check mark and a thin frame stand "
     "for an answer that agrees with the label, a cross and a thick frame for one that does not."
@@ -211,7 +186,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
         ("input", f"{width} x {height} pixels, {'grey' if channels == 1 else 'RGB'}"),
         ("framing of faces", card.framing),
         ("kept epoch", _kept(card.chosen)),
-        ("temperature", f"{card.temperature:g}"),
+        ("temperature", temperature_words(card)),
         ("trained by commit", card.commit or "not stated"),
         ("licence", card.licence or "not stated"),
     ]
@@ -223,7 +198,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
 def _measured(
     evaluation: Evaluation, predictions: Predictions, provenance: Provenance
 ) -> tuple[Block, ...]:
-    same = split_with_hash(provenance.card, provenance.data_sha256)
+    same = provenance.card.split_with_hash(provenance.data_sha256)
     facts = (
         ("source", predictions.source),
         ("split", f"{evaluation.split}, {evaluation.n:,} faces"),

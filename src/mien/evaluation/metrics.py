@@ -11,14 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import CalibrationError
 from mien.evaluation.bootstrap import Interval, bootstrap, interval
+from mien.evaluation.calibration import cross_fitted
 from mien.evaluation.confidence import (
+    Answered,
     ConfidenceBin,
     CoveragePoint,
+    answered,
     brier,
     coverage_at,
     coverage_curve,
     ece,
+    ece_by_chance,
     nll,
     reliability,
 )
@@ -86,6 +91,11 @@ class Evaluation:
     """Mean squared distance between the probabilities and the label's one-hot row, in [0, 2]."""
     ece: float
     """Expected calibration error over 15 bins, in [0, 1]."""
+    ece_cross_fitted: float | None
+    """The same after temperature scaling that saw none of the rows that it judged; None where
+    the rows are too few to fit a temperature on, or want none."""
+    ece_by_chance: float
+    """The ECE that a perfectly calibrated network would have on so few rows."""
     per_class: tuple[ClassScore, ...]
     """One score per class, in the label set's order."""
     confusion_matrix: NDArray[np.int64]
@@ -94,6 +104,8 @@ class Evaluation:
     """The bins of the ECE, from 0 to 1."""
     coverage: tuple[CoveragePoint, ...]
     """Accuracy at coverages of about 10, 20 ... 100 %."""
+    answered: tuple[Answered, ...]
+    """Coverage and accuracy at round thresholds of confidence."""
     n_resamples: int
     """Bootstrap resamples."""
     seed: int
@@ -140,10 +152,13 @@ def evaluate(
         nll=nll(predictions),
         brier=brier(predictions),
         ece=ece(bins),
+        ece_cross_fitted=_ece_cross_fitted(predictions),
+        ece_by_chance=ece_by_chance(predictions),
         per_class=_per_class(predictions.label_set, matrix, class_f1(resampled)),
         confusion_matrix=matrix,
         reliability=bins,
         coverage=coverage_at(coverage_curve(predictions), _COVERAGES),
+        answered=answered(predictions),
         n_resamples=n_resamples,
         seed=seed,
     )
@@ -182,6 +197,13 @@ def balanced_accuracy(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean recall over the classes that have rows, (...)."""
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
     return np.asarray(np.nanmean(_ratio(hits, matrix.sum(axis=-1)), axis=-1))
+
+
+def _ece_cross_fitted(predictions: Predictions) -> float | None:
+    try:
+        return ece(reliability(cross_fitted(predictions)))
+    except CalibrationError:
+        return None
 
 
 def _per_class(

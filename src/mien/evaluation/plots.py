@@ -25,6 +25,9 @@ from mien.evaluation.metrics import Evaluation
 def reliability_png(evaluation: Evaluation) -> bytes:
     """Reliability diagram: accuracy against confidence per bin, over a histogram of confidences.
 
+    Upright lines on the diagonal show where chance puts 95 of 100 points of networks that are
+    perfectly calibrated.
+
     Returns:
         A PNG. Bins without rows have no bar.
     """
@@ -34,9 +37,21 @@ def reliability_png(evaluation: Evaluation) -> bytes:
     width = evaluation.reliability[0].upper
     lefts = [part.lower for part in filled]
     accuracies = [part.accuracy or 0.0 for part in filled]
-    confidences = [part.confidence or 0.0 for part in filled]
+    confidences = np.array([min(part.confidence or 0.0, 1.0) for part in filled])
+    in_bins = list(zip(confidences.tolist(), filled, strict=True))
     top.bar(lefts, accuracies, width, align="edge", color=SKY, edgecolor="white", label="accuracy")
     top.plot([0, 1], [0, 1], color=INK, linestyle=DASHED, linewidth=1.2, label="calibrated")
+    # Consistency bars: Broecker & Smith, 2007, https://doi.org/10.1175/WAF993.1
+    chances = np.array([1.96 * (c * (1 - c) / part.n) ** 0.5 for c, part in in_bins])
+    top.vlines(
+        confidences,
+        np.clip(confidences - chances, 0, 1),
+        np.clip(confidences + chances, 0, 1),
+        color=INK,
+        linewidth=1.4,
+        label="95 % of calibrated networks",
+        zorder=2.5,
+    )
     top.plot(
         confidences,
         accuracies,
@@ -53,7 +68,10 @@ def reliability_png(evaluation: Evaluation) -> bytes:
     top.set_ylim(0, 1)
     top.set_ylabel("accuracy", fontsize=TEXT_PT)
     top.legend(loc="upper left", frameon=False, fontsize=SMALL_PT)
-    set_title(top, f"Reliability, {evaluation.split}, ECE = {100 * evaluation.ece:.2f} %")
+    title = f"Reliability, {evaluation.split}, ECE = {100 * evaluation.ece:.2f} %"
+    if evaluation.ece_cross_fitted is not None:
+        title += f", cross-fitted {100 * evaluation.ece_cross_fitted:.2f} %"
+    set_title(top, title)
     shares = [part.n / evaluation.n for part in filled]
     bottom.bar(lefts, shares, width, align="edge", color=SOFT, edgecolor="white")
     bottom.set_xlim(0, 1)

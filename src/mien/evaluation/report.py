@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,10 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
         "nll": evaluation.nll,
         "brier": evaluation.brier,
         "ece": evaluation.ece,
+        "ece_cross_fitted": evaluation.ece_cross_fitted,
+        "ece_by_chance": evaluation.ece_by_chance,
+        "temperature": card.temperature,
+        "calibration": None if card.calibration is None else asdict(card.calibration),
         "per_class": {
             score.key: {
                 "support": score.support,
@@ -191,8 +196,10 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
         ],
         "coverage": [
             {"coverage": p.coverage, "accuracy": p.accuracy, "threshold": p.threshold}
+            | {"gain": p.accuracy - evaluation.accuracy}
             for p in evaluation.coverage
         ],
+        "min_confidence": [asdict(row) for row in evaluation.answered],
         "bootstrap": {"resamples": evaluation.n_resamples, "seed": evaluation.seed},
         "tta": predictions.tta,
         "model": card.name,

@@ -94,6 +94,7 @@ def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> Mo
         chosen=chosen,
         scores=(),
         temperature=1.0,
+        calibration=None,
         precision="int8" if "int8" in precisions else "float32",
         licence="; ".join(dict.fromkeys(each.licence for each in cards if each.licence)),
         commit=commits.pop() if len(commits) == 1 else "",

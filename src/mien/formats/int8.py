@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ModelError, ParityError, needs_extra
+from mien.errors import CalibrationError, ModelError, ParityError, needs_extra
+from mien.evaluation.calibration import calibrate_card
+from mien.evaluation.predictions import Predictions
 from mien.formats import graph_rewrites
 from mien.formats.onnx_cards import with_card, with_runtime_golden
 from mien.model_card import ModelCard
@@ -49,6 +51,8 @@ class Quantised:
     """Top-1 accuracy of the quantised network on them."""
     n: int
     """How many check samples there were."""
+    reason: str = ""
+    """Why the original's temperature was kept; empty where it was fitted anew."""
 
 
 def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
@@ -57,7 +61,8 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
     Args:
         bundle: an ONNX file with a card, float32.
         calibration: faces that set the ranges of the activations; their labels are not used.
-        check: labelled faces that the two networks are compared on.
+        check: labelled faces that the two networks are compared on; where they are of a
+            validation split, the temperature is fitted on them, if one can be.
 
     Raises:
         ModelError: the bundle has no card or is quantised already, its classes are not those of
@@ -80,14 +85,16 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
     unmeasured = replace(card, name=f"{card.name}-int8", precision="int8", scores=(), golden=())
     graph = _quantised_graph(bundle, _batches(calibration, card))
     quantised = with_runtime_golden(graph, unmeasured)
-    made = with_card(graph, quantised)
-    before, after = (_accuracy(Classifier(content), check) for content in (bundle, made))
+    judged = _judged(Classifier(with_card(graph, quantised)), check)
+    before = float(_judged(original, check).correct.mean())
+    after = float(judged.correct.mean())
     if before - after > LARGEST_LOSS:
         raise ParityError(
             f"in 8-bit integers accuracy falls from {before:.2%} to {after:.2%} on "
             f"{len(check):,} faces, more than {LARGEST_LOSS:.1%}; nothing was written"
         )
-    return Quantised(made, quantised, before, after, len(check))
+    quantised, reason = _calibrated(quantised, judged, check)
+    return Quantised(with_card(graph, quantised), quantised, before, after, len(check), reason)
 
 
 def _batches(calibration: Samples, card: ModelCard) -> list[NDArray[np.float32]]:
@@ -148,9 +155,32 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
         return made.read_bytes()
 
 
-def _accuracy(classifier: Classifier, check: Samples) -> float:
-    probabilities = classifier.probabilities(check.images[index] for index in range(len(check)))
-    return float(np.mean(probabilities.argmax(axis=1) == check.labels))
+def _judged(classifier: Classifier, check: Samples) -> Predictions:
+    """What a network makes of the check samples, at its card's temperature."""
+    return Predictions(
+        names=tuple(check.names),
+        labels=check.labels,
+        probabilities=classifier.probabilities(check.iter_images()),
+        label_set=check.label_set,
+        split=_split_of(check),
+        source=check.source,
+    )
+
+
+def _calibrated(card: ModelCard, judged: Predictions, check: Samples) -> tuple[ModelCard, str]:
+    """The card with the temperature that the quantised network wants; or as it is, and why."""
+    try:
+        return calibrate_card(card, judged, check.sha256())[0], ""
+    except CalibrationError as error:
+        if card.calibration is None:
+            return card, str(error)
+        method = f"{card.calibration.method}; of the network before its quantisation"
+        return replace(card, calibration=replace(card.calibration, method=method)), str(error)
+
+
+def _split_of(check: Samples) -> str:
+    splits = np.unique(check.splits)
+    return str(splits[0]) if len(splits) == 1 else "mixed"
 
 
 @contextmanager

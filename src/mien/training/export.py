@@ -16,6 +16,7 @@ from mien.labels import FERPLUS
 from mien.model_card import ModelCard
 from mien.samples import Image
 from mien.training import callbacks, run_folder
+from mien.training.calibration import read_calibration
 from mien.training.teachers import read_teachers
 
 FERPLUS_BUNDLE = "ferplus.onnx"
@@ -70,6 +71,7 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
     recipe, data, environment = (
         _read_json(run / name) for name in ("recipe.json", "data.json", "environment.json")
     )
+    fitted = read_calibration(run)
     history = callbacks.read_history(run / "history.csv")
     if not history:
         raise TrainingError(f"{run}/history.csv has no epochs")
@@ -79,8 +81,9 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
         if taught:
             card = replace(card, data={**card.data, "teachers": taught})
         if ferplus:
+            # The temperature was fitted for the first head.
             return replace(card, name=f"{card.name}-ferplus", labels=FERPLUS.keys)
-        return card
+        return card.calibrated(fitted.temperature, fitted.calibration)
     except KeyError as error:
         raise TrainingError(
             f"{run} lacks {error} in its files: they are damaged or of another version of mien"

@@ -21,6 +21,7 @@ from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
 from mien.training.batch_picture import COLUMNS, batch_png
+from mien.training.calibration import RunTemperature, calibrate_run
 from mien.training.curves import curves_png
 from mien.training.export import export_ferplus, export_run
 from mien.training.inputs import batches_of, input_spec, split_samples
@@ -57,6 +58,8 @@ class Run:
     """The ONNX bundle; None where the active Keras backend cannot export."""
     parity: Parity | None
     """Proof that the bundle agrees with Keras."""
+    temperature: RunTemperature
+    """The network's temperature, and how it was fitted, or why it was not."""
 
     monitor: str = Checkpoint().monitor
     """Number by which the best epoch was chosen."""
@@ -225,14 +228,15 @@ def _draw_batch(folder: Path, recipe: Recipe, batches: Batches) -> None:
 def _finish(
     folder: Path, recipe: Recipe, history: tuple[dict[str, float], ...], validation: Samples
 ) -> Run:
-    """Draw the curves and export the best network, proven on validation faces."""
+    """Draw the curves, fit the temperature and export the best network, proven on faces."""
     best_epoch = int(callbacks.best_row(history, recipe.checkpoint.monitor)["epoch"])
     with atomic_file(folder / "curves.png") as temporary:
         temporary.write_bytes(curves_png(history, best_epoch, recipe.name))
     monitor = recipe.checkpoint.monitor
+    temperature = calibrate_run(folder, validation)
     if not can_export():
-        return Run(folder, history, None, None, monitor)
+        return Run(folder, history, None, None, temperature, monitor)
     faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
     if recipe.ferplus_weight:
         export_ferplus(folder, faces)
-    return Run(folder, history, *export_run(folder, faces), monitor)
+    return Run(folder, history, *export_run(folder, faces), temperature, monitor)

@@ -12,6 +12,7 @@ best_ferplus.keras  the same with the head that learned FER+ votes, if there is 
 checkpoints/      the network of every epoch, if the recipe asks for them
 backup/           weights, optimiser and position after the last whole epoch
 tensorboard/      the same curves for TensorBoard
+calibration.json  at the end: the temperature, and how it was fitted
 curves.png        at the end: loss and accuracy by epoch
 model.onnx        at the end: the bundle
 ferplus.onnx      at the end: that of best_ferplus.keras

@@ -1,0 +1,21 @@
+"""Numbers as people read them in reports, pages and tables."""
+
+from mien.evaluation.bootstrap import Interval
+
+UNKNOWN = "n/a"
+"""What stands where there is no number."""
+
+
+def percent(value: float | None) -> str:
+    """A part of 1 in percent with one decimal; ``n/a`` for None."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
+
+
+def percent_interval(ci95: Interval | None) -> str:
+    """An interval in percent; empty for None."""
+    return "" if ci95 is None else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two parts of 1 in percentage points, with its sign; ``n/a`` for None."""
+    return UNKNOWN if difference is None else f"{100 * difference:+.1f}"
