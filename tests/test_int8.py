@@ -8,7 +8,7 @@ import pytest
 from command_line import mien
 from mien.errors import ModelError, ParityError
 from mien.formats.int8 import to_int8
-from mien.labels import FER2013
+from mien.labels import FER2013, FERPLUS, FERPLUS_VOTE_COLUMNS
 from mien.recognition.classifier import Classifier, softmax
 from onnx_factory import make_card, make_graph, make_model_bytes, with_card
 from samples_factory import fer_csv, random_faces, samples_of
@@ -126,3 +126,36 @@ def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -
 def test_an_unknown_precision_is_a_damaged_card() -> None:
     with pytest.raises(ModelError, match="precision 'int3' is none of"):
         Classifier(make_model_bytes(precision="int3"))
+
+
+def test_a_network_of_ferplus_classes_is_checked_and_calibrated_by_votes(
+    tmp_path: Path, faces: np.ndarray
+) -> None:
+    model = make_graph(classes=8, gain=8.0)
+    content = with_card(model, make_card(model, labels=FERPLUS.keys))
+    (tmp_path / "votes.onnx").write_bytes(content)
+    # The majority is what the network says, but for every fifth face; the csv's labels are others.
+    said = Classifier(content).probabilities(faces).argmax(axis=1)
+    said[::5] = (said[::5] + 1) % 8
+    usages = ["Training"] * 150 + ["PublicTest"] * 250
+    (tmp_path / "faces.csv").write_bytes(fer_csv(faces, [0] * 400, usages))
+    column = {label.key: place for place, label in enumerate(FERPLUS_VOTE_COLUMNS)}
+    names = [*column, "unknown", "NF"]
+    lines = [",".join(["Usage", "Image name", *names])]
+    for row, (usage, index) in enumerate(zip(usages, said.tolist(), strict=True)):
+        votes = [0] * 10
+        votes[column[FERPLUS[index].key]] = 10
+        lines.append(",".join([usage, f"f{row}.png", *map(str, votes)]))
+    (tmp_path / "votes.csv").write_text("\n".join(lines) + "\n")
+    data = ("--data", "faces.csv", "--ferplus", "votes.csv")
+    done = mien("export", "votes.onnx", "--to", "onnx-int8", *data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy 80.00%" in done.stdout
+    card = Classifier(tmp_path / "votes-int8.onnx").card
+    assert card.labels == FERPLUS.keys and card.calibration is not None
+    done = mien("calibrate", "votes.onnx", *data, "--out", "warm.onnx", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = Classifier(tmp_path / "warm.onnx").card
+    assert again.temperature == pytest.approx(card.temperature, rel=0.05)
+    assert again.temperature > 1.5, "it is sure, and wrong in a fifth of the cases"
+    assert mien("export", "votes.onnx", *data, cwd=tmp_path).returncode == 2

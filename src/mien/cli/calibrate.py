@@ -29,6 +29,10 @@ def calibrate(
         str, typer.Option(metavar="SRC", help="fer2013.csv, or a folder or zip of class folders.")
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The calibrated copy.")],
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="fer2013new.csv: the labels are FER+'s majorities."),
+    ] = None,
     split: Annotated[
         SplitName,
         typer.Option(help="Which faces it is fitted on; only validation is taken."),
@@ -66,7 +70,7 @@ def calibrate(
         }[split]
         raise typer.BadParameter(f"{reason}; take validation", param_hint="--split")
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import divided
+    from mien.cli.measuring import by_majority, divided
     from mien.data import read_samples
     from mien.errors import DatasetError
     from mien.evaluation.calibration import calibrate_card
@@ -78,7 +82,7 @@ def calibrate(
 
     opened = open_model(model, labels, scaling, architecture, input_size)
     _check_output(out, opened.path)
-    samples = read_samples(data)
+    samples = read_samples(data, ferplus=ferplus)
     content = opened.bundle(samples.images)
     classifier = Classifier(content)
     if recipe_split:
@@ -88,6 +92,8 @@ def calibrate(
             f"{data} has no validation split, which a temperature is fitted on; add a folder of "
             "that name, or divide the faces as the training did: --recipe-split"
         )
+    relabelled = by_majority(samples, classifier.label_set, Split.VALIDATION)
+    samples = samples if relabelled is None else relabelled.samples
     with progress_bar("judging faces") as progress:
         predictions = predict(
             classifier.probabilities,

@@ -20,13 +20,9 @@ from mien.cli.model_argument import (
 from mien.cli.recognition_options import Tta
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.table import Table
 
     from mien.evaluation.metrics import Evaluation
-    from mien.labels import LabelSet
-    from mien.samples import Samples, Split
 
 _SHOWN_FACES = 24
 
@@ -86,7 +82,7 @@ def evaluate(
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import divided, known_parameters
+    from mien.cli.measuring import by_majority, divided, known_parameters
     from mien.data import read_samples
     from mien.data.duplicates import seen_twins
     from mien.evaluation import metrics
@@ -104,7 +100,10 @@ def evaluate(
         samples = divided(samples, classifier.card)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
-    samples, seen, note = _relabelled(samples, seen, classifier.label_set, measured)
+    relabelled = by_majority(samples, classifier.label_set, measured)
+    if relabelled is not None:
+        samples = relabelled.samples
+        seen = None if seen is None else seen[relabelled.kept]
     with progress_bar("judging faces") as progress:
         predictions = predict(
             classifier.probabilities,
@@ -135,7 +134,7 @@ def evaluate(
         worst_errors=[
             (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
         ],
-        note=note,
+        note="" if relabelled is None else relabelled.note,
     )
     title = f"{classifier.card.name} on {split} of {data}, {evaluation.n:,} faces"
     for line in (title, *cautions):
@@ -143,28 +142,6 @@ def evaluate(
     output.print(_scores(evaluation))
     output.print(_classes(evaluation))
     output.print(f"report: {out / 'report.html'}", markup=False)
-
-
-def _relabelled(
-    samples: "Samples", seen: "NDArray[np.bool_] | None", model_labels: "LabelSet", split: "Split"
-) -> "tuple[Samples, NDArray[np.bool_] | None, str]":
-    """Samples and seen twins under FER+ majorities, with a note; as they are without votes."""
-    from mien.data.ferplus import majority_labels
-    from mien.evaluation.relabel import relabel
-    from mien.labels import FERPLUS
-
-    if samples.votes is None:
-        return samples, seen, ""
-    relabelled = relabel(
-        samples,
-        majority_labels(samples.votes),
-        FERPLUS,
-        name="majority of the FER+ annotators",
-        model_labels=model_labels,
-        split=split,
-    )
-    seen = None if seen is None else seen[relabelled.kept]
-    return relabelled.samples, seen, relabelled.note
 
 
 def _scores(evaluation: "Evaluation") -> "Table":

@@ -44,6 +44,13 @@ def export(
         ),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="onnx-int8: fer2013new.csv, where the model has FER+'s classes.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -94,8 +101,10 @@ def export(
     if data is None and not scores:
         raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     if to is Format.ONNX_INT8:
-        _export_int8(str(model), data, out)
+        _export_int8(str(model), data, ferplus, out)
         return
+    if ferplus is not None:
+        raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint="--ferplus")
     load_keras_quietly()
     from mien.formats.saving import check_name, default_output, export_to
 
@@ -132,9 +141,9 @@ def export(
             )
 
 
-def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
+def _export_int8(model: str, data: Path | None, ferplus: Path | None, out: Path | None) -> None:
     from mien.cli.console import output
-    from mien.cli.measuring import calibration_line
+    from mien.cli.measuring import by_majority, calibration_line
     from mien.data import read_samples
     from mien.errors import DatasetError, OutputError
     from mien.model_files import resolve_model
@@ -148,13 +157,17 @@ def _export_int8(model: str, data: Path | None, out: Path | None) -> None:
         raise typer.BadParameter("name labelled faces to quantise on", param_hint="--data")
     from mien.formats.int8 import to_int8
     from mien.formats.onnx_cards import write_bundle
+    from mien.recognition.classifier import Classifier
 
-    samples = read_samples(data)
+    content = source.read_bytes()
+    samples = read_samples(data, ferplus=ferplus)
+    relabelled = by_majority(samples, Classifier(content).label_set, Split.VALIDATION)
+    samples = samples if relabelled is None else relabelled.samples
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)
     if not len(calibration) or not len(check):
         missing = "validation" if len(calibration) else "training"
         raise DatasetError(f"{data} has no {missing} split, which quantisation needs")
-    made = to_int8(source.read_bytes(), calibration, check)
+    made = to_int8(content, calibration, check)
     write_bundle(made.bundle, target)
     output.print(
         f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "

@@ -1,9 +1,12 @@
 """What the commands that measure share, where it needs packages that are blind to each other."""
 
+from mien.data.ferplus import majority_labels
 from mien.data.splits import SplitPlan, assign
 from mien.errors import ModelError
+from mien.evaluation.relabel import Relabelled, relabel
+from mien.labels import FERPLUS, LabelSet
 from mien.model_card import Calibration, ModelCard
-from mien.samples import Samples
+from mien.samples import Samples, Split
 from mien.zoo import ARCHITECTURES
 
 
@@ -29,6 +32,26 @@ def divided(samples: Samples, card: ModelCard) -> Samples:
             f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
         ) from error
     return assign(samples, plan)
+
+
+def by_majority(samples: Samples, model_labels: LabelSet, split: Split) -> Relabelled | None:
+    """Samples under the majorities of their FER+ votes; None where they have no votes.
+
+    Args:
+        samples: with or without votes.
+        model_labels: the classes that the model has; faces of others are left out.
+        split: the split that the note counts.
+    """
+    if samples.votes is None:
+        return None
+    return relabel(
+        samples,
+        majority_labels(samples.votes),
+        FERPLUS,
+        name="majority of the FER+ annotators",
+        model_labels=model_labels,
+        split=split,
+    )
 
 
 def calibration_line(temperature: float, fitted: Calibration) -> str:
