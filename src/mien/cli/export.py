@@ -31,8 +31,8 @@ def export(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="Folder of a training, or a Keras file (.keras .h5 .hdf5); "
-            "for onnx-int8 also 'default', another name, or an .onnx file.",
+            help="Folder of a training, or a Keras file (.keras .h5 .hdf5); for onnx-int8, and "
+            "for --scores without --data, also 'default', another name, or an .onnx file.",
         ),
     ],
     data: Annotated[
@@ -63,8 +63,8 @@ def export(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="metrics.json of an evaluation of this run's model.onnx, to go into its card; "
-            "may be repeated.",
+            help="metrics.json of an evaluation of this very file, to go into its card; may be "
+            "repeated.",
         ),
     ] = None,
     weights_only: Annotated[
@@ -79,8 +79,8 @@ def export(
     """Export a network in a format that other programs read, with its model card inside.
 
     A file is written only if it gives the probabilities that Keras gives, to 1e-4, on real
-    faces (--data). With --scores and without --data the run's model.onnx is taken as it is, and
-    the measured results go into its card.
+    faces (--data). With --scores and without --data the run's model.onnx, or the .onnx file, is
+    taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a quarter of the size, and faster. It is written only if
     accuracy on the validation split falls by 0.3 points at most; its temperature is fitted there.
@@ -105,40 +105,47 @@ def export(
         return
     if ferplus is not None:
         raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint="--ferplus")
+    if data is None:
+        from mien.model_files import resolve_model
+
+        bundle = resolve_model(str(model))
+        _put_scores(bundle, scores or [], out or bundle)
+        return
     load_keras_quietly()
     from mien.formats.saving import check_name, default_output, export_to
 
     target = out or default_output(to.value, model, weights_only=weights_only)
     # Before the work, not after it.
     check_name(to.value, target, weights_only=weights_only)
-    if data is not None:
-        from mien.data import read_samples
-        from mien.formats.bundle import PARITY_FACES
-        from mien.training.opening import open_network
+    from mien.data import read_samples
+    from mien.formats.bundle import PARITY_FACES
+    from mien.training.opening import open_network
 
-        opened = open_network(model, reading(labels, scaling, architecture, input_size))
-        if target.exists() and target.samefile(opened.path):
-            raise OutputError(f"{target} is what is exported; name another file with --out")
-        samples = read_samples(data)
-        faces = [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
-        parity = export_to(
-            to.value, opened.network, opened.card, faces, target, weights_only=weights_only
-        )
+    opened = open_network(model, reading(labels, scaling, architecture, input_size))
+    if target.exists() and target.samefile(opened.path):
+        raise OutputError(f"{target} is what is exported; name another file with --out")
+    samples = read_samples(data)
+    faces = [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
+    parity = export_to(
+        to.value, opened.network, opened.card, faces, target, weights_only=weights_only
+    )
+    output.print(
+        f"{target}: agrees with Keras to {parity.largest_difference:.0e} on {parity.faces} faces",
+        markup=False,
+    )
+    if scores:
+        _put_scores(target, scores, target)
+
+
+def _put_scores(bundle: Path, scores: list[Path], out: Path) -> None:
+    from mien.cli.console import output
+    from mien.training.scores import add_scores
+
+    for score in add_scores(bundle, scores, out).scores:
         output.print(
-            f"{target}: agrees with Keras to {parity.largest_difference:.0e} "
-            f"on {parity.faces} faces",
+            f"{out}: card says {100 * score.accuracy:.2f} % on {score.split} ({score.n:,} rows)",
             markup=False,
         )
-    if scores:
-        from mien.training.scores import add_scores
-
-        card = add_scores(model / "model.onnx" if data is None else target, scores, target)
-        for score in card.scores:
-            output.print(
-                f"{target}: card says {100 * score.accuracy:.2f} % on {score.split} "
-                f"({score.n:,} rows)",
-                markup=False,
-            )
 
 
 def _export_int8(model: str, data: Path | None, ferplus: Path | None, out: Path | None) -> None:

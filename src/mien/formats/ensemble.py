@@ -75,7 +75,12 @@ def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> Mo
         if all(each.data.get(key) == value for each in cards)
     }
     members = [
-        {"name": each.name, "sha256": hashlib.sha256(bundle).hexdigest()}
+        {
+            "name": each.name,
+            "sha256": hashlib.sha256(bundle).hexdigest(),
+            "commit": each.commit,
+            "temperature": each.temperature,
+        }
         for each, bundle in zip(cards, bundles, strict=True)
     ]
     chosen = {
