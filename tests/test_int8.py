@@ -148,11 +148,13 @@ def test_a_network_of_ferplus_classes_is_checked_and_calibrated_by_votes(
         lines.append(",".join([usage, f"f{row}.png", *map(str, votes)]))
     (tmp_path / "votes.csv").write_text("\n".join(lines) + "\n")
     data = ("--data", "faces.csv", "--ferplus", "votes.csv")
-    done = mien("export", "votes.onnx", "--to", "onnx-int8", *data, cwd=tmp_path)
+    wanted = ("--to", "onnx-int8", "--name", "small", *data)
+    done = mien("export", "votes.onnx", *wanted, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "accuracy 80.00%" in done.stdout
     card = Classifier(tmp_path / "votes-int8.onnx").card
     assert card.labels == FERPLUS.keys and card.calibration is not None
+    assert card.name == "small"
     done = mien("calibrate", "votes.onnx", *data, "--out", "warm.onnx", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     again = Classifier(tmp_path / "warm.onnx").card

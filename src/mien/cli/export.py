@@ -59,6 +59,13 @@ def export(
             "saved_model, model.keras or model.h5 in the run folder; beside a Keras file]",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="onnx-int8: name in the card. [default: the model's, with -int8]",
+        ),
+    ] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(
@@ -101,10 +108,11 @@ def export(
     if data is None and not scores:
         raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     if to is Format.ONNX_INT8:
-        _export_int8(str(model), data, ferplus, out)
+        _export_int8(str(model), data, ferplus, out, name)
         return
-    if ferplus is not None:
-        raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint="--ferplus")
+    for value, option in ((ferplus, "--ferplus"), (name, "--name")):
+        if value is not None:
+            raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint=option)
     if data is None:
         from mien.model_files import resolve_model
 
@@ -148,7 +156,9 @@ def _put_scores(bundle: Path, scores: list[Path], out: Path) -> None:
         )
 
 
-def _export_int8(model: str, data: Path | None, ferplus: Path | None, out: Path | None) -> None:
+def _export_int8(
+    model: str, data: Path | None, ferplus: Path | None, out: Path | None, name: str | None
+) -> None:
     from mien.cli.console import output
     from mien.cli.measuring import by_majority, calibration_line
     from mien.data import read_samples
@@ -174,7 +184,7 @@ def _export_int8(model: str, data: Path | None, ferplus: Path | None, out: Path 
     if not len(calibration) or not len(check):
         missing = "validation" if len(calibration) else "training"
         raise DatasetError(f"{data} has no {missing} split, which quantisation needs")
-    made = to_int8(content, calibration, check)
+    made = to_int8(content, calibration, check, name)
     write_bundle(made.bundle, target)
     output.print(
         f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "

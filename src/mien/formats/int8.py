@@ -55,7 +55,9 @@ class Quantised:
     """Why the original's temperature was kept; empty where it was fitted anew."""
 
 
-def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
+def to_int8(
+    bundle: bytes, calibration: Samples, check: Samples, name: str | None = None
+) -> Quantised:
     """Quantise the network of a bundle.
 
     Args:
@@ -63,6 +65,7 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
         calibration: faces that set the ranges of the activations; their labels are not used.
         check: labelled faces that the two networks are compared on; where they are of a
             validation split, the temperature is fitted on them, if one can be.
+        name: name of the quantised model; the original's with ``-int8`` where None.
 
     Raises:
         ModelError: the bundle has no card or is quantised already, its classes are not those of
@@ -82,7 +85,8 @@ def to_int8(bundle: bytes, calibration: Samples, check: Samples) -> Quantised:
             f"{', '.join(check.label_set.keys)}"
         )
     # The scores were measured on the original.
-    unmeasured = replace(card, name=f"{card.name}-int8", precision="int8", scores=(), golden=())
+    name = name or f"{card.name}-int8"
+    unmeasured = replace(card, name=name, precision="int8", scores=(), golden=())
     graph = _quantised_graph(bundle, _batches(calibration, card))
     quantised = with_runtime_golden(graph, unmeasured)
     judged = _judged(Classifier(with_card(graph, quantised)), check)
