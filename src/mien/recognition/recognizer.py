@@ -83,7 +83,10 @@ class Recognizer:
             ValueError: the picture is not uint8 (H, W, 3).
         """
         found = self.detector.detect(image_rgb)
-        return found, [crop_face(image_rgb, face.box_xywh_px, self.geometry) for face in found]
+        return found, [
+            crop_face(image_rgb, face.box_xywh_px, self.geometry, face.landmarks_px)
+            for face in found
+        ]
 
     def recognize(
         self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
