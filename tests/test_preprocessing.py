@@ -82,6 +82,8 @@ def test_small_angles_and_faces_without_landmarks_are_left_as_they_are():
     geometry = CropGeometry(1.0, 0.0, 0.0, LANDMARKS)
     for degrees in (0.0, TURN_FROM_DEG - 0.1, 0.1 - TURN_FROM_DEG):
         assert geometry.turn_deg(turned_points(degrees)) == 0.0
+        assert geometry.turn_deg(turned_points(degrees), from_deg=0.0) == pytest.approx(degrees)
+    assert geometry.turn_deg(turned_points(20.0), from_deg=21.0) == 0.0
     assert geometry.turn_deg(()) == 0.0
     assert CropGeometry(1.0, 0.0, 0.0).turn_deg(turned_points(20.0)) == 0.0
     image = noise(80, 80)

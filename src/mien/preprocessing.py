@@ -74,7 +74,7 @@ class CropGeometry:
         center_y = y + height / 2 + self.shift_y * side
         return center_x - side / 2, center_y - side / 2, side
 
-    def turn_deg(self, landmarks_px: Sequence[Point]) -> float:
+    def turn_deg(self, landmarks_px: Sequence[Point], *, from_deg: float = TURN_FROM_DEG) -> float:
         """By how much a face is turned, clockwise as seen, in degrees.
 
         The rotation that, with a shift and a scale, brings the upright landmarks closest to those
@@ -82,9 +82,13 @@ class CropGeometry:
 
         Args:
             landmarks_px: the face's landmarks, in the order of `landmarks`; may be empty.
+            from_deg: smallest angle that counts.
 
         Returns:
-            An angle in [-180, 180]; 0 below `TURN_FROM_DEG` and without landmarks.
+            An angle in [-180, 180]; 0 below ``from_deg`` and without landmarks.
+
+        Raises:
+            ValueError: there are other than as many landmarks as in `landmarks`.
         """
         if not self.landmarks or not landmarks_px:
             return 0.0
@@ -95,7 +99,7 @@ class CropGeometry:
             along += (x - middle_x) * found_x + (y - middle_y) * found_y
             across += (x - middle_x) * found_y - (y - middle_y) * found_x
         angle = math.degrees(math.atan2(across, along))
-        return angle if abs(angle) >= TURN_FROM_DEG else 0.0
+        return angle if abs(angle) >= from_deg else 0.0
 
 
 def crop_square(
