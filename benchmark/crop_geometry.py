@@ -48,6 +48,7 @@ def main() -> None:
     tile = TILE_PX * ENLARGED
     found = []
     boxes = []
+    landmarks = []
     for row in rows:
         line, column = divmod(row, TILES_IN_LINE)
         top, left = TILE_PX * line, TILE_PX * column
@@ -67,6 +68,7 @@ def main() -> None:
             )
         )
         boxes.append(((x - BORDER) / tile, (y - BORDER) / tile, width / tile, height / tile))
+        landmarks.append((np.array(faces[0].landmarks_px).reshape(-1, 2) - center) / tile)
 
     table = np.asarray(found)
     print(f"{detector.name}: one face in {len(table)} of {len(rows)} tiles")
@@ -74,6 +76,7 @@ def main() -> None:
         low, middle, high = np.percentile(column, [25, 50, 75])
         print(f"  {name:14} {middle:7.3f}   quartiles {low:.3f} {high:.3f}")
     print("  median box of the tile, x y w h:", np.round(np.median(boxes, axis=0), 3).tolist())
+    print("  median landmarks from the centre:", np.round(np.median(landmarks, axis=0), 3).tolist())
     geometry = detector.crops["fer2013"]
     print(f"  stored: {geometry}")
 

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from mien.preprocessing import (
+    TURN_FROM_DEG,
+    TURNED_SIDE_PX,
     CropGeometry,
     InputSpec,
     crop_face,
@@ -50,6 +52,90 @@ def test_crop_face_follows_the_geometry():
     assert np.array_equal(whole, image[25:45, 20:40])
     shifted = crop_face(image, box, CropGeometry(1.0, 0.0, 0.1))
     assert np.array_equal(shifted, image[27:47, 20:40])
+
+
+LANDMARKS = ((-0.2, -0.1), (0.2, -0.1), (0.0, 0.1), (-0.15, 0.3), (0.15, 0.3))
+
+
+def turned_points(degrees, scale=80.0, shift=(300.0, 20.0)):
+    """The landmarks of a face turned clockwise as seen, in pixels."""
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return [tuple(point) for point in (scale * np.array(LANDMARKS) @ turn.T + shift).tolist()]
+
+
+def smooth(height, width):
+    """Gradients and waves in three colours."""
+    y, x = np.mgrid[:height, :width]
+    waves = [127 + 100 * np.sin((a * x + b * y) / 30) for a, b in ((1, 0.3), (0.2, 1), (0.8, -0.7))]
+    return np.stack(waves, axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [-170.0, -45.0, -5.1, 12.0, 30.0, 90.0])
+@pytest.mark.parametrize("scale", [3.0, 500.0])
+def test_landmarks_tell_the_angle(degrees, scale):
+    geometry = CropGeometry(1.0, 0.0, 0.0, LANDMARKS)
+    assert geometry.turn_deg(turned_points(degrees, scale)) == pytest.approx(degrees)
+
+
+def test_small_angles_and_faces_without_landmarks_are_left_as_they_are():
+    geometry = CropGeometry(1.0, 0.0, 0.0, LANDMARKS)
+    for degrees in (0.0, TURN_FROM_DEG - 0.1, 0.1 - TURN_FROM_DEG):
+        assert geometry.turn_deg(turned_points(degrees)) == 0.0
+        assert geometry.turn_deg(turned_points(degrees), from_deg=0.0) == pytest.approx(degrees)
+    assert geometry.turn_deg(turned_points(20.0), from_deg=21.0) == 0.0
+    assert geometry.turn_deg(()) == 0.0
+    assert CropGeometry(1.0, 0.0, 0.0).turn_deg(turned_points(20.0)) == 0.0
+    image = noise(80, 80)
+    box = (20.0, 20.0, 20.0, 30.0)
+    upright = crop_face(image, box, geometry, turned_points(2.0))
+    assert np.array_equal(upright, image[25:45, 20:40])
+    with pytest.raises(ValueError, match="zip"):
+        geometry.turn_deg(turned_points(20.0)[:2])
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 10.0, 90.0, 171.0])
+@pytest.mark.parametrize("side", [40.0, 100.0, 2 * TURNED_SIDE_PX + 70.0])
+def test_a_turned_crop_undoes_the_turn(degrees, side):
+    upright = smooth(800, 800)
+    matrix = cv2.getRotationMatrix2D((399.5, 399.5), -degrees, 1.0)  # OpenCV counts the other way
+    turned = cv2.warpAffine(upright, matrix, (800, 800), flags=cv2.INTER_CUBIC)
+    corner = 400 - side / 2
+    crop = crop_square(turned, corner, corner, side, degrees)
+    assert crop.shape == (min(round(side), TURNED_SIDE_PX),) * 2 + (3,)
+    expected = to_network_input([crop_square(upright, corner, corner, side)], InputSpec(40, 40, 3))
+    difference = to_network_input([crop], InputSpec(40, 40, 3)) - expected
+    assert np.abs(difference).max() < 12
+    assert np.abs(difference).mean() < 3
+    grey = crop_square(turned[..., 0], corner, corner, side, degrees)
+    assert np.array_equal(grey, crop[..., 0])
+
+
+def test_turned_crops_beyond_the_edge_repeat_it():
+    image = np.full((30, 40, 3), 90, np.uint8)
+    image[:, 20:] = 200
+    crop = crop_square(image, -60.0, -45.0, 100.0, 20.0)
+    assert crop.shape == (100, 100, 3)
+    assert set(np.unique(crop[:, :60])) == {90}
+    assert (crop_square(image, 500.0, 500.0, 50.0, 45.0) == 200).all()
+    assert crop_square(image, 3.0, 3.0, 0.2, 45.0).shape == (1, 1, 3)
+
+
+def test_a_read_only_or_mirrored_picture_is_enough():
+    image = smooth(60, 90)
+    image.setflags(write=False)
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    expected = crop_square(mirrored, 20.0, 10.0, 30.0, 15.0)
+    assert np.array_equal(crop_square(image[:, ::-1], 20.0, 10.0, 30.0, 15.0), expected)
+
+
+def test_crop_face_turns_by_the_landmarks():
+    image = noise(80, 80)
+    box = (20.0, 20.0, 20.0, 30.0)
+    geometry = CropGeometry(1.2, 0.1, -0.1, LANDMARKS)
+    crop = crop_face(image, box, geometry, turned_points(25.0))
+    assert np.array_equal(crop, crop_square(image, *geometry.square(box), 25.0))
+    assert not np.array_equal(crop, crop_face(image, box, geometry))
 
 
 def test_a_tile_of_the_right_size_passes_unchanged():

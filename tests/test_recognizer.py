@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,18 @@ def test_the_detectors_geometry_is_used(classifier):
     (face,) = Recognizer(classifier, detector).recognize(image).faces
     expected = classifier.probabilities([image[40:60, 20:40]])[0]
     assert face.expression.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_faces_are_turned_upright_by_their_landmarks(classifier):
+    upright = ((-0.2, -0.1), (0.2, -0.1), (0.0, 0.1), (-0.15, 0.3), (0.15, 0.3))
+    image = noise(120, 160)
+    (found,) = FixedFaces(BOXES[1:]).detect(image)
+    landmarks = tuple((30.0 - 40 * y, 45.0 + 40 * x) for x, y in upright)  # a quarter clockwise
+    detector = FixedFaces(BOXES[1:])
+    detector.detect = lambda _: (replace(found, landmarks_px=landmarks),)
+    detector.crops = {"fer2013": CropGeometry(1.0, 0.0, 0.0, upright)}
+    _, (crop,) = Recognizer(classifier, detector).find(image)
+    assert np.abs(crop.astype(int) - np.rot90(image[25:65, 10:50])).max() <= 1
 
 
 def test_where_the_frame_comes_from_is_kept(classifier):

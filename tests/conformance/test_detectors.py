@@ -58,6 +58,8 @@ def test_name_and_crops(detector):
     assert 0.8 < geometry.side_per_width < 1.5
     assert abs(geometry.shift_x) < 0.1
     assert abs(geometry.shift_y) < 0.1
+    assert len(geometry.landmarks) in (0, 5)
+    assert np.abs(np.array(geometry.landmarks)).max(initial=0.0) < 0.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (320, 180), (1920, 1080), (1080, 1920)])
@@ -140,6 +142,19 @@ def test_a_face_that_fills_a_large_picture(shared_folder):
     for scale in (1, 2, 4):
         enlarged = np.repeat(np.repeat(close, scale, axis=0), scale, axis=1)
         assert len(yunet.detect(enlarged)) == 1
+
+
+def test_turned_faces_are_told_by_their_landmarks(shared_folder):
+    yunet = YuNet(shared_folder / "models" / YUNET_FILE)
+    image = read_image(shared_folder / "media" / "multi_face.jpg")
+    height, width = image.shape[:2]
+    clockwise = cv2.getRotationMatrix2D((width / 2, height / 2), -20.0, 1.28)
+    clockwise[:, 2] += 0.14 * np.array([width, height])
+    turned = cv2.warpAffine(image, clockwise, (int(1.28 * width), int(1.28 * height)))
+    faces = yunet.detect(turned)
+    assert len(faces) == 5
+    for face in faces:
+        assert 8.0 < yunet.crops["fer2013"].turn_deg(face.landmarks_px) < 25.0
 
 
 def test_tiny_pictures_are_enlarged(shared_folder):

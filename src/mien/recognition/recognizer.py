@@ -106,7 +106,10 @@ class Recognizer:
             ValueError: the picture is not uint8 (H, W, 3).
         """
         found = self.detector.detect(image_rgb)
-        return found, [crop_face(image_rgb, face.box_xywh_px, self.geometry) for face in found]
+        return found, [
+            crop_face(image_rgb, face.box_xywh_px, self.geometry, face.landmarks_px)
+            for face in found
+        ]
 
     def probabilities(self, crops: Sequence[Image]) -> NDArray[np.float64]:
         """Judge what `find` cut out, with the augmentation; see `Classifier.probabilities`.

@@ -132,6 +132,7 @@ class VideoRecognizer:
         self, image_rgb: Image, found: Sequence[Detection], crops: Sequence[Image]
     ) -> Appearances:
         boxes = [face.box_xywh_px for face in found]
+        # Turned squares show much the same.
         squares = [self.recognizer.geometry.square(box) for box in boxes]
         return describe(
             crops,

@@ -58,7 +58,14 @@ class YuNet:
 
     name = "yunet"
     # Measured with: python benchmark/crop_geometry.py pixels.png yunet --model FILE
-    crops: Mapping[str, CropGeometry] = {"fer2013": CropGeometry(1.23, 0.0, 0.01)}
+    crops: Mapping[str, CropGeometry] = {
+        "fer2013": CropGeometry(
+            1.23,
+            0.0,
+            0.01,
+            landmarks=((-0.18, -0.115), (0.18, -0.115), (0.0, 0.1), (-0.15, 0.265), (0.15, 0.265)),
+        )
+    }
 
     def __init__(
         self,
