@@ -7,10 +7,8 @@ about 1.2 GFLOP a face forward, 200 epochs, some 2e16 operations in all.
         --ferplus fer2013new.csv --out runs/large_resnet
     KERAS_BACKEND=tensorflow mien export runs/large_resnet --data fer2013.csv
 
-Shape and schedule follow what is published for FER-2013 from scratch (a ResNet-18 with mixup, label
-smoothing, erasing and a cosine of 300 epochs; Khaireddin and Chen, "Facial emotion recognition:
-state of the art performance on FER2013", 2021), with FER+ votes as a second task. The epoch is
-chosen on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
+The shape is that of ResNet-18 (He et al., 2016) at the full resolution of 48 x 48, with mixup,
+label smoothing, erasing and a cosine, and with FER+ votes as a second task. The epoch is chosen on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
 """
 
 from mien.data.augmentation import Augmentation

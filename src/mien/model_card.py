@@ -62,7 +62,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How a temperature was fitted, and what it did to these very rows."""
+    """How a temperature was fitted, and what it did to these very rows.
+
+    Raises:
+        ValueError: a number is none.
+    """
 
     method: str
     """What was minimised."""
@@ -86,6 +90,14 @@ class Calibration:
     """The same, where each row's temperature was fitted without it."""
     commit: str = ""
     """Commit of mien that fitted it."""
+
+    def __post_init__(self) -> None:
+        numbers = [self.nll_before, self.nll_after]
+        numbers += [self.ece_before, self.ece_after, self.ece_cross_fitted]
+        if type(self.n) is not int or not all(
+            isinstance(number, int | float) and math.isfinite(number) for number in numbers
+        ):
+            raise ValueError("a calibration's rows, NLL and ECE must be numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +171,13 @@ class ModelCard:
         return label_set_of(self.labels)
 
     def split_with_hash(self, sha256: str) -> str | None:
-        """The split that the card knows by this hash of its rows; None where it knows none."""
-        for name, facts in self.data.items():
-            if isinstance(facts, Mapping) and sha256 in facts.values():
-                return str(name)
+        """The split that the card, or that of an ensemble's member, knows by this hash of its rows;
+        None where none does."""
+        members = [member.get("data", {}) for member in self.recipe.get("members", ())]
+        for data in (self.data, *members):
+            for name, facts in data.items():
+                if isinstance(facts, Mapping) and sha256 in facts.values():
+                    return str(name)
         return None
 
     def calibrated(self, temperature: float, calibration: Calibration | None) -> "ModelCard":

@@ -53,7 +53,8 @@ def calibrate(
     """Fit a model's temperature, so that its confidences are as high as it is right.
 
     Writes a copy of the model whose card holds the temperature and how it was fitted. The most
-    probable class of every face stays the same. Training faces are refused, as the model is
+    probable class of every face stays the same. Validation faces with a pixel-identical twin among
+    the training faces are left out. Training faces are refused, as the model is
     surer of them than of new ones, and so is the test split, which chooses nothing. A training
     of mien ends with this; use it for older runs, for other faces, and for Keras files.
 
@@ -70,7 +71,8 @@ def calibrate(
         }[split]
         raise typer.BadParameter(f"{reason}; take validation", param_hint="--split")
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import by_majority, divided
+    from mien.cli.measuring import by_majority, divided, unseen_validation
+    from mien.cli.onnx_output import check_onnx_output
     from mien.data import read_samples
     from mien.errors import DatasetError
     from mien.evaluation.calibration import calibrate_card
@@ -81,7 +83,7 @@ def calibrate(
     from mien.samples import Split
 
     opened = open_model(model, labels, scaling, architecture, input_size)
-    _check_output(out, opened.path)
+    check_onnx_output(out, [opened.path])
     samples = read_samples(data, ferplus=ferplus)
     content = opened.bundle(samples.images)
     classifier = Classifier(content)
@@ -92,6 +94,7 @@ def calibrate(
             f"{data} has no validation split, which a temperature is fitted on; add a folder of "
             "that name, or divide the faces as the training did: --recipe-split"
         )
+    samples = unseen_validation(samples)
     relabelled = by_majority(samples, classifier.label_set, Split.VALIDATION)
     samples = samples if relabelled is None else relabelled.samples
     with progress_bar("judging faces") as progress:
@@ -110,6 +113,8 @@ def calibrate(
         f"calibrated network an ECE of about {ece_by_chance(predictions):.2%} on them",
         markup=False,
     )
+    if relabelled is not None:
+        output.print(relabelled.note, markup=False)
     output.print(_table(before, predictions, fit))
     if before.scores and card.scores != before.scores:
         output.print(
@@ -118,22 +123,6 @@ def calibrate(
             markup=False,
         )
     output.print(f"{out}: temperature {card.temperature:.4g}", markup=False)
-
-
-def _check_output(out: Path, source: Path) -> None:
-    """Before the work, not after it.
-
-    Raises:
-        OutputError: the copy cannot be called so.
-    """
-    from mien.errors import OutputError
-
-    if out.suffix.lower() != ".onnx":
-        raise OutputError(f"cannot write {out}: the file must end in .onnx")
-    if out.is_dir():
-        raise OutputError(f"cannot write {out}: it is a folder; name a file")
-    if out.exists() and out.samefile(source):
-        raise OutputError(f"{out} is what is calibrated; name another file with --out")
 
 
 def _table(before: "ModelCard", predictions: "Predictions", fit: "Fit") -> "Table":

@@ -31,18 +31,18 @@ def ensemble(
     mien ensemble runs/first runs/second --out both.onnx
     """
     from mien.cli.console import output
-    from mien.errors import ModelError
+    from mien.cli.onnx_output import check_onnx_output
     from mien.formats.ensemble import to_ensemble
     from mien.formats.onnx_cards import write_bundle
     from mien.model_files import resolve_model
+    from mien.recognition.classifier import Classifier
 
     if len(models) < 2:
         raise typer.BadParameter("name two models or more", param_hint="MODEL")
-    if out.suffix.lower() != ".onnx":
-        raise typer.BadParameter("name a file that ends with .onnx", param_hint="--out")
     paths = [resolve_model(model) for model in models]
-    if any(out.exists() and out.samefile(path) for path in paths):
-        raise ModelError(f"{out} is one of the members; name another file with --out")
+    check_onnx_output(out, paths)
+    for path in paths:
+        Classifier(path)  # names the file that is damaged
     bundle = to_ensemble([path.read_bytes() for path in paths], name or out.stem)
     write_bundle(bundle, out)
     output.print(f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB", markup=False)

@@ -81,6 +81,8 @@ def evaluate(
 
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
+    import numpy as np
+
     from mien.cli.console import output, progress_bar
     from mien.cli.measuring import by_majority, divided, known_parameters
     from mien.data import read_samples
@@ -116,6 +118,8 @@ def evaluate(
         )
     evaluation = metrics.evaluate(predictions)
     rows = samples.of(measured)
+    twins = predictions.seen_twin
+    unseen = "" if twins is None else rows.take(np.flatnonzero(~twins)).sha256()
     with opened.path.open("rb") as stream:
         model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     cautions = write_report(
@@ -129,6 +133,7 @@ def evaluate(
             [model, *words(*reading), *(["--recipe-split"] if recipe_split else [])],
             *(data, ferplus, split, tta, out),
         ),
+        unseen_sha256=unseen,
         parameters=known_parameters(classifier.card),
         sampled=[(row, rows.images[row]) for row in predictions.sample_rows(_SHOWN_FACES)],
         worst_errors=[

@@ -90,7 +90,8 @@ def export(
     taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a quarter of the size, and faster. It is written only if
-    accuracy on the validation split falls by 0.3 points at most; its temperature is fitted there.
+    accuracy falls by 0.3 points at most on the validation faces without a twin in training; its
+    temperature is fitted on them.
 
     For example:
 
@@ -114,9 +115,17 @@ def export(
         if value is not None:
             raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint=option)
     if data is None:
+        if any(option is not None for option in (labels, scaling, architecture, input_size)):
+            raise typer.BadParameter("goes with --data alone", param_hint="--labels and its like")
+        from mien.cli.onnx_output import check_onnx_output
         from mien.model_files import resolve_model
 
         bundle = resolve_model(str(model))
+        if out is None and not model.exists():
+            raise typer.BadParameter(
+                f"name a file; {model} is part of the package", param_hint="--out"
+            )
+        check_onnx_output(out or bundle)
         _put_scores(bundle, scores or [], out or bundle)
         return
     load_keras_quietly()
@@ -160,35 +169,38 @@ def _export_int8(
     model: str, data: Path | None, ferplus: Path | None, out: Path | None, name: str | None
 ) -> None:
     from mien.cli.console import output
-    from mien.cli.measuring import by_majority, calibration_line
+    from mien.cli.measuring import by_majority, calibration_line, unseen_validation
+    from mien.cli.onnx_output import check_onnx_output
     from mien.data import read_samples
-    from mien.errors import DatasetError, OutputError
+    from mien.errors import DatasetError
     from mien.model_files import resolve_model
     from mien.samples import Split
 
     source = resolve_model(model)
     target = out or (source.with_stem(f"{source.stem}-int8"))
-    if target.exists() and target.samefile(source):
-        raise OutputError(f"{target} is what is quantised; name another file with --out")
     if data is None:
         raise typer.BadParameter("name labelled faces to quantise on", param_hint="--data")
+    check_onnx_output(target, [source])
     from mien.formats.int8 import to_int8
     from mien.formats.onnx_cards import write_bundle
     from mien.recognition.classifier import Classifier
 
+    label_set = Classifier(source).label_set
     content = source.read_bytes()
-    samples = read_samples(data, ferplus=ferplus)
-    relabelled = by_majority(samples, Classifier(content).label_set, Split.VALIDATION)
+    samples = unseen_validation(read_samples(data, ferplus=ferplus))
+    relabelled = by_majority(samples, label_set, Split.VALIDATION)
     samples = samples if relabelled is None else relabelled.samples
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)
     if not len(calibration) or not len(check):
         missing = "validation" if len(calibration) else "training"
         raise DatasetError(f"{data} has no {missing} split, which quantisation needs")
+    if relabelled is not None:
+        output.print(relabelled.note, markup=False)
     made = to_int8(content, calibration, check, name)
     write_bundle(made.bundle, target)
     output.print(
         f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "
-        f"{made.accuracy_after:.2%} on {made.n:,} faces of the validation split",
+        f"{made.accuracy_after:.2%} on {made.n:,} faces of the validation split without a twin in training",
         markup=False,
     )
     fitted = made.card.calibration

@@ -1,7 +1,7 @@
 """What the commands that measure share, where it needs packages that are blind to each other."""
 
 from mien.data.ferplus import majority_labels
-from mien.data.splits import SplitPlan, assign
+from mien.data.splits import SplitPlan, assign, without_validation_twins
 from mien.errors import ModelError
 from mien.evaluation.relabel import Relabelled, relabel
 from mien.labels import FERPLUS, LabelSet
@@ -32,6 +32,12 @@ def divided(samples: Samples, card: ModelCard) -> Samples:
             f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
         ) from error
     return assign(samples, plan)
+
+
+def unseen_validation(samples: Samples) -> Samples:
+    """Samples less the validation rows that have a pixel-identical twin in training: a network is
+    surer of what it was trained on. As they are where the source has no training rows."""
+    return without_validation_twins(samples) if Split.TRAIN in samples.counts() else samples
 
 
 def by_majority(samples: Samples, model_labels: LabelSet, split: Split) -> Relabelled | None:

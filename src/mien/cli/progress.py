@@ -59,7 +59,7 @@ class EpochProgress:
         """Move a bar of its own while teachers are asked."""
         if self._consulted is None:
             self._consulted = self._bar.add_task("teachers' answers", total=total, note="")
-        self._bar.update(self._consulted, completed=done)
+        self._bar.update(self._consulted, completed=done, visible=done < total)
 
     def epoch_done(self, row: dict[str, float]) -> None:
         """Print the epoch's losses and scores."""

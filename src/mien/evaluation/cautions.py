@@ -32,15 +32,24 @@ class Provenance:
     """Commit of mien that measured."""
     parameters: int | None = None
     """Weights and other parameters of the model; None where unknown."""
+    unseen_sha256: str = ""
+    """Hash of the measured rows less those with a twin in training; empty where unknown."""
     note: str = ""
     """What else a reader must know of the faces or labels; empty for nothing."""
+
+    @property
+    def known_as(self) -> str | None:
+        """The split that the card knows these rows as, or those of them that have no twin in
+        training; None where it knows neither."""
+        card = self.card
+        return card.split_with_hash(self.data_sha256) or card.split_with_hash(self.unseen_sha256)
 
 
 def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
     """What could make the result look better than it is, and what could not be checked."""
     texts = [provenance.note]
     card = provenance.card
-    rows_of = card.split_with_hash(provenance.data_sha256)
+    rows_of = provenance.known_as
     if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
         texts.append(
             "Caution: these faces were trained on, so this says how well the network remembers "
@@ -66,10 +75,18 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
 
 def _temperature(evaluation: Evaluation, provenance: Provenance) -> str:
     fitted = provenance.card.calibration
-    if fitted is None or fitted.data_sha256 != provenance.data_sha256:
+    if fitted is None or fitted.data_sha256 not in (
+        provenance.data_sha256,
+        provenance.unseen_sha256,
+    ):
         return ""
+    which = (
+        "these very faces"
+        if fitted.data_sha256 == provenance.data_sha256
+        else "those of these faces that have no twin in training"
+    )
     text = (
-        "Caution: the temperature was fitted on these very faces, so the calibration error (ECE) "
+        f"Caution: the temperature was fitted on {which}, so the calibration error (ECE) "
         f"of {percent(evaluation.ece)} may be a little too good"
     )
     if evaluation.ece_cross_fitted is None:

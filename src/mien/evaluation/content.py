@@ -198,7 +198,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
 def _measured(
     evaluation: Evaluation, predictions: Predictions, provenance: Provenance
 ) -> tuple[Block, ...]:
-    same = provenance.card.split_with_hash(provenance.data_sha256)
+    same = provenance.known_as
     facts = (
         ("source", predictions.source),
         ("split", f"{evaluation.split}, {evaluation.n:,} faces"),

@@ -87,6 +87,7 @@ def write_report(
     model_sha256: str,
     data_sha256: str,
     command: str,
+    unseen_sha256: str = "",
     parameters: int | None = None,
     sampled: Sequence[tuple[int, Image]] = (),
     worst_errors: Sequence[tuple[int, Image]] = (),
@@ -102,6 +103,7 @@ def write_report(
         model_sha256: hash of its file.
         data_sha256: hash of the measured rows, `Samples.sha256` of the split.
         command: command that measures this again.
+        unseen_sha256: hash of the measured rows less those with a twin in training.
         parameters: how many the model has; None where that is not known.
         sampled: faces drawn at random, (row of ``predictions``, its picture) each, shown in
             this order; see `Predictions.sample_rows`.
@@ -124,6 +126,7 @@ def write_report(
         version=mien.__version__,
         commit=commit(),
         parameters=parameters,
+        unseen_sha256=unseen_sha256,
         note=note,
     )
     galleries = (

@@ -41,11 +41,14 @@ def to_ensemble(bundles: Sequence[bytes], name: str) -> bytes:
         has their licences, and of their data and choices what all of them share.
 
     Raises:
-        ModelError: there are fewer than two, one is no bundle, or they do not fit together.
+        ModelError: there are fewer than two, one is no bundle or there twice, or they do not fit
+            together.
     """
     if len(bundles) < 2:
         raise ModelError("an ensemble needs two models or more")
     cards = [Classifier(bundle).card for bundle in bundles]
+    if len(set(bundles)) < len(bundles):
+        raise ModelError("a member is named twice, which changes nothing; name each once")
     _check_alike(cards)
     card = _card(cards, bundles, name)
     graph = _joined(bundles, cards)
@@ -80,6 +83,7 @@ def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> Mo
             "sha256": hashlib.sha256(bundle).hexdigest(),
             "commit": each.commit,
             "temperature": each.temperature,
+            "data": dict(each.data),
         }
         for each, bundle in zip(cards, bundles, strict=True)
     ]

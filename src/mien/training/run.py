@@ -237,6 +237,7 @@ def _finish(
     if not can_export():
         return Run(folder, history, None, None, temperature, monitor)
     faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
-    if recipe.ferplus_weight:
+    exported = export_run(folder, faces)
+    if (folder / run_folder.BEST_FERPLUS).is_file():
         export_ferplus(folder, faces)
-    return Run(folder, history, *export_run(folder, faces), temperature, monitor)
+    return Run(folder, history, *exported, temperature, monitor)

@@ -23,6 +23,7 @@ from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file, write_text
 from mien.recognition.classifier import Classifier
 from mien.samples import Samples
+from mien.tta import averaged
 
 TEACHERS = "teachers.json"
 """File of a run folder: name and hash of each teacher."""
@@ -58,11 +59,13 @@ def consult(
         progress: called with (faces done, faces in all) after each batch.
 
     Raises:
-        RecipeError: a teacher has other classes, or was trained on other rows.
+        RecipeError: a teacher has other classes, was trained on other rows, or is named twice.
         ModelError: a teacher's file is damaged.
         TrainingError: the folder's run began with other teachers, or its file is damaged.
     """
     teachers = tuple(_identity(path) for path in models)
+    if len({each["sha256"] for each in teachers}) < len(teachers):
+        raise RecipeError("a teacher is named twice; name each once")
     stored = _stored(folder, teachers, (len(samples), len(samples.label_set)))
     if stored is not None:
         return Teaching(stored, teachers)
@@ -73,13 +76,12 @@ def consult(
     for start in range(0, len(samples), _BATCH):
         rows = range(start, min(start + _BATCH, len(samples)))
         faces = [samples.images[row] for row in rows]
-        mirrored = [np.ascontiguousarray(face[:, ::-1]) for face in faces]
         for classifier, order in zip(classifiers, columns, strict=True):
-            said = classifier.probabilities([*faces, *mirrored])[:, order]
-            total[rows.start : rows.stop] += said[: len(faces)] + said[len(faces) :]
+            said = averaged(classifier.probabilities, faces, "flip")
+            total[rows.start : rows.stop] += said[:, order]
         if progress is not None:
             progress(rows.stop, len(samples))
-    return Teaching((total / (2 * len(classifiers))).astype(np.float32), teachers)
+    return Teaching((total / len(classifiers)).astype(np.float32), teachers)
 
 
 def write_teaching(folder: Path, teaching: Teaching) -> None:
@@ -96,13 +98,18 @@ def write_teaching(folder: Path, teaching: Teaching) -> None:
 
 
 def read_teachers(folder: Path) -> list[dict[str, str]]:
-    """Name and hash of the teachers of a run; none where it has none."""
+    """Name and hash of the teachers of a run; none where it has none.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
     path = folder / TEACHERS
     if not path.is_file():
         return []
     try:
-        return [dict(each) for each in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError) as error:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return [{"name": str(each["name"]), "sha256": str(each["sha256"])} for each in stored]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{path} is damaged; start again in another folder") from error
 
 
@@ -119,10 +126,10 @@ def _stored(
     if not known:
         return None
     if known != [dict(each) for each in teachers]:
-        names = ", ".join(each["name"] for each in known)
+        names = ", ".join(f"{each['name']}, SHA-256 {each['sha256'][:8]}..." for each in known)
         raise TrainingError(
-            f"the training in {folder} began with other teachers ({names}); resume with the same, "
-            "or name another folder"
+            f"the training in {folder} began with other teachers, or their files were changed "
+            f"({names}); resume with the same, or name another folder"
         )
     try:
         targets = np.load(folder / TARGETS, allow_pickle=False)
