@@ -8,7 +8,8 @@ about 1.2 GFLOP a face forward, 200 epochs, some 2e16 operations in all.
     KERAS_BACKEND=tensorflow mien export runs/large_resnet --data fer2013.csv
 
 The shape is that of ResNet-18 (He et al., 2016) at the full resolution of 48 x 48, with mixup,
-label smoothing, erasing and a cosine, and with FER+ votes as a second task. The epoch is chosen on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
+label smoothing, erasing and a cosine, and with FER+ votes as a second task. The epoch is chosen
+on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
 """
 
 from mien.data.augmentation import Augmentation

@@ -221,7 +221,7 @@ def test_places_that_cannot_be_written(
     (tmp_path / "file").write_text("x")
     words = (tmp_path / "tiny.onnx", "--data", place / "faces.csv", "--out")
     for out, message in (
-        (tmp_path / "tiny.onnx", "is what is calibrated; name another file with --out"),
+        (tmp_path / "tiny.onnx", "is what the new file is made of; name another one with --out"),
         (tmp_path / "folder.onnx", "it is a folder; name a file"),
         (tmp_path / "model.keras", "must end in .onnx"),
         (tmp_path / "file" / "o.onnx", "cannot write"),

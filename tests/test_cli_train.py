@@ -73,6 +73,9 @@ def test_evaluate_then_scores_into_the_card(place: Path) -> None:
     (place / "other" / "model.onnx").write_bytes((place / "scored.onnx").read_bytes())
     done = mien("export", "other", "--scores", "report/metrics.json", cwd=place)
     assert_fails_on_one_line(done, "another model file")
+    # What is part of the package stays as it is.
+    done = mien("export", "default", "--scores", "report/metrics.json", cwd=place)
+    assert done.returncode == 2 and "part of the package" in done.stderr
 
 
 def test_export_again_proves_parity(place: Path) -> None:

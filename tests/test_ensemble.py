@@ -44,6 +44,10 @@ def test_the_card_says_who_is_in_it_and_what_they_share() -> None:
     assert (card.name, card.architecture, card.precision) == ("both", "ensemble", "float32")
     assert [each["name"] for each in card.recipe["members"]] == ["m0", "m1"]
     assert all(len(each["sha256"]) == 64 for each in card.recipe["members"])
+    assert [card.split_with_hash(sha) for sha in ("a", "1", "2", "3")] == [
+        *("train", "validation", "validation"),
+        None,
+    ]
     assert card.data == {"train": train}
     assert card.chosen == {"split": "validation", "metric": "val_accuracy"}
     assert card.licence == "MIT; CC0"
@@ -53,7 +57,8 @@ def test_the_card_says_who_is_in_it_and_what_they_share() -> None:
 def test_impossible_certainty_stays_a_number() -> None:
     graph = make_graph(gain=1e6)
     sure = with_card(graph, make_card(graph))
-    joined = Classifier(to_ensemble([sure, sure], "sure"))
+    other = with_card(graph, make_card(graph, name="other"))
+    joined = Classifier(to_ensemble([sure, other], "sure"))
     inputs = FACES[..., np.newaxis].astype(np.float32)
     logits = joined.logits(inputs)
     assert np.isfinite(logits).all()
@@ -81,6 +86,8 @@ def _nodes(content: bytes) -> list[onnx.NodeProto]:
 def test_those_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ModelError, match="two models or more"):
         to_ensemble([member(0)], "one")
+    with pytest.raises(ModelError, match="named twice"):
+        to_ensemble([member(0), member(0)], "x")
     turned = member(1, labels=FER2013.keys[::-1])
     with pytest.raises(ModelError, match="m0 and m1 do not make an ensemble: the classes of"):
         to_ensemble([member(0), turned], "x")
@@ -102,11 +109,13 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "both.onnx: 2 members" in done.stdout
     assert Classifier(tmp_path / "both.onnx").card.name == "both"
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
     for arguments, message in (
         (("m0.onnx", "none.onnx", "--out", "x.onnx"), "no such model file: none.onnx"),
-        (("m0.onnx", "m1.onnx", "--out", "m1.onnx"), "m1.onnx is one of the members"),
+        (("m0.onnx", "m1.onnx", "--out", "m1.onnx"), "m1.onnx is what the new file is made of"),
+        (("m0.onnx", "m1.onnx", "--out", "x"), "the file must end in .onnx"),
+        (("m0.onnx", "bad.onnx", "--out", "x.onnx"), "bad.onnx is not a working ONNX file"),
     ):
         assert_fails_on_one_line(mien("ensemble", *arguments, cwd=tmp_path), message)
     assert mien("ensemble", "m0.onnx", "--out", "x.onnx", cwd=tmp_path).returncode == 2
-    assert mien("ensemble", "m0.onnx", "m1.onnx", "--out", "x", cwd=tmp_path).returncode == 2
     assert not (tmp_path / "x.onnx").exists()

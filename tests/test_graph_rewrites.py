@@ -6,7 +6,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.formats.graph_rewrites import before_weights, fold_pools, scale_planes
+from mien.formats.graph_rewrites import (
+    before_weights,
+    fold_pools,
+    scale_planes,
+    shorten_names,
+)
 
 
 def make_model(**pool: object) -> onnx.ModelProto:
@@ -97,3 +102,25 @@ def test_scaling_that_others_use_stays() -> None:
     model.graph.node.append(helper.make_node("Relu", ["scaled"], ["z"], name="relu"))
     scale_planes(model.graph)
     assert kinds(model)[0] == "Mul"
+
+
+def test_short_names_change_no_result() -> None:
+    model = make_model()
+    model.graph.node[0].doc_string = "words"
+    images = np.random.default_rng(1).uniform(0, 255, (3, 8, 8, 1)).astype(np.float32)
+
+    def computed() -> np.ndarray:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        assert [value.name for value in session.get_inputs()] == ["image"]
+        assert [value.name for value in session.get_outputs()] == ["y"]
+        return session.run(None, {"image": images})[0]
+
+    before, size = computed(), len(model.SerializeToString())
+    shorten_names(model.graph)
+    onnx.checker.check_model(model)
+    np.testing.assert_array_equal(computed(), before)
+    assert len(model.SerializeToString()) < size
+    named = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    assert max(map(len, named - {"image", "y"})) <= 3

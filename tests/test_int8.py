@@ -111,7 +111,7 @@ def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -
     (tmp_path / "faces.csv").write_bytes(fer_csv(faces, labels, usages))
     done = mien("export", "tiny.onnx", "--to", "onnx-int8", "--data", "faces.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "tiny-int8.onnx" in done.stdout and "on 200 faces" in done.stdout
+    assert "tiny-int8.onnx" in done.stdout and "on 200 validation faces" in done.stdout
     assert "temperature 1 as before: all of 200 faces, or nearly, are of one class" in done.stdout
     assert not done.stderr
     assert Classifier(tmp_path / "tiny-int8.onnx").card.precision == "int8"

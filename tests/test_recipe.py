@@ -14,7 +14,9 @@ RECIPES = Path(__file__).parent.parent / "recipes"
 def test_every_published_recipe_loads_and_states_its_command(path: Path):
     recipe = load_recipe(path)
     assert recipe.name.replace("-", "_") == path.stem
-    assert f"mien train recipes/{path.name}" in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert f"mien train recipes/{path.name}" in text
+    assert "CLAIM" not in text
     assert recipe.as_dict()["seed"] == recipe.seed
 
 

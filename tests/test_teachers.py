@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
+import keras
+
 from mien.errors import RecipeError, TrainingError
 from mien.labels import FER2013, FERPLUS
 from mien.recognition.classifier import Classifier
@@ -72,10 +74,12 @@ def test_a_resumed_run_reads_what_the_teachers_said(tmp_path: Path):
     write_teaching(tmp_path, replace(first, targets=first.targets[::-1].copy()))
     again = consult([path], ROWS, tmp_path)
     np.testing.assert_array_equal(again.targets, first.targets[::-1])
-    with pytest.raises(TrainingError, match=r"began with other teachers \(teacher 0\)"):
+    with pytest.raises(TrainingError, match=r"other teachers, .*\(teacher 0, SHA-256"):
         consult([teacher(tmp_path / "c.onnx", 1)], ROWS, tmp_path)
     with pytest.raises(TrainingError, match="of other faces"):
         consult([path], SAMPLES, tmp_path)
+    with pytest.raises(RecipeError, match="named twice"):
+        consult([path, path], ROWS, tmp_path)
     (tmp_path / TARGETS).write_bytes(b"\x93NUMPY")
     with pytest.raises(TrainingError, match="missing or damaged"):
         consult([path], ROWS, tmp_path)
@@ -131,3 +135,44 @@ def test_a_taught_network_says_by_whom_and_keeps_its_second_head(tmp_path: Path)
     # All votes are for surprise, so the second head has learned something the first was not told.
     surprise = FERPLUS.index("surprise")
     assert both[1][:, surprise].mean() > both[0][:, surprise].mean() + 0.02
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "[{}]", "5", "null", '{"name": "a"}'])
+def test_a_damaged_list_of_teachers_is_told(text: str, tmp_path: Path):
+    (tmp_path / "teachers.json").write_text(text)
+    with pytest.raises(TrainingError, match="teachers.json is damaged"):
+        read_teachers(tmp_path)
+
+
+def test_a_resumed_student_ends_with_the_same_weights(tmp_path: Path):
+    recipe = Recipe(
+        "student",
+        "slim_resnet",
+        architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+        epochs=2,
+        batch_size=14,
+        learning_rate=0.05,
+        teacher_weight=0.5,
+        ferplus_weight=1.0,
+        tensorboard=False,
+    )
+    votes = np.zeros((40, 10), np.int64)
+    votes[:, 2] = 10
+    samples = replace(SAMPLES, votes=votes)
+    path = teacher(tmp_path / "a.onnx")
+    train(recipe, samples, tmp_path / "whole", teachers=[path])
+
+    def stop(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    # After the second head's network was written, and before the epoch counts as done.
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, samples, tmp_path / "broken", teachers=[path], progress=stop)
+    run = train(recipe, samples, tmp_path / "broken", teachers=[path], resume=True)
+    for name in ("best.keras", "best_ferplus.keras"):
+        whole, broken = (
+            keras.models.load_model(tmp_path / folder / name, compile=False).get_weights()
+            for folder in ("whole", "broken")
+        )
+        assert all(np.array_equal(a, b) for a, b in zip(whole, broken, strict=True))
+    assert (run.folder / "ferplus.onnx").is_file()

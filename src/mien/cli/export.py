@@ -200,7 +200,7 @@ def _export_int8(
     write_bundle(made.bundle, target)
     output.print(
         f"{target}: {len(made.bundle) / 1e6:.2f} MB, accuracy {made.accuracy_before:.2%} -> "
-        f"{made.accuracy_after:.2%} on {made.n:,} faces of the validation split without a twin in training",
+        f"{made.accuracy_after:.2%} on {made.n:,} validation faces without a twin in training",
         markup=False,
     )
     fitted = made.card.calibration

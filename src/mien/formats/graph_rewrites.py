@@ -115,3 +115,30 @@ def scale_planes(graph: Any) -> None:
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def shorten_names(graph: Any) -> None:
+    """Give everything inside of a graph a short name: about 2 % of a small quantised network.
+
+    Converters name tensors by the whole path of their layer, and quantisers lengthen that. The
+    names of inputs and outputs stay; nodes lose theirs, and shapes of what lies between go.
+
+    Args:
+        graph: an onnx.GraphProto; changed in place. Left alone where a node holds a graph of its
+            own, which could mean names of this one.
+    """
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return
+    short: dict[str, str] = {value.name: value.name for value in (*graph.input, *graph.output)}
+    short[""] = ""  # an input that is left out
+
+    def of(name: str) -> str:
+        return short.setdefault(name, f"t{len(short)}")
+
+    for node in graph.node:
+        node.input[:] = [of(name) for name in node.input]
+        node.output[:] = [of(name) for name in node.output]
+        node.name = node.doc_string = ""
+    for tensor in graph.initializer:
+        tensor.name = of(tensor.name)
+    del graph.value_info[:]

@@ -156,7 +156,9 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
         except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"the network has no form in 8-bit integers: {reason}") from error
-        return made.read_bytes()
+        quantised = onnx.load(made)
+        graph_rewrites.shorten_names(quantised.graph)
+        return bytes(quantised.SerializeToString(deterministic=True))
 
 
 def _judged(classifier: Classifier, check: Samples) -> Predictions:
