@@ -1,6 +1,9 @@
 """mien-tiny, for browsers and small boards: as large as mien-small, but half of the operations.
 
-CLAIM_TINY
+Claim: 68.9 % top-1 accuracy on PublicTest (95 % interval 67.4 to 70.5), 67.8 % on its faces
+without a twin in Training, in 8-bit integers and without test-time augmentation; one run, seed 1,
+at commit be7de11, 60 minutes on one core of an AMD EPYC with AVX-512 BF16 beside other work, no
+GPU.
 
     mien train recipes/mien_tiny.py --data fer2013.csv --ferplus fer2013new.csv \\
         --teacher runs/slim_resnet --teacher runs/deep_resnet --out runs/mien_tiny

@@ -371,7 +371,7 @@ def test_fetch_and_models(place, tmp_path, monkeypatch, shared_folder):
     assert str(path) in runner.invoke(app, ["models"]).stdout
     done = runner.invoke(app, ["fetch", "yolo"])
     assert done.exit_code == 1
-    assert "known: mien-small, mien-small-int8, yunet" in done.stderr
+    assert "known: mien-small, mien-small-int8, mien-tiny, mien-large, " in done.stderr
 
 
 def test_models_shows_what_the_card_says(monkeypatch, tmp_path):

@@ -140,7 +140,7 @@ def test_a_taught_network_says_by_whom_and_keeps_its_second_head(tmp_path: Path)
 @pytest.mark.parametrize("text", ["", "[1]", "[{}]", "5", "null", '{"name": "a"}'])
 def test_a_damaged_list_of_teachers_is_told(text: str, tmp_path: Path):
     (tmp_path / "teachers.json").write_text(text)
-    with pytest.raises(TrainingError, match="teachers.json is damaged"):
+    with pytest.raises(TrainingError, match=r"teachers\.json is damaged"):
         read_teachers(tmp_path)
 
 

@@ -232,7 +232,7 @@ def test_unusable_cache_folder(serve, monkeypatch, tmp_path):
 
 def test_unknown_names_list_the_known():
     for function in (weights.find, weights.fetch, weights.fetch_quickly):
-        with pytest.raises(WeightsError, match="known: mien-small, mien-small-int8, yunet"):
+        with pytest.raises(WeightsError, match=r"known: mien-small, mien-small-int8, .*, yunet"):
             function("yolo")
 
 
