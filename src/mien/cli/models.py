@@ -88,7 +88,7 @@ def _accuracy(path: Path) -> list[str]:
 
     return [
         f"{score.accuracy:.1%} [{score.accuracy_ci95[0]:.1%}, {score.accuracy_ci95[1]:.1%}] "
-        f"{score.split}"
+        f"{score.split}{', with the mirrored face' if score.tta == 'flip' else ''}"
         for score in Classifier(path).card.scores
     ]
 

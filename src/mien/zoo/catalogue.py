@@ -98,7 +98,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         onnx_bytes=3_404_553,
         ms_per_face=0.87,
         source="mien's own; residual blocks of He et al., 2016",
-        public_test=Accuracy("mien-small", 0.6927, (0.6773, 0.7074)),
+        public_test=Accuracy("slim-resnet", 0.6927, (0.6773, 0.7074)),
     ),
     "efficientnet_b2": Architecture(
         default_input=InputSpec(260, 260, 3),
