@@ -36,8 +36,8 @@ ENLARGED_SIDE_PX = 640
 """Smaller pictures are enlarged to this: 14 ms on 2 cores."""
 
 THRESHOLD, VIDEO_THRESHOLD = 0.5, 0.7
-"""Scores from which a face counts. Of 3,589 composed pictures 0.3 % showed a false face with 0.5 and
-with 0.6, but 98.7 in place of 97.9 % their face. In a video a false face would come and go."""
+"""Scores from which a face counts. Of 3,589 composed pictures 0.3 % showed a false face with 0.5
+and with 0.6, but 98.7 in place of 97.9 % their face. In a video a false face would come and go."""
 
 SMALLEST_FACE_PX = 24
 """Narrowest box that is found reliably, in pixels of the searched picture. Measured with
