@@ -13,6 +13,7 @@ BF16 beside other work, no GPU. With more epochs (--set epochs=200) on a GPU, an
 It starts from deep_resnet's weights and learns 60 % from what its teachers say of each face of
 Training and 40 % from the face's label, with FER+ votes as a second task. The epoch is the one that
 is best on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
+For that run the teachers were used in 8-bit integers (mien export --to onnx-int8).
 """
 
 from mien.data.augmentation import Augmentation
