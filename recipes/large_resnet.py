@@ -1,6 +1,6 @@
 """A residual network of eleven million parameters: the teacher that a GPU could train.
 
-Claim: none yet. It has only been built, exported and trained for a few steps, for want of a GPU:
+Claim: none yet. It has only been built, for want of a GPU:
 about 1.2 GFLOP a face forward, 200 epochs, some 2e16 operations in all.
 
     KERAS_BACKEND=jax mien train recipes/large_resnet.py --data fer2013.csv \\
