@@ -7,7 +7,7 @@ contrast and erasing are Keras's own layers. Mixup changes targets too, so it is
 batches are made (see `mixup`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mien.errors import needs_extra
@@ -17,8 +17,8 @@ with needs_extra("train"):
 
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
-_GEOMETRY = ("rotation_deg", "shear_deg", "zoom", "width_shift", "height_shift")
-_RANGES = (*_GEOMETRY, "brightness", "contrast", "mixup_alpha")
+_WARP = ("rotation_deg", "shear_deg", "zoom", "width_shift", "height_shift")
+_RANGES = (*_WARP, "brightness", "contrast", "mixup_alpha")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,25 @@ class Augmentation:
         if self.fill_mode not in FILL_MODES:
             raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}")
 
+    @property
+    def warp(self) -> "Augmentation":
+        """Its rotation, shear, zoom and shift alone."""
+        return Augmentation(
+            fill_mode=self.fill_mode,
+            rotation_deg=self.rotation_deg,
+            shear_deg=self.shear_deg,
+            zoom=self.zoom,
+            width_shift=self.width_shift,
+            height_shift=self.height_shift,
+        )
+
+    @property
+    def without_warp(self) -> "Augmentation":
+        """Everything else."""
+        return replace(
+            self, rotation_deg=0.0, shear_deg=0.0, zoom=0.0, width_shift=0.0, height_shift=0.0
+        )
+
 
 def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.layers.Layer"]:
     """The layers of an augmentation, in the order in which they are applied.
@@ -82,8 +101,10 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
     """
     layers: list[keras.layers.Layer] = []
     a = augmentation
-    if a.horizontal_flip or a.vertical_flip or any(getattr(a, name) for name in _GEOMETRY):
+    if any(getattr(a, name) for name in _WARP):
         layers.append(RandomAffine(augmentation, seed=seed, name="random_affine"))
+    elif a.horizontal_flip or a.vertical_flip:
+        layers.append(_random_flip(a, seed))
     options: dict[str, Any] = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
     if a.brightness:
         layers.append(keras.layers.RandomBrightness(a.brightness, **options))
@@ -95,6 +116,14 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
         share = (a.erasing_probability, a.erasing_probability)
         layers.append(keras.layers.RandomErasing(share, scale=a.erasing_area, **options))
     return layers
+
+
+def _random_flip(augmentation: Augmentation, seed: int) -> "keras.layers.Layer":
+    """Flips alone, which need no interpolation."""
+    mode = "horizontal_and_vertical" if augmentation.vertical_flip else "horizontal"
+    if not augmentation.horizontal_flip:
+        mode = "vertical"
+    return keras.layers.RandomFlip(mode, seed=seed, dtype="float32", name="random_flip")
 
 
 class RandomAffine(keras.layers.Layer):  # type: ignore[misc]

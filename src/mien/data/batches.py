@@ -24,7 +24,8 @@ with needs_extra("train"):
     import keras
 
 Targets = Mapping[str, NDArray[np.float32]]
-"""Per head of the network, one target distribution per row, (n, classes)."""
+"""Per head of the network, one target distribution per row, (n, classes), or one per row of each
+view, (views, n, classes)."""
 Weights = Mapping[str, NDArray[np.float32]]
 """Per head, the weight of each row in its loss, (n,)."""
 
@@ -39,8 +40,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     With ``seed`` the rows are shuffled anew in every epoch, blended in pairs where
     ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in
-    order. Pictures are handed over as uint8; those in files are decoded by worker threads, and
-    batches read ahead are bounded in bytes.
+    order. With ``views``, uint8 (views, n, h, w, c), epoch e shows view e modulo their number in
+    place of the pictures. Pictures are handed over as uint8; those in files are decoded by worker
+    threads, and batches read ahead are bounded in bytes.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         seed: int | None = None,
         mixup_alpha: float = 0.0,
+        views: NDArray[np.uint8] | None = None,
     ) -> None:
         self._pictures = PreparedPictures(samples.images, spec)
         ahead = QUEUE_BYTES // (batch_size * math.prod(spec.shape))
@@ -66,6 +69,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size = batch_size
         self._seed = seed
         self._mixup_alpha = mixup_alpha
+        self._views = views
         self.first_epoch = 0
         """Epoch that index 0 belongs to; above 0 in a resumed training."""
         self.failure: MienError | None = None
@@ -87,8 +91,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         first = step * self._batch_size
         epoch += self.first_epoch
         rows = self._epoch_order(epoch)[first : first + self._batch_size]
-        images = self._batch(rows)
-        targets = {head: values[rows] for head, values in self._targets.items()}
+        images, targets = self._examples(epoch, rows)
         weights = {head: values[rows] for head, values in self._weights.items()}
         if self._mixup_alpha and self._seed is not None:
             random = np.random.default_rng((self._seed, epoch, step))
@@ -99,6 +102,19 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """Pictures of one batch of the first epoch as they are, not blended, (n, h, w, c)."""
         first = step * self._batch_size
         return self._batch(self._epoch_order(self.first_epoch)[first : first + self._batch_size])
+
+    def _examples(
+        self, epoch: int, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+        """Pictures and targets of an epoch's rows."""
+        if self._views is None:
+            return self._batch(rows), {head: all_[rows] for head, all_ in self._targets.items()}
+        view = epoch % len(self._views)
+        targets = {
+            head: (all_[view] if all_.ndim == 3 else all_)[rows]
+            for head, all_ in self._targets.items()
+        }
+        return self._views[view][rows], targets
 
     def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         try:

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien import zoo
 from mien.data import splits
 from mien.data.batches import Batches
@@ -53,7 +56,11 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
 
 
 def batches_of(
-    parts: Mapping[Split, Samples], spec: InputSpec, recipe: Recipe, teaching: Teaching | None
+    parts: Mapping[Split, Samples],
+    spec: InputSpec,
+    recipe: Recipe,
+    teaching: Teaching | None,
+    views: NDArray[np.uint8] | None = None,
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate.
 
@@ -62,6 +69,7 @@ def batches_of(
         spec: input of the network.
         recipe: targets, weights, order and blending of the rows.
         teaching: what teachers say of the training rows, where the recipe learns from them.
+        views: as `views.views_of` gives them.
     """
     train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
     taught = None if teaching is None else teaching.targets
@@ -73,6 +81,7 @@ def batches_of(
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
+            views=views,
         ),
         Batches(
             validation,

@@ -31,19 +31,19 @@ def targets(
         samples: rows of one split.
         recipe: which heads there are, and how classes weigh.
         training: whether these rows train; class weights are for those alone.
-        taught: what teachers say of the rows, (n, classes); it takes ``teacher_weight`` of the
-            label's place.
+        taught: what teachers say of the rows, (n, classes), or of each view of them,
+            (views, n, classes); it takes ``teacher_weight`` of the label's place.
 
     Returns:
-        Per head, float32 (n, classes) and float32 (n,). Rows that FER+'s rules drop weigh 0 in
-        its head.
+        Per head, float32 (n, classes), where there are views (views, n, classes) in the head that
+        is taught, and float32 (n,). Rows that FER+'s rules drop weigh 0 in its head.
 
     Raises:
         RecipeError: the recipe learns FER+ votes, but the samples have none.
     """
     one_hot = np.eye(len(samples.label_set), dtype=np.float32)[samples.labels]
     if taught is not None:
-        one_hot += np.float32(recipe.teacher_weight) * (taught - one_hot)
+        one_hot = one_hot + np.float32(recipe.teacher_weight) * (taught - one_hot)
     heads: dict[str, Any] = {EXPRESSION: one_hot}
     weights: dict[str, Any] = {EXPRESSION: np.ones(len(samples), np.float32)}
     if training and recipe.class_weights == "balanced":

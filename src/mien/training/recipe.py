@@ -81,6 +81,11 @@ class Recipe:
     teacher_weight: float = 0.0
     """Share of each target that is what teachers say of the face instead of its label (see
     `training.teachers`); needs ``--teacher``."""
+    teacher_views: int = 0
+    """Fixed variants of every training face, rotated, sheared, zoomed and shifted within the
+    augmentation's ranges, that teachers are asked about and that the epochs show in turn (see
+    `training.views`). 0: they are asked about the face and its mirror image, and every epoch
+    changes the faces anew."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     early_stopping: EarlyStopping | None = None
@@ -118,6 +123,10 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
         if not 0 <= self.teacher_weight <= 1:
             raise RecipeError(f"recipe {self.name}: teacher_weight must lie in [0, 1]")
+        if self.teacher_views < 0 or (self.teacher_views and not self.teacher_weight):
+            raise RecipeError(
+                f"recipe {self.name}: teacher_views goes with teacher_weight, and is 0 or more"
+            )
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
         if (self.schedule == "step") != bool(self.step_epochs) or not 0 < self.step_factor < 1:
@@ -141,6 +150,11 @@ class Recipe:
             )
             for phase in self.phases or (Phase(),)
         )
+
+    @property
+    def drawn_augmentation(self) -> Augmentation:
+        """What is drawn anew for every picture of every epoch."""
+        return self.augmentation.without_warp if self.teacher_views else self.augmentation
 
     @property
     def total_epochs(self) -> int:

@@ -39,6 +39,7 @@ from mien.training.twin import (
     ferplus_network,
     training_twin,
 )
+from mien.training.views import views_of
 
 Progress = Callable[[dict[str, float]], None]
 """Called after each epoch with its row of the history."""
@@ -121,8 +122,11 @@ def train(
     if not position.epochs:
         source = load_pretrained(network, recipe.architecture, recipe.pretrained)
     model, twin = training_twin(network, recipe)
-    teaching = consult(teachers, parts[Split.TRAIN], folder, consulting) if teachers else None
-    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching)
+    views = views_of(parts[Split.TRAIN], spec, recipe)
+    teaching = (
+        consult(teachers, parts[Split.TRAIN], folder, views, consulting) if teachers else None
+    )
+    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
     run_folder.describe(folder, parts)
@@ -218,7 +222,7 @@ def _draw_batch(folder: Path, recipe: Recipe, batches: Batches) -> None:
     """Write ``augmentation.png`` of the first batch."""
     before = batches.pictures(0)[:COLUMNS]
     after = keras.ops.cast(batches[0][0][:COLUMNS], "float32")
-    for layer in augmentation_layers(recipe.augmentation, recipe.seed):
+    for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
         after = layer(after, training=True)
     png = batch_png(before, keras.ops.convert_to_numpy(after), recipe.name)
     with atomic_file(folder / "augmentation.png") as temporary:

@@ -1,9 +1,10 @@
 """What other networks say of the training faces, to be learned beside the labels.
 
 Knowledge distillation (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
-2015, https://arxiv.org/abs/1503.02531) with targets that are computed once: the mean of the
-teachers' probabilities for a face and for its mirror image. Asking the teachers anew about every
-changed picture would cost a forward pass of each per step, which two processor cores do not have.
+2015, https://arxiv.org/abs/1503.02531) with targets that are computed once, since asking the
+teachers anew about every changed picture would cost a forward pass of each per step, which two
+processor cores do not have. They are the mean of the teachers' probabilities for each of the
+recipe's views (`training.views`), or, where it has none, for a face and its mirror image.
 
 Teachers must have been trained on the very rows that the student trains on. Others may have seen
 its validation faces, and would tell it their labels.
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file, write_text
 from mien.recognition.classifier import Classifier
+from mien.results import Tta
 from mien.samples import Samples
 from mien.tta import averaged
 
@@ -29,7 +31,7 @@ TEACHERS = "teachers.json"
 """File of a run folder: name and hash of each teacher."""
 
 TARGETS = "teachers.npy"
-"""File of a run folder: what they said, float32 (n, classes); a resumed run reads it."""
+"""File of a run folder: what they said, float32; a resumed run reads it."""
 
 _BATCH = 256
 
@@ -39,7 +41,8 @@ class Teaching:
     """What the teachers say, and who they are."""
 
     targets: NDArray[np.float32]
-    """Mean probabilities per training row, (n, classes), in the order of the samples' labels."""
+    """Mean probabilities per training row, (n, classes), or per row of each view,
+    (views, n, classes), in the order of the samples' labels."""
     teachers: tuple[Mapping[str, str], ...]
     """Name and sha256 of each teacher's file."""
 
@@ -48,6 +51,7 @@ def consult(
     models: Sequence[Path],
     samples: Samples,
     folder: Path,
+    views: NDArray[np.uint8] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
     """Ask teachers about training faces, or read what they said when this run began.
@@ -56,6 +60,8 @@ def consult(
         models: the teachers' ``.onnx`` files, at least one.
         samples: the rows that train.
         folder: the run folder; only read here.
+        views: variants of the rows to ask about in place of them, (views, n, h, w, c); the rows
+            and their mirror images where None.
         progress: called with (faces done, faces in all) after each batch.
 
     Raises:
@@ -66,22 +72,26 @@ def consult(
     teachers = tuple(_identity(path) for path in models)
     if len({each["sha256"] for each in teachers}) < len(teachers):
         raise RecipeError("a teacher is named twice; name each once")
-    stored = _stored(folder, teachers, (len(samples), len(samples.label_set)))
+    shape = (len(samples), len(samples.label_set))
+    stored = _stored(folder, teachers, shape if views is None else (len(views), *shape))
     if stored is not None:
         return Teaching(stored, teachers)
     classifiers = [Classifier(path) for path in models]
     sha256 = samples.sha256()
     columns = [_columns(each, samples, sha256) for each in classifiers]
-    total = np.zeros((len(samples), len(samples.label_set)))
-    for start in range(0, len(samples), _BATCH):
-        rows = range(start, min(start + _BATCH, len(samples)))
-        faces = [samples.images[row] for row in rows]
+    averaging: Tta = "flip" if views is None else "none"
+    # Whatever their number of axes, pictures and targets are rows, one view after the other.
+    pictures = samples.images if views is None else _as_faces(views)
+    total = np.zeros((len(pictures), shape[1]), np.float32)
+    for start in range(0, len(pictures), _BATCH):
+        rows = range(start, min(start + _BATCH, len(pictures)))
+        faces = [pictures[row] for row in rows]
         for classifier, order in zip(classifiers, columns, strict=True):
-            said = averaged(classifier.probabilities, faces, "flip")
-            total[rows.start : rows.stop] += said[:, order]
+            said = averaged(classifier.probabilities, faces, averaging)
+            total[rows.start : rows.stop] += said[:, order] / len(classifiers)
         if progress is not None:
-            progress(rows.stop, len(samples))
-    return Teaching((total / len(classifiers)).astype(np.float32), teachers)
+            progress(rows.stop, len(pictures))
+    return Teaching(total if views is None else total.reshape(-1, *shape), teachers)
 
 
 def write_teaching(folder: Path, teaching: Teaching) -> None:
@@ -120,7 +130,7 @@ def _identity(path: Path) -> Mapping[str, str]:
 
 
 def _stored(
-    folder: Path, teachers: Sequence[Mapping[str, Any]], shape: tuple[int, int]
+    folder: Path, teachers: Sequence[Mapping[str, Any]], shape: tuple[int, ...]
 ) -> NDArray[np.float32] | None:
     known = read_teachers(folder)
     if not known:
@@ -140,6 +150,12 @@ def _stored(
     if targets.shape != shape or targets.dtype != np.float32:
         raise TrainingError(f"{folder / TARGETS} is of other faces; start again in another folder")
     return np.asarray(targets)
+
+
+def _as_faces(views: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey (views * n, h, w) or RGB (views * n, h, w, 3)."""
+    faces = views.reshape(-1, *views.shape[2:])
+    return faces[..., 0] if faces.shape[-1] == 1 else faces
 
 
 def _columns(teacher: Classifier, samples: Samples, sha256: str) -> list[int]:

@@ -83,7 +83,7 @@ def training_twin(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, ke
 
     inputs = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
     x: Any = keras.layers.Rescaling(1.0, dtype="float32", name="to_float")(inputs)
-    for layer in augmentation_layers(recipe.augmentation, recipe.seed):
+    for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
         x = layer(x)
     if not recipe.ferplus_weight:
         return keras.Model(inputs, {EXPRESSION: twin(x)}, name="training"), twin

@@ -1,0 +1,66 @@
+"""Fixed variants of the training faces, so that teachers and network look at the same pictures.
+
+A network learns more of its teachers when both see one and the same crop of a picture than when
+the teachers have seen the whole once (Beyer et al., "Knowledge distillation: A good teacher is
+patient and consistent", 2022, https://arxiv.org/abs/2106.05237). Teachers that judge every changed
+picture of every epoch would cost more than the training, so there is a fixed number of views: the
+teachers are asked about each of them once, before the training, and the epochs show them in turn.
+Flips, brightness, contrast and erasing are still drawn anew each time, unseen by the teachers.
+"""
+
+import math
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.augmentation import augmentation_layers
+from mien.data.prepared import PreparedPictures
+from mien.errors import RecipeError
+from mien.preprocessing import InputSpec
+from mien.samples import Samples
+from mien.training.recipe import Recipe
+
+MOST_BYTES = 8 << 30
+"""Views that take more memory are refused: at 48x48, 2,300 bytes a face and view."""
+
+_BATCH = 1024
+
+
+def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.uint8] | None:
+    """Every face as the recipe's augmentation warps it, ``teacher_views`` times.
+
+    Args:
+        samples: the rows that train.
+        spec: input of the network.
+        recipe: the ranges, the number of views, and the seed that they are drawn with.
+
+    Returns:
+        uint8 (views, n, h, w, c), a function of the recipe alone; None where it has no views.
+
+    Raises:
+        RecipeError: they would not fit into `MOST_BYTES`.
+        SourceError, DatasetError: a picture in a file is damaged, refused or gone.
+    """
+    if not recipe.teacher_views:
+        return None
+    shape = (recipe.teacher_views, len(samples), *spec.shape)
+    if math.prod(shape) > MOST_BYTES:
+        raise RecipeError(
+            f"{recipe.teacher_views} views of {len(samples):,} faces take "
+            f"{math.prod(shape) / 2**30:.1f} GiB of memory, more than {MOST_BYTES >> 30}; "
+            "set teacher_views lower"
+        )
+    pictures = PreparedPictures(samples.images, spec)
+    views = np.empty(shape, np.uint8)
+    for index, view in enumerate(views):
+        # A generator of its own for each: a further view leaves the others as they are.
+        layers = augmentation_layers(recipe.augmentation.warp, recipe.seed * 1_009 + index)
+        for start in range(0, len(samples), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(samples)))
+            changed = keras.ops.convert_to_tensor(pictures.batch(rows), "float32")
+            for layer in layers:
+                changed = layer(changed, training=True)
+            changed = np.rint(keras.ops.convert_to_numpy(changed))
+            view[rows] = np.clip(changed, 0, 255).astype(np.uint8)
+    return views
