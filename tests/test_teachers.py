@@ -10,6 +10,7 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
+from mien.data.augmentation import Augmentation
 from mien.errors import RecipeError, TrainingError
 from mien.labels import FER2013, FERPLUS
 from mien.recognition.classifier import Classifier
@@ -39,7 +40,7 @@ def teacher(path: Path, seed: int = 0, **changes: object) -> Path:
 def test_teachers_say_the_mean_for_a_face_and_its_mirror_image(tmp_path: Path):
     paths = [teacher(tmp_path / f"{seed}.onnx", seed) for seed in (0, 1)]
     seen: list[tuple[int, int]] = []
-    teaching = consult(paths, ROWS, tmp_path / "run", lambda *done: seen.append(done))
+    teaching = consult(paths, ROWS, tmp_path / "run", progress=lambda *done: seen.append(done))
     views = [ROWS.images, ROWS.images[:, :, ::-1]]
     each = [Classifier(path).probabilities(view) for path in paths for view in views]
     np.testing.assert_allclose(teaching.targets, np.mean(each, axis=0), atol=1e-6)
@@ -144,7 +145,8 @@ def test_a_damaged_list_of_teachers_is_told(text: str, tmp_path: Path):
         read_teachers(tmp_path)
 
 
-def test_a_resumed_student_ends_with_the_same_weights(tmp_path: Path):
+@pytest.mark.parametrize("teacher_views", [0, 2])
+def test_a_resumed_student_ends_with_the_same_weights(teacher_views: int, tmp_path: Path):
     recipe = Recipe(
         "student",
         "slim_resnet",
@@ -153,6 +155,8 @@ def test_a_resumed_student_ends_with_the_same_weights(tmp_path: Path):
         batch_size=14,
         learning_rate=0.05,
         teacher_weight=0.5,
+        teacher_views=teacher_views,
+        augmentation=Augmentation(width_shift=0.1, horizontal_flip=True, contrast=0.2),
         ferplus_weight=1.0,
         tensorboard=False,
     )
