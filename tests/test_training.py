@@ -30,6 +30,7 @@ from mien.training.calibration import read_calibration
 from mien.training.callbacks import best_row, read_history
 from mien.training.recipe import Recipe
 from mien.training.run import train
+from mien.training.run_folder import check_folder
 
 RECIPE = Recipe(
     name="tiny",
@@ -203,6 +204,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_training import RECIPE, tiny_samples
 from mien.training.run import train
+from mien.training.run_folder import check_folder
 train(RECIPE, tiny_samples(), Path(sys.argv[1]))
 """
 
@@ -252,6 +254,16 @@ def test_another_recipe_or_other_data_do_not_resume(whole_run: Path):
     with pytest.raises(TrainingError, match="data differ"):
         train(RECIPE, tiny_samples(seed=5), whole_run, resume=True)
     assert len(read_history(whole_run / "history.csv")) == 3
+
+
+def test_a_run_of_an_earlier_version_resumes_with_fields_that_it_did_not_have(tmp_path: Path):
+    stored = RECIPE.as_dict()
+    del stored["teacher_views"]
+    (tmp_path / "recipe.json").write_text(json.dumps(stored))
+    check_folder(tmp_path, RECIPE, resume=True)
+    other = replace(RECIPE, teacher_weight=0.5, teacher_views=2)
+    with pytest.raises(TrainingError, match=r"teacher_weight is 0\.0 there and 0.5 here"):
+        check_folder(tmp_path, other, resume=True)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path):
@@ -366,6 +378,7 @@ from test_training import RECIPE, StopAt, blurred_samples, tiny_samples
 from mien.samples import Split
 from mien.training.calibration import calibrate_run
 from mien.training.run import train
+from mien.training.run_folder import check_folder
 assert keras.backend.backend() == "jax"
 folder = Path(sys.argv[1])
 whole = train(RECIPE, tiny_samples(), folder / "whole")

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.evaluate import SplitName
 from mien.cli.model_argument import (
     MODEL_HELP,
     ArchitectureOption,
@@ -14,6 +13,7 @@ from mien.cli.model_argument import (
     ScalingOption,
     open_model,
 )
+from mien.cli.split_options import RecipeSplitOption, SplitName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,14 +37,7 @@ def calibrate(
         SplitName,
         typer.Option(help="Which faces it is fitted on; only validation is taken."),
     ] = SplitName.VALIDATION,
-    recipe_split: Annotated[
-        bool,
-        typer.Option(
-            "--recipe-split",
-            help="Divide the faces as the model's training did, where its recipe carved the "
-            "validation faces out of the training ones.",
-        ),
-    ] = False,
+    recipe_split: RecipeSplitOption = False,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.evaluate import SplitName
+from mien.cli.split_options import SplitName
 from mien.cli.model_argument import open_model
 from mien.cli.recognition_options import Tta
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import shlex
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +17,7 @@ from mien.cli.model_argument import (
     words,
 )
 from mien.cli.recognition_options import Tta
+from mien.cli.split_options import RecipeSplitOption, SplitName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from mien.evaluation.metrics import Evaluation
 
 _SHOWN_FACES = 24
-
-
-class SplitName(StrEnum):
-    """The values of `mien.samples.Split`, which would load numpy with it."""
-
-    VALIDATION = "validation"
-    TEST = "test"
-    TRAIN = "train"
 
 
 def evaluate(
@@ -55,14 +47,7 @@ def evaluate(
     tta: Annotated[
         Tta, typer.Option(help="'flip' averages each face with its mirror image.")
     ] = Tta.NONE,
-    recipe_split: Annotated[
-        bool,
-        typer.Option(
-            "--recipe-split",
-            help="Divide the faces as the model's training did, where its recipe carved the "
-            "validation faces out of the training ones.",
-        ),
-    ] = False,
+    recipe_split: RecipeSplitOption = False,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,

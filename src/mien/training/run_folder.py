@@ -63,7 +63,9 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     if resume and not stored.exists():
         raise TrainingError(f"{folder} holds no training to go on with; leave out --resume")
     if stored.exists():
-        there, here = json.loads(stored.read_text(encoding="utf-8")), recipe.as_dict()
+        here = recipe.as_dict()
+        # Fields that a run of an earlier version does not have are as they were then: at rest.
+        there = Recipe("", "").as_dict() | json.loads(stored.read_text(encoding="utf-8"))
         other = [name for name in {**there, **here} if there.get(name) != here.get(name)]
         if other:
             name = other[0]
