@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.split_options import SplitName
 from mien.cli.model_argument import open_model
 from mien.cli.recognition_options import Tta
+from mien.cli.split_options import SplitName
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
