@@ -320,7 +320,7 @@ def test_the_least_confidence_reaches_both_expressions(tiny) -> None:
     assert not any(face.expression.is_uncertain or face.raw.is_uncertain for face in plain.faces)
 
 
-@pytest.mark.parametrize("min_confidence", [0.4, 0.5, 0.6])
+@pytest.mark.parametrize("min_confidence", [0.5, 0.7, 0.8])
 def test_she_does_not_flicker_between_uncertain_and_what_she_shows(
     talking, recognizer, min_confidence
 ) -> None:
