@@ -79,8 +79,10 @@ def test_no_views_where_the_recipe_has_none_and_too_many_are_refused(
     monkeypatch.setattr(views_module, "MOST_BYTES", 3 * 28 * 48 * 48 - 1)
     with pytest.raises(RecipeError, match=r"3 views of 28 faces take .* set teacher_views lower"):
         views_of(ROWS, SPEC, RECIPE)
-    with pytest.raises(RecipeError, match="teacher_views goes with teacher_weight"):
+    with pytest.raises(RecipeError, match="no teacher_weight; set teacher_views to 0, too"):
         replace(RECIPE, teacher_weight=0.0)
+    with pytest.raises(RecipeError, match="teacher_views must be at least 0"):
+        replace(RECIPE, teacher_views=-1)
 
 
 def test_teachers_are_asked_about_every_view_as_it_is(tmp_path: Path):

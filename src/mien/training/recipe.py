@@ -123,9 +123,11 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
         if not 0 <= self.teacher_weight <= 1:
             raise RecipeError(f"recipe {self.name}: teacher_weight must lie in [0, 1]")
-        if self.teacher_views < 0 or (self.teacher_views and not self.teacher_weight):
+        if self.teacher_views < 0:
+            raise RecipeError(f"recipe {self.name}: teacher_views must be at least 0")
+        if self.teacher_views and not self.teacher_weight:
             raise RecipeError(
-                f"recipe {self.name}: teacher_views goes with teacher_weight, and is 0 or more"
+                f"recipe {self.name} has no teacher_weight; set teacher_views to 0, too"
             )
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
