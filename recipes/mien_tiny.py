@@ -14,7 +14,8 @@ In two rounds, as RECIPE is the second one:
     mien train recipes/mien_tiny.py --data fer2013.csv --ferplus fer2013new.csv \\
         --teacher runs/slim_resnet --teacher runs/small_1 --teacher runs/tiny_1 \\
         --pretrained runs/tiny_1/best.keras --out runs/mien_tiny
-    mien export runs/mien_tiny --to onnx-int8 --data fer2013.csv --out mien-tiny.onnx
+    mien export runs/mien_tiny --to onnx-int8 --name mien-tiny --data fer2013.csv \\
+        --out mien-tiny.onnx
 
 It goes on from the first round's weights at the full rate, and learns 70 % from what three networks
 of the first round say of each view of a face and 30 % from the face's label, with FER+ votes as a

@@ -27,6 +27,14 @@ SAMPLES = samples_of(
     random_faces(40), [row % 7 for row in range(40)], ["train"] * 28 + ["validation"] * 12
 )
 ROWS = SAMPLES.of(Split.TRAIN)
+VOTED = replace(SAMPLES, votes=np.tile(np.array([0, 0, 10] + 7 * [0]), (40, 1)))
+STUDENT = Recipe(
+    "student",
+    "slim_resnet",
+    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    learning_rate=0.05,
+    ferplus_weight=1.0,
+)
 TRAINED_ON = {"train": {"n": len(ROWS), "sha256": ROWS.sha256()}}
 
 
@@ -107,21 +115,14 @@ def test_a_recipe_and_its_teachers_go_together(tmp_path: Path):
 
 
 def test_a_taught_network_says_by_whom_and_keeps_its_second_head(tmp_path: Path):
-    recipe = Recipe(
-        "student",
-        "slim_resnet",
-        architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    recipe = replace(
+        STUDENT,
         epochs=5,
         batch_size=7,
-        learning_rate=0.05,
         teacher_weight=1.0,
-        ferplus_weight=1.0,
     )
-    votes = np.zeros((40, 10), np.int64)
-    votes[:, 2] = 10
-    samples = replace(SAMPLES, votes=votes)
     path = teacher(tmp_path / "a.onnx")
-    run = train(recipe, samples, tmp_path / "run", teachers=[path])
+    run = train(recipe, VOTED, tmp_path / "run", teachers=[path])
     assert run.bundle is not None
     card = Classifier(run.bundle).card
     assert card.data["teachers"] == read_teachers(run.folder)
@@ -147,32 +148,25 @@ def test_a_damaged_list_of_teachers_is_told(text: str, tmp_path: Path):
 
 @pytest.mark.parametrize("teacher_views", [0, 2])
 def test_a_resumed_student_ends_with_the_same_weights(teacher_views: int, tmp_path: Path):
-    recipe = Recipe(
-        "student",
-        "slim_resnet",
-        architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    recipe = replace(
+        STUDENT,
         epochs=2,
         batch_size=14,
-        learning_rate=0.05,
         teacher_weight=0.5,
         teacher_views=teacher_views,
         augmentation=Augmentation(width_shift=0.1, horizontal_flip=True, contrast=0.2),
-        ferplus_weight=1.0,
         tensorboard=False,
     )
-    votes = np.zeros((40, 10), np.int64)
-    votes[:, 2] = 10
-    samples = replace(SAMPLES, votes=votes)
     path = teacher(tmp_path / "a.onnx")
-    train(recipe, samples, tmp_path / "whole", teachers=[path])
+    train(recipe, VOTED, tmp_path / "whole", teachers=[path])
 
     def stop(row: dict[str, float]) -> None:
         raise KeyboardInterrupt
 
     # After the second head's network was written, and before the epoch counts as done.
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, samples, tmp_path / "broken", teachers=[path], progress=stop)
-    run = train(recipe, samples, tmp_path / "broken", teachers=[path], resume=True)
+        train(recipe, VOTED, tmp_path / "broken", teachers=[path], progress=stop)
+    run = train(recipe, VOTED, tmp_path / "broken", teachers=[path], resume=True)
     for name in ("best.keras", "best_ferplus.keras"):
         whole, broken = (
             keras.models.load_model(tmp_path / folder / name, compile=False).get_weights()

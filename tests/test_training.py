@@ -204,7 +204,6 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_training import RECIPE, tiny_samples
 from mien.training.run import train
-from mien.training.run_folder import check_folder
 train(RECIPE, tiny_samples(), Path(sys.argv[1]))
 """
 
@@ -378,7 +377,6 @@ from test_training import RECIPE, StopAt, blurred_samples, tiny_samples
 from mien.samples import Split
 from mien.training.calibration import calibrate_run
 from mien.training.run import train
-from mien.training.run_folder import check_folder
 assert keras.backend.backend() == "jax"
 folder = Path(sys.argv[1])
 whole = train(RECIPE, tiny_samples(), folder / "whole")

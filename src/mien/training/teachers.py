@@ -80,7 +80,7 @@ def consult(
     sha256 = samples.sha256()
     columns = [_columns(each, samples, sha256) for each in classifiers]
     averaging: Tta = "flip" if views is None else "none"
-    # Whatever their number of axes, pictures and targets are rows, one view after the other.
+    # With views, one view of all rows after the other.
     pictures = samples.images if views is None else _as_faces(views)
     total = np.zeros((len(pictures), shape[1]), np.float32)
     for start in range(0, len(pictures), _BATCH):

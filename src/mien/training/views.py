@@ -36,7 +36,8 @@ def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.ui
         recipe: the ranges, the number of views, and the seed that they are drawn with.
 
     Returns:
-        uint8 (views, n, h, w, c), a function of the recipe alone; None where it has no views.
+        uint8 (views, n, h, w, c), values 0..255, a function of rows and recipe; None where the
+        recipe has no views.
 
     Raises:
         RecipeError: they would not fit into `MOST_BYTES`.
