@@ -9,7 +9,7 @@ from mien import zoo
 from mien.data import splits
 from mien.data.batches import Batches
 from mien.errors import RecipeError, TrainingError
-from mien.preprocessing import InputSpec
+from mien.preprocessing import InputSpec, to_network_input
 from mien.samples import Samples, Split
 from mien.training import objective
 from mien.training.recipe import Recipe
@@ -17,6 +17,8 @@ from mien.training.teachers import Teaching
 
 VALIDATION_BATCH = 256
 """Faces of a validation step."""
+SOME = 2048
+"""Faces that are enough for the statistics of a layer."""
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -53,6 +55,16 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
                 "carve them out with --set split.validation_fraction=0.1"
             )
     return parts
+
+
+def some_faces(samples: Samples, spec: InputSpec) -> NDArray[np.float32]:
+    """At most `SOME` of the pictures, evenly from the first to the last, as network input.
+
+    Raises:
+        SourceError, DatasetError: a picture in a file is damaged, refused or gone.
+    """
+    rows = np.linspace(0, len(samples) - 1, min(SOME, len(samples))).round().astype(np.int64)
+    return to_network_input([samples.images[row] for row in rows.tolist()], spec)
 
 
 def batches_of(

@@ -1,4 +1,4 @@
-"""Weights that a training starts from: ImageNet's, or those of a file.
+"""Weights that a training starts from: ImageNet's, dlib's of faces, or those of a file.
 
 ImageNet's are the files that keras.applications fetches, by Keras's own download into Keras's
 own cache, pinned by the hashes that Keras pins. Whatever the file, nothing in it is built or
@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,11 +22,15 @@ from numpy.typing import NDArray
 from mien import zoo
 from mien.errors import ModelError, RecipeError, WeightsError
 from mien.formats.stored_layers import StoredLayer, stored_layers
+from mien.training.dlib_faces import load_dlib_faces
 from mien.zoo.efficientnet_b2 import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mien.zoo.resnet50 import FIRST, KERAS_FIRST
 
 NONE, IMAGENET = "none", "imagenet"
 """Names of sources; any other is a file."""
+
+DLIB_SUFFIX = ".dat"
+"""Ending of the name of dlib's files."""
 
 _OTHER_WAYS = "name a local file with --pretrained FILE, or start anew with --pretrained none"
 
@@ -61,7 +65,12 @@ IMAGENET_FILES = MappingProxyType(
 
 
 def load_pretrained(
-    network: keras.Model, architecture: str, source: str, *, folder_url: str | None = None
+    network: keras.Model,
+    architecture: str,
+    source: str,
+    *,
+    faces: Callable[[], NDArray[Any]] | None = None,
+    folder_url: str | None = None,
 ) -> Mapping[str, str]:
     """Put pretrained weights into a new network.
 
@@ -73,12 +82,14 @@ def load_pretrained(
         network: a network of `mien.zoo.build`.
         architecture: its name in the zoo.
         source: ``none``; ``imagenet``; or the path of a ``.keras`` or ``.h5`` file: weights of
-            keras.applications, a network of keras.applications, or one that mien saved.
+            keras.applications, a network of keras.applications, or one that mien saved; or dlib's
+            file (see `dlib_faces`), for ``face_resnet``.
+        faces: gives input of the network, (n, h, w, c), values 0..255; for dlib's file alone.
         folder_url: where ImageNet's file is fetched from, in place of Keras's own address.
 
     Returns:
-        Where they come from: source, file (its name), sha256, layers (``backbone`` or ``all``);
-        empty for ``none``.
+        Where they come from: source, file (its name), sha256, layers (``backbone``, ``all``, or
+        which stages); empty for ``none``.
 
     Raises:
         RecipeError: the zoo has no such architecture, or there are no ImageNet weights for it.
@@ -98,9 +109,14 @@ def load_pretrained(
         if not path.is_file():
             raise WeightsError(
                 f"no such file of pretrained weights: {source}; "
-                f"name a .keras or .h5 file, {IMAGENET}, or {NONE}"
+                f"name a .keras, .h5 or .dat file, {IMAGENET}, or {NONE}"
             )
-    layers = _load(network, architecture, path)
+    if path.suffix == DLIB_SUFFIX:
+        if architecture != "face_resnet" or faces is None:
+            raise RecipeError(f"{path.name} has weights for face_resnet, not for {architecture}")
+        layers = load_dlib_faces(network, path, faces())
+    else:
+        layers = _load(network, architecture, path)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     kind = source if source == IMAGENET else "file"

@@ -24,7 +24,7 @@ from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.calibration import RunTemperature, calibrate_run
 from mien.training.curves import curves_png
 from mien.training.export import export_ferplus, export_run
-from mien.training.inputs import batches_of, input_spec, split_samples
+from mien.training.inputs import batches_of, input_spec, some_faces, split_samples
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
@@ -120,7 +120,12 @@ def train(
         freeze(network, phase, head)  # finds unknown layers before anything is done
     source: Mapping[str, str] = {}
     if not position.epochs:
-        source = load_pretrained(network, recipe.architecture, recipe.pretrained)
+        source = load_pretrained(
+            network,
+            recipe.architecture,
+            recipe.pretrained,
+            faces=lambda: some_faces(parts[Split.TRAIN], spec),
+        )
     model, twin = training_twin(network, recipe)
     views = views_of(parts[Split.TRAIN], spec, recipe)
     teaching = (

@@ -100,6 +100,13 @@ ARCHITECTURES: dict[str, Architecture] = {
         source="mien's own; residual blocks of He et al., 2016",
         public_test=Accuracy("slim-resnet", 0.6927, (0.6773, 0.7074)),
     ),
+    "face_resnet": Architecture(
+        default_input=InputSpec(48, 48, 1),
+        parameters=4_444_583,
+        flops=0,
+        onnx_bytes=0,
+        source="the shape of dlib's face recognition, for 48 x 48; mien's own otherwise",
+    ),
     "efficientnet_b2": Architecture(
         default_input=InputSpec(260, 260, 3),
         parameters=8_131_065,
