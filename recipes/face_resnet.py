@@ -1,6 +1,7 @@
 """A network that starts from dlib's face recognition: the best single one, and a teacher."""
 
 from mien.data.augmentation import Augmentation
+from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -10,24 +11,26 @@ RECIPE = Recipe(
     drop_validation_twins=True,
     augmentation=Augmentation(
         horizontal_flip=True,
-        rotation_deg=15.0,
-        zoom=0.15,
-        width_shift=0.1,
-        height_shift=0.1,
+        rotation_deg=12.0,
+        zoom=0.12,
+        width_shift=0.08,
+        height_shift=0.08,
         brightness=0.2,
         contrast=0.3,
-        erasing_probability=0.5,
+        erasing_probability=0.4,
         mixup_alpha=0.2,
     ),
-    epochs=32,
+    phases=(Phase(trainable="stage2_block1_1_conv"),),
+    epochs=27,
     batch_size=128,
     optimizer="sgd",
     learning_rate=0.03,
     schedule="cosine",
     warmup_epochs=1.0,
     weight_decay=5e-3,
-    label_smoothing=0.1,
     ferplus_weight=1.0,
+    teacher_weight=0.5,
+    teacher_views=20,
     ema_momentum=0.998,
     precision="mixed_bfloat16",
     licence="MIT; the pictures of FER-2013 were gathered from the web for research",
