@@ -1,9 +1,10 @@
 """Weights of dlib's face recognition network for `mien.zoo.face_resnet`.
 
-The file is ``dlib_face_recognition_resnet_model_v1.dat`` of https://github.com/davisking/dlib-models,
-public domain (CC0), which the package ``face_recognition_models`` of PyPI has inside. It was trained
-to tell apart the faces of about 3 million pictures, and has seen no label of an expression. Only
-that one file is taken, known by its hash, so what is read from it is known before it is read.
+The file is ``dlib_face_recognition_resnet_model_v1.dat`` of
+https://github.com/davisking/dlib-models, public domain (CC0), which the package
+``face_recognition_models`` of PyPI has inside. It was trained to tell apart the faces of about 3
+million pictures, and has seen no label of an expression. Only that one file is taken, known by
+its hash, so what is read from it is known before it is read.
 """
 
 import hashlib
@@ -163,7 +164,7 @@ def _at_stride_one(kernel: _Array, bias: _Array, channels: int) -> tuple[_Array,
 def _settle(network: keras.Model, names: Sequence[str], faces: NDArray[Any]) -> None:
     """Give normalisations the statistics of what arrives at them; what they give stays."""
     layers = [network.get_layer(name) for name in names]
-    probe = keras.Model(network.inputs, [layer.input for layer in layers])
+    probe = keras.Model(network.input, [layer.input for layer in layers])
     sums = [np.zeros((2, layer.gamma.shape[0])) for layer in layers]
     pixels = [0] * len(layers)
     for start in range(0, len(faces), _BATCH):

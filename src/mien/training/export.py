@@ -77,9 +77,9 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
         raise TrainingError(f"{run}/history.csv has no epochs")
     try:
         card = _card(recipe, data, environment, history, network)
-        taught = read_teachers(run)
-        if taught:
-            card = replace(card, data={**card.data, "teachers": taught})
+        origins = {"pretrained": run_folder.read_pretrained(run), "teachers": read_teachers(run)}
+        known = {name: origin for name, origin in origins.items() if origin}
+        card = replace(card, data={**card.data, **known})
         if ferplus:
             # The temperature was fitted for the first head.
             return replace(card, name=f"{card.name}-ferplus", labels=FERPLUS.keys)

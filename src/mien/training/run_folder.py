@@ -46,6 +46,9 @@ BEST = "best.keras"
 BEST_FERPLUS = "best_ferplus.keras"
 """Name of the same network with FER+'s eight classes."""
 
+PRETRAINED = "pretrained.json"
+"""Name of the file that says where the first weights came from."""
+
 
 def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     """Check that a run may be written here; nothing is written.
@@ -114,7 +117,23 @@ def write_pretrained(folder: Path, source: Mapping[str, str]) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_text(folder / "pretrained.json", json.dumps(dict(source), indent=1) + "\n")
+    write_text(folder / PRETRAINED, json.dumps(dict(source), indent=1) + "\n")
+
+
+def read_pretrained(folder: Path) -> dict[str, str]:
+    """Where a run's first weights came from; nothing where they were random.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    path = folder / PRETRAINED
+    if not path.is_file():
+        return {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): str(value) for key, value in stored.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise TrainingError(f"{path} is damaged; start again in another folder") from error
 
 
 def position(folder: Path) -> tuple[Path | None, Position]:
