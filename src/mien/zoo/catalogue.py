@@ -104,8 +104,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         default_input=InputSpec(48, 48, 1),
         parameters=4_444_583,
         flops=265_571_840,
-        onnx_bytes=17_780_000,
-        source="the shape of dlib's face recognition, for 48 x 48; mien's own otherwise",
+        onnx_bytes=17_765_938,
+        source="the shape of dlib's face recognition, King, 2017, for 48 x 48",
+        public_test=Accuracy("face-resnet", 0.6801, (0.6643, 0.6949)),
     ),
     "efficientnet_b2": Architecture(
         default_input=InputSpec(260, 260, 3),
