@@ -172,7 +172,7 @@ def test_an_impossible_option_is_explained(name: str):
 
 
 def test_an_input_that_is_too_small_is_explained(name: str):
-    if name == "slim_resnet":
+    if name in ("slim_resnet", "face_resnet"):
         pytest.skip("pads whatever it gets")
     with pytest.raises(RecipeError, match=rf"architecture {name}, input \(2, 2, \d\): ") as caught:
         zoo.build(name, InputSpec(2, 2, spec_of(name).channels), 7)

@@ -106,6 +106,8 @@ ARCHITECTURES: dict[str, Architecture] = {
         flops=265_571_840,
         onnx_bytes=17_765_938,
         source="the shape of dlib's face recognition, King, 2017, for 48 x 48",
+        head="pool",
+        pretrained="dlib",
         public_test=Accuracy("face-resnet", 0.6801, (0.6643, 0.6949)),
     ),
     "efficientnet_b2": Architecture(
