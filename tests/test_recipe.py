@@ -58,3 +58,15 @@ def test_recipe_files_that_are_none_are_explained(tmp_path: Path):
     (tmp_path / "broken.py").write_text("1 / 0")
     with pytest.raises(RecipeError, match="ZeroDivisionError"):
         load_recipe(tmp_path / "broken.py")
+
+
+def test_fields_that_belong_together_are_set_in_any_order():
+    taught = Recipe("student", "slim_resnet", teacher_weight=0.5, teacher_views=3)
+    both = ["teacher_weight=0", "teacher_views=0"]
+    assert taught.replace(both) == taught.replace(both[::-1]) == Recipe("student", "slim_resnet")
+    stepped = taught.replace(["schedule=step", "step_epochs=[3, 5]"])
+    assert (stepped.schedule, stepped.step_epochs) == ("step", (3, 5))
+    with pytest.raises(RecipeError, match="has no teacher_weight"):
+        taught.replace(both[:1])
+    twice = taught.replace(["augmentation.zoom=0.1", "augmentation.zoom=0.2", "epochs=3"])
+    assert (twice.augmentation.zoom, twice.epochs) == (0.2, 3)

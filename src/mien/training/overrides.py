@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mien.errors import RecipeError
@@ -18,9 +18,12 @@ def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
         overrides: ``name=value``, ``group.name=value`` or ``list.0.name=value``, the value as
             JSON or a bare word. A group that is not there (None) is made from its defaults.
 
+    What fields must have in common is checked when all are set, so their order does not matter.
+
     Raises:
         RecipeError: a field does not exist or a value is impossible.
     """
+    changed: dict[str, Any] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
@@ -29,16 +32,30 @@ def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
             value = json.loads(text)
         except ValueError:
             value = text
-        owner = _with_field(owner, name.strip().split("."), value)
-    return owner
+        path = name.strip().split(".")
+        changed[path[0]] = _value(owner, path, value, changed)
+    return _replaced(owner, changed)
 
 
 def _with_field(owner: Any, path: list[str], value: Any) -> Any:
+    return _replaced(owner, {path[0]: _value(owner, path, value, {})})
+
+
+def _replaced(owner: Any, changed: Mapping[str, Any]) -> Any:
+    try:
+        return dataclasses.replace(owner, **changed)
+    except (TypeError, ValueError) as error:
+        which = " and ".join(f"{name!r} cannot be {value!r}" for name, value in changed.items())
+        raise RecipeError(f"recipe field {which}: {error}") from error
+
+
+def _value(owner: Any, path: list[str], value: Any, changed: Mapping[str, Any]) -> Any:
+    """What the first field of the path becomes."""
     name, *rest = path
     known = [field.name for field in dataclasses.fields(owner)]
     if name not in known:
         raise RecipeError(f"no recipe field {name!r}; known: {', '.join(known)}")
-    current = getattr(owner, name)
+    current = changed.get(name, getattr(owner, name))
     kind = typing.get_type_hints(type(owner))[name]
     if rest:
         value = _inside(name, current, kind, rest, value)
@@ -48,10 +65,7 @@ def _with_field(owner: Any, path: list[str], value: Any) -> Any:
         value = tuple(value)
     elif not _fits(kind, value):
         raise RecipeError(f"recipe field {name!r} cannot be {value!r}")
-    try:
-        return dataclasses.replace(owner, **{name: value})
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"recipe field {name!r} cannot be {value!r}: {error}") from error
+    return value
 
 
 def _inside(name: str, current: Any, kind: Any, rest: list[str], value: Any) -> Any:
