@@ -30,6 +30,7 @@ DEPTHS = (3, 4, 3, 3, 1)
 """Residual blocks of dlib's stages."""
 
 _WEIGHTED = re.compile(rb"con_4|affine_")
+_BATCH = 256
 _Array = NDArray[np.float32]
 
 
@@ -183,6 +184,3 @@ def _settle(network: keras.Model, names: Sequence[str], faces: NDArray[Any]) -> 
         layer.set_weights(
             [scale * np.sqrt(variance + layer.epsilon), beta + scale * mean, mean, variance]
         )
-
-
-_BATCH = 256

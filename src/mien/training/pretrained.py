@@ -92,7 +92,8 @@ def load_pretrained(
         which stages); empty for ``none``.
 
     Raises:
-        RecipeError: the zoo has no such architecture, or there are no ImageNet weights for it.
+        RecipeError: the zoo has no such architecture, there are no ImageNet weights for it, or
+            dlib's do not fit it.
         WeightsError: the file is not there, or cannot be fetched.
         ModelError: the file is damaged or holds another network.
         In any case the network's weights are unchanged.

@@ -15,6 +15,15 @@ al., "Deep residual learning for image recognition", 2016.
 
 import keras
 
+from mien.zoo.convolution import normalised_convolution
+
+SCALE = 256.0
+"""dlib's divisor of the values of a picture."""
+CHANNEL_MEANS = (122.782, 117.001, 104.298)
+"""What dlib takes from red, green and blue before."""
+MEAN = sum(CHANNEL_MEANS) / 3
+"""What is taken from every channel here; `mien.training.dlib_faces` makes up the difference."""
+
 
 def face_resnet(
     input_shape: tuple[int, int, int],
@@ -37,7 +46,7 @@ def face_resnet(
     """
     inputs = keras.Input(input_shape, name="image")
     x = keras.layers.Rescaling(1 / SCALE, offset=-MEAN / SCALE, name="scaling")(inputs)
-    x = _convolution(x, widths[0], kernel=5, name="stem")
+    x = normalised_convolution(x, widths[0], kernel=5, name="stem")
     x = keras.layers.ReLU(name="stem_relu")(x)
     x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
@@ -49,39 +58,15 @@ def face_resnet(
     return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name="face_resnet")
 
 
-SCALE = 256.0
-"""dlib's divisor of the values of a picture."""
-CHANNEL_MEANS = (122.782, 117.001, 104.298)
-"""What dlib takes from red, green and blue before."""
-MEAN = sum(CHANNEL_MEANS) / 3
-"""What is taken from every channel here; `mien.training.dlib_faces` makes up the difference."""
-
-
 def _residual_block(
     x: keras.KerasTensor, width: int, *, halved: bool, name: str
 ) -> keras.KerasTensor:
-    residual = _convolution(x, width, strides=2 if halved else 1, name=f"{name}_1")
+    residual = normalised_convolution(x, width, strides=2 if halved else 1, name=f"{name}_1")
     residual = keras.layers.ReLU(name=f"{name}_1_relu")(residual)
-    residual = _convolution(residual, width, name=f"{name}_2")
+    residual = normalised_convolution(residual, width, name=f"{name}_2")
     if halved:
         x = keras.layers.AveragePooling2D(2, padding="same", name=f"{name}_shortcut_pool")(x)
     if x.shape[-1] != width:
         x = keras.layers.Conv2D(width, 1, use_bias=False, name=f"{name}_shortcut_conv")(x)
     x = keras.layers.Add(name=f"{name}_add")([x, residual])
     return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _convolution(
-    x: keras.KerasTensor, filters: int, *, kernel: int = 3, strides: int = 1, name: str
-) -> keras.KerasTensor:
-    """Convolution without bias, then batch normalisation."""
-    x = keras.layers.Conv2D(
-        filters,
-        kernel,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)

@@ -11,6 +11,8 @@ shortcut is ResNet-D's (He et al., "Bag of tricks for image classification", 201
 
 import keras
 
+from mien.zoo.convolution import normalised_convolution
+
 
 def slim_resnet(
     input_shape: tuple[int, int, int],
@@ -35,7 +37,7 @@ def slim_resnet(
     """
     inputs = keras.Input(input_shape, name="image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(inputs)
-    x = _convolution(x, stem, name="stem")
+    x = normalised_convolution(x, stem, name="stem")
     x = keras.layers.ReLU(name="stem_relu")(x)
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
         for block in range(1, depth + 1):
@@ -48,28 +50,12 @@ def slim_resnet(
 
 
 def _residual_block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
-    residual = _convolution(x, width, strides=stride, name=f"{name}_1")
+    residual = normalised_convolution(x, width, strides=stride, name=f"{name}_1")
     residual = keras.layers.ReLU(name=f"{name}_1_relu")(residual)
-    residual = _convolution(residual, width, name=f"{name}_2")
+    residual = normalised_convolution(residual, width, name=f"{name}_2")
     if stride > 1:
         x = keras.layers.AveragePooling2D(stride, padding="same", name=f"{name}_shortcut_pool")(x)
     if x.shape[-1] != width:
-        x = _convolution(x, width, kernel=1, name=f"{name}_shortcut")
+        x = normalised_convolution(x, width, kernel=1, name=f"{name}_shortcut")
     x = keras.layers.Add(name=f"{name}_add")([x, residual])
     return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _convolution(
-    x: keras.KerasTensor, filters: int, *, kernel: int = 3, strides: int = 1, name: str
-) -> keras.KerasTensor:
-    """Convolution without bias, then batch normalisation."""
-    x = keras.layers.Conv2D(
-        filters,
-        kernel,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
