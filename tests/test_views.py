@@ -10,15 +10,17 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 from mien.data.augmentation import Augmentation
 from mien.errors import RecipeError
+from mien.labels import FERPLUS
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
+from mien.training import objective
 from mien.training import views as views_module
 from mien.training.inputs import batches_of
 from mien.training.recipe import Recipe
 from mien.training.teachers import consult
-from mien.training.twin import EXPRESSION
-from mien.training.views import views_of
+from mien.training.twin import EXPRESSION, FERPLUS_HEAD
+from mien.training.views import Views, views_of
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import random_faces, samples_of
 
@@ -39,7 +41,10 @@ RECIPE = Recipe(
 )
 
 
-def made(recipe: Recipe = RECIPE, spec: InputSpec = SPEC) -> np.ndarray:
+BLENDED = replace(RECIPE, teacher_mixup=0.5)
+
+
+def made(recipe: Recipe = RECIPE, spec: InputSpec = SPEC) -> Views:
     views = views_of(ROWS, spec, recipe)
     assert views is not None
     return views
@@ -53,7 +58,7 @@ def teacher(path: Path) -> Path:
 
 
 def test_views_are_shifted_faces_of_their_rows_neither_flipped_nor_brighter():
-    views = made()
+    views = made().pictures
     assert views.shape == (3, 28, 48, 48, 1)
     assert views.dtype == np.uint8
     assert np.abs(views[0].astype(int) - views[1]).mean() > 3, "every view is another one"
@@ -67,9 +72,15 @@ def test_views_are_shifted_faces_of_their_rows_neither_flipped_nor_brighter():
 
 
 def test_views_are_a_function_of_the_recipe_and_more_of_them_change_none():
-    np.testing.assert_array_equal(made(), made())
-    np.testing.assert_array_equal(made(replace(RECIPE, teacher_views=4))[:3], made())
-    assert not np.array_equal(made(replace(RECIPE, seed=2)), made())
+    for recipe in (RECIPE, BLENDED):
+        views, again = made(recipe), made(recipe)
+        more = made(replace(recipe, teacher_views=4))
+        for field in ("pictures", "share", "partner"):
+            np.testing.assert_array_equal(getattr(views, field), getattr(again, field))
+            np.testing.assert_array_equal(getattr(more, field)[:3], getattr(views, field))
+        other = made(replace(recipe, seed=2))
+        assert not np.array_equal(views.pictures, other.pictures)
+        assert not np.array_equal(views.partner, other.partner)
 
 
 def test_no_views_where_the_recipe_has_none_and_too_many_are_refused(
@@ -85,21 +96,66 @@ def test_no_views_where_the_recipe_has_none_and_too_many_are_refused(
         replace(RECIPE, teacher_views=-1)
 
 
-def test_teachers_are_asked_about_every_view_as_it_is(tmp_path: Path):
+def test_a_share_of_the_pictures_is_blended_with_another_face_of_the_view():
+    plain = made().pictures.astype(float)
+    views = made(replace(BLENDED, teacher_views=3))
+    assert np.all(made().share == 1)
+    assert 0.3 < np.mean(views.share < 1) < 0.7
+    assert views.share.min() >= 0.5
+    for view, faces, share, partner in zip(
+        views.pictures, plain, views.share, views.partner, strict=True
+    ):
+        own = share[:, np.newaxis, np.newaxis, np.newaxis]
+        np.testing.assert_allclose(view, own * faces + (1 - own) * faces[partner], atol=0.51)
+
+
+def test_labels_and_votes_are_blended_like_the_pictures():
+    votes = np.zeros((28, 10), np.int64)
+    votes[:, :2] = 6, 4  # neutral and happiness
+    votes[:7] = 0
+    votes[:7, 9] = 10  # not a face
+    rows = replace(ROWS, votes=votes)
+    recipe = replace(BLENDED, ferplus_weight=1.0)
+    views = views_of(rows, SPEC, recipe)
+    taught = np.full((3, 28, 7), 1 / 7, np.float32)
+    targets, weights = objective.targets(rows, recipe, training=True, taught=taught, views=views)
+    one_hot = np.eye(7)[rows.labels]
+    share, partner = views.share, views.partner
+    labels = share[..., None] * one_hot + (1 - share)[..., None] * one_hot[partner]
+    np.testing.assert_allclose(targets[EXPRESSION], 0.5 * labels + 0.5 / 7, atol=1e-6)
+    np.testing.assert_allclose(weights[EXPRESSION], 1, atol=1e-6)
+    counted = np.arange(28) >= 7
+    expected = share * counted + (1 - share) * counted[partner]
+    np.testing.assert_allclose(weights[FERPLUS_HEAD], expected, atol=1e-6)
+    learned = targets[FERPLUS_HEAD][expected > 0]
+    np.testing.assert_allclose(learned[:, FERPLUS.index("neutral")], 0.6, atol=1e-6)
+    np.testing.assert_allclose(learned[:, FERPLUS.index("happy")], 0.4, atol=1e-6)
+
+
+@pytest.mark.parametrize("overrides", [["teacher_mixup=1.1"], ["teacher_views=0"]])
+def test_a_share_that_cannot_be_is_refused(overrides: list[str]):
+    with pytest.raises(RecipeError, match=r"teacher_mixup must lie in \[0, 1\], and needs"):
+        BLENDED.replace(overrides)
+
+
+def test_teachers_are_asked_about_every_view_and_its_mirror_image(tmp_path: Path):
     path = teacher(tmp_path / "a.onnx")
     views = made()
     seen: list[tuple[int, int]] = []
     teaching = consult([path], ROWS, tmp_path, views, lambda *done: seen.append(done))
     assert teaching.targets.shape == (3, 28, 7)
-    for view, targets in zip(views, teaching.targets, strict=True):
-        expected = Classifier(path).probabilities(view[..., 0])
+    for view, targets in zip(views.pictures[..., 0], teaching.targets, strict=True):
+        said, of_mirrored = (
+            Classifier(path).probabilities(faces) for faces in (view, view[:, :, ::-1])
+        )
+        expected = (said + of_mirrored) / 2
         np.testing.assert_allclose(targets, expected, atol=1e-6)
     assert seen[-1] == (84, 84)
 
 
 def test_teachers_are_asked_about_colour_views(tmp_path: Path):
     views = made(spec=InputSpec(64, 64, 3))
-    assert views.shape == (3, 28, 64, 64, 3)
+    assert views.pictures.shape == (3, 28, 64, 64, 3)
     teaching = consult([teacher(tmp_path / "a.onnx")], ROWS, tmp_path, views)
     assert teaching.targets.shape == (3, 28, 7)
 
@@ -117,7 +173,7 @@ def test_epochs_show_the_views_in_turn_with_their_own_targets(first_epoch: int, 
         order = np.random.default_rng((RECIPE.seed, first_epoch + epoch)).permutation(28)
         images = np.concatenate([train[2 * epoch + step][0] for step in (0, 1)])
         targets = np.concatenate([train[2 * epoch + step][1][EXPRESSION] for step in (0, 1)])
-        np.testing.assert_array_equal(images, views[view][order])
+        np.testing.assert_array_equal(images, views.pictures[view][order])
         expected = (0.5 * one_hot + 0.5 * teaching.targets[view])[order]
         np.testing.assert_allclose(targets, expected, atol=1e-6)
     np.testing.assert_array_equal(validation[0][0][..., 0], SAMPLES.images[28:])

@@ -27,7 +27,7 @@ Targets = Mapping[str, NDArray[np.float32]]
 """Per head of the network, one target distribution per row, (n, classes), or one per row of each
 view, (views, n, classes)."""
 Weights = Mapping[str, NDArray[np.float32]]
-"""Per head, the weight of each row in its loss, (n,)."""
+"""Per head, the weight of each row in its loss, (n,), or of each row of each view, (views, n)."""
 
 QUEUE_BYTES = 64 << 20
 """Batches of pictures in files that are read ahead, but two at least."""
@@ -91,8 +91,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         first = step * self._batch_size
         epoch += self.first_epoch
         rows = self._epoch_order(epoch)[first : first + self._batch_size]
-        images, targets = self._examples(epoch, rows)
-        weights = {head: values[rows] for head, values in self._weights.items()}
+        images, targets, weights = self._examples(epoch, rows)
         if self._mixup_alpha and self._seed is not None:
             random = np.random.default_rng((self._seed, epoch, step))
             return mix(images, targets, weights, self._mixup_alpha, random)
@@ -105,16 +104,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _examples(
         self, epoch: int, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
-        """Pictures and targets of an epoch's rows."""
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+        """Pictures, targets and weights of an epoch's rows."""
         if self._views is None:
-            return self._batch(rows), {head: all_[rows] for head, all_ in self._targets.items()}
+            return self._batch(rows), _rows(self._targets, rows), _rows(self._weights, rows)
         view = epoch % len(self._views)
-        targets = {
-            head: (all_[view] if all_.ndim == 3 else all_)[rows]
-            for head, all_ in self._targets.items()
-        }
-        return self._views[view][rows], targets
+        targets = _rows({head: of[view] for head, of in self._targets.items()}, rows)
+        weights = _rows({head: of[view] for head, of in self._weights.items()}, rows)
+        return self._views[view][rows], targets, weights
 
     def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         try:
@@ -133,6 +130,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
             self._order = cached = (epoch, order)
         return cached[1]
+
+
+def _rows(columns: Targets, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    return {head: values[rows] for head, values in columns.items()}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ blended with the pictures, and there it is a function of the batch's seed on eve
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,31 @@ def mix(
     drawn = random.beta(alpha, alpha, n).astype(np.float32)
     share = np.maximum(drawn, 1 - drawn)
     partner = random.permutation(n)
+    return blend_images(images, share, partner), *blend_targets(targets, weights, share, partner)
+
+
+def blend_images(
+    images: NDArray[Any], share: NDArray[np.float32], partner: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Blend every picture with another one.
+
+    Args:
+        images: (n, h, w, c), values 0..255.
+        share: the row's own share, (n,), 0 to 1.
+        partner: row of the other picture, (n,).
+
+    Returns:
+        uint8 (n, h, w, c), rounded.
+    """
     own = share.reshape(-1, *[1] * (images.ndim - 1))
-    blended = own * images + (1 - own) * images[partner]
+    blended: NDArray[np.float32] = own * images + (1 - own) * images[partner]
+    return np.rint(blended).astype(np.uint8, copy=False)
+
+
+def blend_targets(
+    targets: Columns, weights: Columns, share: NDArray[np.float32], partner: NDArray[np.int64]
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+    """Blend targets and weights as `blend_images` blends pictures; see `mix`."""
     mixed_targets, mixed_weights = {}, {}
     for head, target in targets.items():
         own_weight = share * weights[head]
@@ -51,4 +75,4 @@ def mix(
         total = own_weight[:, np.newaxis] * target + other_weight[:, np.newaxis] * target[partner]
         mixed_targets[head] = (total / scale).astype(np.float32)
         mixed_weights[head] = weight.astype(np.float32)
-    return np.rint(blended).astype(np.uint8), mixed_targets, mixed_weights
+    return mixed_targets, mixed_weights

@@ -14,6 +14,7 @@ from mien.samples import Samples, Split
 from mien.training import objective
 from mien.training.recipe import Recipe
 from mien.training.teachers import Teaching
+from mien.training.views import Views
 
 VALIDATION_BATCH = 256
 """Faces of a validation step."""
@@ -72,7 +73,7 @@ def batches_of(
     spec: InputSpec,
     recipe: Recipe,
     teaching: Teaching | None,
-    views: NDArray[np.uint8] | None = None,
+    views: Views | None = None,
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate.
 
@@ -89,11 +90,11 @@ def batches_of(
         Batches(
             train,
             spec,
-            *objective.targets(train, recipe, training=True, taught=taught),
+            *objective.targets(train, recipe, training=True, taught=taught, views=views),
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
-            views=views,
+            views=None if views is None else views.pictures,
         ),
         Batches(
             validation,

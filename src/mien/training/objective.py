@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from mien.data.batches import Targets, Weights
 from mien.data.ferplus import label_distributions
+from mien.data.mixup import blend_targets
 from mien.samples import Samples
 from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 from mien.training.twin import EXPRESSION, FERPLUS_HEAD
+from mien.training.views import Views
 
 MOMENTUM = 0.9
 """Nesterov momentum of SGD."""
@@ -24,6 +26,7 @@ def targets(
     *,
     training: bool = False,
     taught: NDArray[np.float32] | None = None,
+    views: Views | None = None,
 ) -> tuple[Targets, Weights]:
     """Target distributions and row weights of every head.
 
@@ -33,17 +36,16 @@ def targets(
         training: whether these rows train; class weights are for those alone.
         taught: what teachers say of the rows, (n, classes), or of each view of them,
             (views, n, classes); it takes ``teacher_weight`` of the label's place.
+        views: variants of the rows; labels and votes are blended as they are.
 
     Returns:
-        Per head, float32 (n, classes), where there are views (views, n, classes) in the head that
-        is taught, and float32 (n,). Rows that FER+'s rules drop weigh 0 in its head.
+        Per head, float32 (n, classes) and float32 (n,), where there are views (views, n, classes)
+        and (views, n). Rows that FER+'s rules drop weigh 0 in its head.
 
     Raises:
         RecipeError: the recipe learns FER+ votes, but the samples have none.
     """
     one_hot = np.eye(len(samples.label_set), dtype=np.float32)[samples.labels]
-    if taught is not None:
-        one_hot = one_hot + np.float32(recipe.teacher_weight) * (taught - one_hot)
     heads: dict[str, Any] = {EXPRESSION: one_hot}
     weights: dict[str, Any] = {EXPRESSION: np.ones(len(samples), np.float32)}
     if training and recipe.class_weights == "balanced":
@@ -51,7 +53,26 @@ def targets(
     recipe.check_votes(samples.votes is not None)
     if recipe.ferplus_weight and samples.votes is not None:
         heads[FERPLUS_HEAD], weights[FERPLUS_HEAD] = label_distributions(samples.votes)
+    if views is not None:
+        heads, weights = _of_views(heads, weights, views)
+    if taught is not None:
+        labels = heads[EXPRESSION]
+        heads[EXPRESSION] = labels + np.float32(recipe.teacher_weight) * (taught - labels)
     return heads, weights
+
+
+def _of_views(
+    heads: Targets, weights: Weights, views: Views
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Targets and weights of every view, (views, n, classes) and (views, n)."""
+    blended = [
+        blend_targets(heads, weights, share, partner)
+        for share, partner in zip(views.share, views.partner, strict=True)
+    ]
+    return (
+        {head: np.stack([targets[head] for targets, _ in blended]) for head in heads},
+        {head: np.stack([its[head] for _, its in blended]) for head in heads},
+    )
 
 
 def class_weights(samples: Samples) -> NDArray[np.float32]:

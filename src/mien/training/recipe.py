@@ -86,6 +86,9 @@ class Recipe:
     augmentation's ranges, that teachers are asked about and that the epochs show in turn (see
     `training.views`). 0: they are asked about the face and its mirror image, and every epoch
     changes the faces anew."""
+    teacher_mixup: float = 0.0
+    """Share of each view's pictures that are a blend of two faces, at least half of it the row's
+    own. Teachers are asked about the blend; labels and votes are blended like the pictures."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     early_stopping: EarlyStopping | None = None
@@ -128,6 +131,10 @@ class Recipe:
         if self.teacher_views and not self.teacher_weight:
             raise RecipeError(
                 f"recipe {self.name} has no teacher_weight; set teacher_views to 0, too"
+            )
+        if not 0 <= self.teacher_mixup <= 1 or (self.teacher_mixup and not self.teacher_views):
+            raise RecipeError(
+                f"recipe {self.name}: teacher_mixup must lie in [0, 1], and needs teacher_views"
             )
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")

@@ -3,8 +3,8 @@
 Knowledge distillation (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
 2015, https://arxiv.org/abs/1503.02531) with targets that are computed once, since asking the
 teachers anew about every changed picture would cost a forward pass of each per step, which two
-processor cores do not have. They are the mean of the teachers' probabilities for each of the
-recipe's views (`training.views`), or, where it has none, for a face and its mirror image.
+processor cores do not have. They are the mean of the teachers' probabilities for a picture and its
+mirror image: each of the recipe's views (`training.views`) or, where it has none, each face.
 
 Teachers must have been trained on the very rows that the student trains on. Others may have seen
 its validation faces, and would tell it their labels.
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file, write_text
 from mien.recognition.classifier import Classifier
-from mien.results import Tta
 from mien.samples import Samples
+from mien.training.views import Views
 from mien.tta import averaged
 
 TEACHERS = "teachers.json"
@@ -51,7 +51,7 @@ def consult(
     models: Sequence[Path],
     samples: Samples,
     folder: Path,
-    views: NDArray[np.uint8] | None = None,
+    views: Views | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Teaching:
     """Ask teachers about training faces, or read what they said when this run began.
@@ -60,8 +60,7 @@ def consult(
         models: the teachers' ``.onnx`` files, at least one.
         samples: the rows that train.
         folder: the run folder; only read here.
-        views: variants of the rows to ask about in place of them, (views, n, h, w, c); the rows
-            and their mirror images where None.
+        views: variants of the rows to ask about in place of them.
         progress: called with (faces done, faces in all) after each batch.
 
     Raises:
@@ -79,15 +78,14 @@ def consult(
     classifiers = [Classifier(path) for path in models]
     sha256 = samples.sha256()
     columns = [_columns(each, samples, sha256) for each in classifiers]
-    averaging: Tta = "flip" if views is None else "none"
     # With views, one view of all rows after the other.
-    pictures = samples.images if views is None else _as_faces(views)
+    pictures = samples.images if views is None else _as_faces(views.pictures)
     total = np.zeros((len(pictures), shape[1]), np.float32)
     for start in range(0, len(pictures), _BATCH):
         rows = range(start, min(start + _BATCH, len(pictures)))
         faces = [pictures[row] for row in rows]
         for classifier, order in zip(classifiers, columns, strict=True):
-            said = averaged(classifier.probabilities, faces, averaging)
+            said = averaged(classifier.probabilities, faces, "flip")
             total[rows.start : rows.stop] += said[:, order] / len(classifiers)
         if progress is not None:
             progress(rows.stop, len(pictures))

@@ -6,15 +6,22 @@ patient and consistent", 2022, https://arxiv.org/abs/2106.05237). Teachers that 
 picture of every epoch would cost more than the training, so there is a fixed number of views: the
 teachers are asked about each of them once, before the training, and the epochs show them in turn.
 Flips, brightness, contrast and erasing are still drawn anew each time, unseen by the teachers.
+
+With ``teacher_mixup`` a share of every view's pictures are blends of two faces. They look like no
+face of the training set, so what teachers say of them cannot be what they learned by heart, and
+there are as many of them as there are pairs. Plain mixup blends what is said of each face; here
+the teachers see the blend.
 """
 
 import math
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.augmentation import augmentation_layers
+from mien.data.mixup import blend_images
 from mien.data.prepared import PreparedPictures
 from mien.errors import RecipeError
 from mien.preprocessing import InputSpec
@@ -25,9 +32,26 @@ MOST_BYTES = 8 << 30
 """Views that take more memory are refused: at 48x48, 2,300 bytes a face and view."""
 
 _BATCH = 1024
+_LEAST_SHARE = 0.5
+"""A blend is at least half the row's own face."""
 
 
-def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.uint8] | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """Variants of the training faces."""
+
+    pictures: NDArray[np.uint8]
+    """(views, n, h, w, c), values 0..255."""
+    share: NDArray[np.float32]
+    """How much of each picture is the row's own face, (views, n), 0.5 to 1."""
+    partner: NDArray[np.int64]
+    """Row of the face that makes up the rest, (views, n)."""
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> Views | None:
     """Every face as the recipe's augmentation warps it, ``teacher_views`` times.
 
     Args:
@@ -36,8 +60,7 @@ def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.ui
         recipe: the ranges, the number of views, and the seed that they are drawn with.
 
     Returns:
-        uint8 (views, n, h, w, c), values 0..255, a function of rows and recipe; None where the
-        recipe has no views.
+        The views, a function of rows and recipe; None where the recipe has none.
 
     Raises:
         RecipeError: they would not fit into `MOST_BYTES`.
@@ -53,8 +76,10 @@ def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.ui
             "set teacher_views lower"
         )
     pictures = PreparedPictures(samples.images, spec)
-    views = np.empty(shape, np.uint8)
-    for index, view in enumerate(views):
+    views = Views(
+        np.empty(shape, np.uint8), np.ones(shape[:2], np.float32), np.zeros(shape[:2], np.int64)
+    )
+    for index, view in enumerate(views.pictures):
         # A generator of its own for each: a further view leaves the others as they are.
         layers = augmentation_layers(recipe.augmentation.warp, recipe.seed * 1_009 + index)
         for start in range(0, len(samples), _BATCH):
@@ -64,4 +89,11 @@ def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> NDArray[np.ui
                 changed = layer(changed, training=True)
             changed = np.rint(keras.ops.convert_to_numpy(changed))
             view[rows] = np.clip(changed, 0, 255).astype(np.uint8)
+        random = np.random.default_rng((recipe.seed, index))
+        views.partner[index] = random.permutation(len(samples))
+        share = random.uniform(_LEAST_SHARE, 1, len(samples))
+        blended = random.random(len(samples)) < recipe.teacher_mixup
+        views.share[index] = np.where(blended, share, 1)
+        if recipe.teacher_mixup:
+            view[:] = blend_images(view, views.share[index], views.partner[index])
     return views
