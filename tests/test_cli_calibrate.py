@@ -83,9 +83,9 @@ def test_a_bundle_gets_its_temperature(place: Path, tmp_path: Path) -> None:
         f"temperature {card.temperature:.4g}",
         f"{record.nll_before:.4f}",
         f"{record.nll_after:.4f}",
-        f"{record.ece_before:.2%}",
-        f"{record.ece_after:.2%}",
-        f"{record.ece_cross_fitted:.2%}",
+        f"{100 * record.ece_before:.2f} %",
+        f"{100 * record.ece_after:.2f} %",
+        f"{100 * record.ece_cross_fitted:.2f} %",
         "chance alone",
         "cross-fitted",
         "their accuracies stay",
@@ -172,7 +172,9 @@ def test_a_keras_file(place: Path, tmp_path: Path) -> None:
     assert "--labels" in line
 
 
-@pytest.mark.parametrize(("split", "reason"), [("test", "choose nothing"), ("train", "surer")])
+@pytest.mark.parametrize(
+    ("split", "reason"), [("test", "no longer be measured"), ("train", "surer")]
+)
 def test_other_splits_are_wrong_usage(place: Path, split: str, reason: str, tmp_path: Path) -> None:
     out = tmp_path / "o.onnx"
     words = ("--data", place / "faces.csv", "--split", split, "--out", out)

@@ -382,7 +382,7 @@ def test_models_shows_what_the_card_says(monkeypatch, tmp_path):
     (tmp_path / "mien-small.onnx").write_bytes(make_model_bytes(scores=(SCORE,)))
     done = CliRunner().invoke(app, ["models"])
     assert done.exit_code == 0
-    assert "69.0% [67.0%, 71.0%] FER-2013 PublicTest" in done.stdout
+    assert "69.0 % (67.0 to 71.0) on FER-2013 PublicTest" in done.stdout
 
 
 def test_ctrl_c_ends_with_130(monkeypatch):

@@ -101,7 +101,7 @@ def test_a_used_folder_and_a_wrong_field_are_one_line(place: Path) -> None:
     train = ("train", "tiny.py", "--data", "faces.csv")
     assert_fails_on_one_line(mien(*train, "--out", "run", cwd=place), "run", "--resume")
     done = mien(*train, "--out", "new", "--set", "epoch=2", cwd=place)
-    assert_fails_on_one_line(done, "no recipe field 'epoch'")
+    assert_fails_on_one_line(done, "a recipe has no field 'epoch'; did you mean")
     assert not (place / "new").exists()
 
 

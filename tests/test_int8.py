@@ -82,7 +82,7 @@ def test_a_temperature_that_cannot_be_fitted_is_carried_over(
 
 def test_a_network_that_loses_accuracy_is_refused(bundle: bytes, faces: np.ndarray) -> None:
     black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
-    with pytest.raises(ParityError, match=r"falls from 100.00% to .*nothing was written"):
+    with pytest.raises(ParityError, match=r"falls from 100.00 % to .*nothing was written"):
         to_int8(bundle, black, labelled_by(bundle, faces))
 
 
@@ -151,7 +151,7 @@ def test_a_network_of_ferplus_classes_is_checked_and_calibrated_by_votes(
     wanted = ("--to", "onnx-int8", "--name", "small", *data)
     done = mien("export", "votes.onnx", *wanted, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "accuracy 80.00%" in done.stdout
+    assert "accuracy 80.00 %" in done.stdout
     card = Classifier(tmp_path / "votes-int8.onnx").card
     assert card.labels == FERPLUS.keys and card.calibration is not None
     assert card.name == "small"

@@ -49,6 +49,11 @@ def resolve_model(model: str) -> Path:
         raise ModelError(f"cannot read {model}: {error.strerror or error}") from error
 
 
+def is_known(model: str) -> bool:
+    """Whether a person means a model by its name, ``default`` included."""
+    return model in ("default", *_names())
+
+
 def find_keras_file(model: str) -> Path | None:
     """The Keras file that a person means, or None where MODEL is anything else.
 
@@ -60,7 +65,7 @@ def find_keras_file(model: str) -> Path | None:
         is_keras = path.suffix.lower() in _KERAS_SUFFIXES and path.is_file()
     except OSError:
         return None
-    return path if is_keras and model not in ("default", *_names()) else None
+    return path if is_keras and not is_known(model) else None
 
 
 def _from_path(model: str) -> Path:

@@ -92,6 +92,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        """What they are, on one line; never the rows themselves."""
+        parts = ", ".join(f"{split} {rows.sum():,}" for split, rows in self.counts().items())
+        classes = ", ".join(self.label_set.keys)
+        return f"Samples({len(self):,} faces of {self.source}: {parts or 'none'}; {classes})"
+
     def take(self, indices: NDArray[np.int64]) -> "Samples":
         """The rows at these positions, in this order."""
         if isinstance(self.images, np.ndarray):

@@ -59,7 +59,7 @@ def calibrate(
     """
     if split is not SplitName.VALIDATION:
         reason = {
-            SplitName.TEST: "test faces choose nothing, or they measure nothing any more",
+            SplitName.TEST: "what is fitted on test faces can no longer be measured on them",
             SplitName.TRAIN: "a model is surer of the faces that it learnt than of new ones",
         }[split]
         raise typer.BadParameter(f"{reason}; take validation", param_hint="--split")
@@ -103,7 +103,7 @@ def calibrate(
     write_bundle(with_card(content, card), out)
     output.print(
         f"{before.name} on {split} of {data}, {fit.n:,} faces; chance alone gives even a perfectly "
-        f"calibrated network an ECE of about {ece_by_chance(predictions):.2%} on them",
+        f"calibrated network an ECE of about {100 * ece_by_chance(predictions):.2f} % on them",
         markup=False,
     )
     if relabelled is not None:
@@ -136,5 +136,5 @@ def _table(before: "ModelCard", predictions: "Predictions", fit: "Fit") -> "Tabl
         ("cross-fitted", fit.nll_cross_fitted, fit.ece_cross_fitted),
     ]
     for name, likelihood, error in rows:
-        table.add_row(name, f"{likelihood:.4f}", f"{error:.2%}")
+        table.add_row(name, f"{likelihood:.4f}", f"{100 * error:.2f} %")
     return table

@@ -8,7 +8,11 @@ import typer
 
 def fetch(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="What to fetch; `mien models` lists the names.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="What to fetch, e.g. yunet; `mien models` says which are not here.",
+        ),
     ],
     from_file: Annotated[
         Path | None,
@@ -18,7 +22,7 @@ def fetch(
     """Fetch a model file into the cache and print its path.
 
     Needed once; the file is checked against its pinned hash. Afterwards everything works without
-    a network.
+    a network. Models that come with the package are there already.
     """
     from mien import weights
     from mien.model_files import DEFAULT_MODEL

@@ -73,8 +73,8 @@ def live(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Write a row per face and frame: .csv, .jsonl or .parquet. This and the next two "
-            "may be repeated.",
+            help="Write a row per face and frame: .csv, .jsonl or .parquet. This, --segments and "
+            "--timeline may be repeated.",
         ),
     ] = None,
     segments: Annotated[

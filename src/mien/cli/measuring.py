@@ -65,6 +65,6 @@ def calibration_line(temperature: float, fitted: Calibration) -> str:
     return (
         f"temperature {temperature:.4g}, fitted on {fitted.n:,} faces of the {fitted.split} "
         f"split: NLL {fitted.nll_before:.4f} -> {fitted.nll_after:.4f}, ECE "
-        f"{fitted.ece_before:.2%} -> {fitted.ece_after:.2%}, "
-        f"cross-fitted {fitted.ece_cross_fitted:.2%}"
+        f"{100 * fitted.ece_before:.2f} % -> {100 * fitted.ece_after:.2f} %, "
+        f"cross-fitted {100 * fitted.ece_cross_fitted:.2f} %"
     )

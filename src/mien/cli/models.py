@@ -69,12 +69,14 @@ def _networks() -> "Table":
 def _print_files() -> None:
     from mien import weights
     from mien.cli.console import output
+    from mien.model_files import DEFAULT_MODEL
 
     for file in weights.MODEL_FILES.values():
         path = weights.find(file.name)
         size = path.stat().st_size if path else file.size_bytes
         remedy = "install mien again" if file.packaged else f"get it with: mien fetch {file.name}"
-        facts = [file.kind, f"{size / 1e6:.2f} MB" if size else "", file.licence]
+        kind = f"the default {file.kind}" if file.name == DEFAULT_MODEL else file.kind
+        facts = [kind, f"{size / 1e6:.2f} MB" if size else "", file.licence]
         output.print(f"{file.name}: {', '.join(fact for fact in facts if fact)}", markup=False)
         scores = _accuracy(path) if path and file.kind == "classifier" else []
         # The path stands on a line of its own, so that it is whole in every window.
@@ -84,12 +86,16 @@ def _print_files() -> None:
 
 def _accuracy(path: Path) -> list[str]:
     """Accuracies in the card of a classifier, a line each."""
+    from mien.labels import FERPLUS
     from mien.recognition.classifier import Classifier
 
+    card = Classifier(path).card
+    against = ", against the majority of FER+'s annotators" if card.labels == FERPLUS.keys else ""
     return [
-        f"{score.accuracy:.1%} [{score.accuracy_ci95[0]:.1%}, {score.accuracy_ci95[1]:.1%}] "
-        f"{score.split}{', with the mirrored face' if score.tta == 'flip' else ''}"
-        for score in Classifier(path).card.scores
+        f"{100 * score.accuracy:.1f} % ({100 * score.accuracy_ci95[0]:.1f} to "
+        f"{100 * score.accuracy_ci95[1]:.1f}) on {score.split}{against}"
+        f"{', with the mirrored face' if score.tta == 'flip' else ''}"
+        for score in card.scores
     ]
 
 

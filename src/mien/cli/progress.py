@@ -69,9 +69,9 @@ class EpochProgress:
                 errors.print(f"phase {self._phase:.0f} of {self._phases}")
         errors.print(
             f"epoch {row['epoch']:3.0f}/{self._epochs}"
-            f"  train {row['loss']:.4f} {100 * row['accuracy']:.2f} %"
-            f"  validation {row['val_loss']:.4f} {100 * row['val_accuracy']:.2f} %"
-            f"  F1 {100 * row['val_f1']:.2f} %",
+            f"  train: loss {row['loss']:.4f}, accuracy {100 * row['accuracy']:.2f} %"
+            f"  validation: loss {row['val_loss']:.4f}, accuracy {100 * row['val_accuracy']:.2f} %,"
+            f" F1 {100 * row['val_f1']:.2f} %",
             soft_wrap=True,
         )
 

@@ -45,8 +45,8 @@ def recognize(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Write a table, a row per face: .csv, .parquet, or .jsonl (a line per frame). "
-            "This and the next two may be repeated.",
+            help="Write a table, a row per face: .csv, .parquet, or .jsonl or .json (a line per "
+            "frame). This, --segments and --timeline may be repeated.",
         ),
     ] = None,
     segments: Annotated[

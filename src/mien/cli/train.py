@@ -45,8 +45,8 @@ def train(
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Change a field of the recipe, e.g. epochs=2 or augmentation.zoom=0; "
-            "may be repeated.",
+            help="Change a field of the recipe, e.g. epochs=2 or augmentation.zoom=0; may be "
+            "repeated. The fields are those of mien.training.recipe.Recipe.",
         ),
     ] = None,
     resume: Annotated[

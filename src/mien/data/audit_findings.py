@@ -53,7 +53,7 @@ def findings(report: AuditReport) -> list[tuple[str, int, str]]:
             (
                 "labels that FER+ disputes",
                 int(report.ferplus.disagreeing.sum()),
-                f"{report.ferplus.disagreement:.1%} of {decided:,} rows with a majority",
+                f"{100 * report.ferplus.disagreement:.1f} % of {decided:,} rows with a majority",
             ),
         ]
     return rows

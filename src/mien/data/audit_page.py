@@ -66,7 +66,7 @@ def _balance(samples: Samples) -> str:
             *(
                 cell
                 for column in counts.values()
-                for cell in (f"{column[index]:,}", f"{column[index] / column.sum():.1%}")
+                for cell in (f"{column[index]:,}", f"{100 * column[index] / column.sum():.1f} %")
             ),
         ]
         for index, label in enumerate(samples.label_set)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.wording import percent
+from mien.labels import FERPLUS
 from mien.model_card import ModelCard
 from mien.samples import Split
 
@@ -68,6 +69,11 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
                 "hash. Caution: if some of these faces are in it all the same, from other files "
                 "or under other labels, this score is somewhat too good."
             )
+    if card.labels == FERPLUS.keys and not provenance.note:
+        texts.append(
+            "Caution: the network learned what FER+'s annotators saw, and these faces carry other "
+            "labels, so this score is too low; FER+ votes (--ferplus fer2013new.csv) measure it."
+        )
     texts.append(_temperature(evaluation, provenance))
     texts.append(_twins(evaluation))
     return [text for text in texts if text]

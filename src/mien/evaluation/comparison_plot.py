@@ -16,7 +16,6 @@ from mien.evaluation.figures import (
     TEXT_PT,
     empty_figure,
     make_plain,
-    percent_tick,
     set_title,
     short_name,
     to_png,
@@ -107,7 +106,7 @@ def _draw_curves(axes: "Axes", comparison: Comparison) -> None:
         best = max(range(len(epochs)), key=accuracies.__getitem__)
         axes.plot(epochs, accuracies, linewidth=1.6, markevery=[best], ms=7, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(percent_tick)
+    axes.yaxis.set_major_formatter(_fine_percent)
     axes.set_xlabel("epoch", fontsize=TEXT_PT)
     axes.set_ylabel("accuracy on its validation faces", fontsize=TEXT_PT)
     set_title(axes, "In training; the marks are the best epochs")

@@ -12,7 +12,7 @@ import mien
 from mien.evaluation.compare import SIGNIFICANCE, Comparison, Entry, Pair
 from mien.evaluation.comparison_plot import comparison_png
 from mien.evaluation.document import Block, Code, Plot, Section, Table, Text, to_html, to_markdown
-from mien.evaluation.wording import percent, percent_interval
+from mien.evaluation.wording import code_words, percent, percent_interval
 from mien.files import atomic_folder
 from mien.provenance import commit
 from mien.samples import Split
@@ -182,7 +182,7 @@ def _facts(comparison: Comparison) -> Table:
         ),
         ("McNemar's test", "; ".join(tests)),
         ("intervals", f"{comparison.n_resamples:,} resamples, seed {comparison.seed}"),
-        ("mien", f"{mien.__version__}, {commit()}"),
+        ("mien", code_words(mien.__version__, commit())),
     ]
     return Table(("fact", "value"), tuple(facts), numeric_from=2)
 

@@ -18,7 +18,7 @@ from mien.evaluation.face_grid import JudgedFace, face_grid_png, tile_png
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.plots import per_class_png
 from mien.evaluation.predictions import Predictions
-from mien.evaluation.wording import UNKNOWN, percent, percent_interval
+from mien.evaluation.wording import UNKNOWN, code_words, percent, percent_interval
 from mien.model_card import ModelCard
 
 SAMPLES_PNG, ERRORS_PNG = "sample_predictions.png", "worst_errors.png"
@@ -208,7 +208,7 @@ def _measured(
         ("test-time augmentation", predictions.tta),
         ("intervals", f"{evaluation.n_resamples:,} resamples, seed {evaluation.seed}"),
         ("Brier score", f"{evaluation.brier:.3f}"),
-        ("mien", f"{provenance.version}, {provenance.commit}"),
+        ("mien", code_words(provenance.version, provenance.commit)),
     )
     return Code(provenance.command), Table(("fact", "value"), facts, numeric_from=2)
 
@@ -232,4 +232,6 @@ def _plain(value: object) -> str:
         return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value):
+        return "; ".join(map(_plain, value))
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -6,6 +6,11 @@ UNKNOWN = "n/a"
 """What stands where there is no number."""
 
 
+def code_words(version: str, commit: str) -> str:
+    """Version and commit of mien; once where they are one, as outside a git checkout."""
+    return version if commit in ("", f"mien {version}") else f"{version}, {commit}"
+
+
 def percent(value: float | None) -> str:
     """A part of 1 in percent with one decimal; ``n/a`` for None."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"

@@ -11,7 +11,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -129,7 +128,14 @@ def _to_onnx(network: keras.Model) -> bytes:
         except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{network.name} has no ONNX form: {reason}") from error
-        return Path(path).read_bytes()
+        with needs_extra("train"):
+            import onnx
+
+            from mien.formats.onnx_names import renumber
+
+        model = onnx.load(path)
+        renumber(model)
+        return bytes(model.SerializeToString())
 
 
 def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,8 +94,8 @@ def to_int8(
     after = float(judged.correct.mean())
     if before - after > LARGEST_LOSS:
         raise ParityError(
-            f"in 8-bit integers accuracy falls from {before:.2%} to {after:.2%} on "
-            f"{len(check):,} faces, more than {LARGEST_LOSS:.1%}; nothing was written"
+            f"in 8-bit integers accuracy falls from {100 * before:.2f} % to {100 * after:.2f} % on "
+            f"{len(check):,} faces, more than {100 * LARGEST_LOSS:.1f} points; nothing was written"
         )
     quantised, reason = _calibrated(quantised, judged, check)
     return Quantised(with_card(graph, quantised), quantised, before, after, len(check), reason)

@@ -52,15 +52,10 @@ def curves_png(history: Sequence[dict[str, float]], best_epoch: int, title: str)
         axes.set_ylabel(label)
     every[0].legend(frameon=False)
     best = 100 * history[best_epoch - 1]["val_accuracy"]
-    every[1].text(
-        0.98,
-        0.05,
-        f"kept: epoch {best_epoch}, {best:.2f} % on validation",
-        transform=every[1].transAxes,
-        ha="right",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+    # Above the panels, where no curve can run through it.
+    figure.suptitle(
+        f"{title}: epoch {best_epoch} was kept, {best:.2f} % on validation", fontsize=12
     )
-    figure.suptitle(title, fontsize=12)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=200)
     return buffer.getvalue()

@@ -1,6 +1,7 @@
 """Fields of nested frozen dataclasses set by dotted names, as on a command line."""
 
 import dataclasses
+import difflib
 import json
 import types
 import typing
@@ -27,7 +28,7 @@ def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
-            raise RecipeError(f"--set {override}: expected name=value")
+            raise RecipeError(f"--set {override}: expected FIELD=VALUE")
         try:
             value = json.loads(text)
         except ValueError:
@@ -54,7 +55,9 @@ def _value(owner: Any, path: list[str], value: Any, changed: Mapping[str, Any]) 
     name, *rest = path
     known = [field.name for field in dataclasses.fields(owner)]
     if name not in known:
-        raise RecipeError(f"no recipe field {name!r}; known: {', '.join(known)}")
+        close = difflib.get_close_matches(name, known, n=3)
+        there = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+        raise RecipeError(f"{_whose(owner)} no field {name!r}; {there}")
     current = changed.get(name, getattr(owner, name))
     kind = typing.get_type_hints(type(owner))[name]
     if rest:
@@ -64,7 +67,7 @@ def _value(owner: Any, path: list[str], value: Any, changed: Mapping[str, Any]) 
     elif isinstance(current, tuple) and isinstance(value, list) and not any(map(_group, current)):
         value = tuple(value)
     elif not _fits(kind, value):
-        raise RecipeError(f"recipe field {name!r} cannot be {value!r}")
+        raise RecipeError(f"recipe field {name!r} cannot be {value!r}; it takes {_words(kind)}")
     return value
 
 
@@ -77,10 +80,37 @@ def _inside(name: str, current: Any, kind: Any, rest: list[str], value: Any) -> 
     if isinstance(current, tuple) and rest[0].isdecimal() and len(rest) > 1:
         index = int(rest[0])
         if index >= len(current):
-            raise RecipeError(f"recipe field {name!r} has {len(current)} entries, no {index}")
+            raise RecipeError(
+                f"recipe field {name!r} has {len(current)} entries; there is no {name}.{index} "
+                "(the first is 0)"
+            )
         changed = _with_field(current[index], rest[1:], value)
         return (*current[:index], changed, *current[index + 1 :])
     raise RecipeError(f"recipe field {name!r} has no field {rest[0]!r}")
+
+
+def _whose(owner: Any) -> str:
+    kind = type(owner).__name__
+    return "a recipe has" if kind == "Recipe" else f"{kind} in the recipe has"
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _words(kind: Any) -> str:
+    """A field's declared kind in words."""
+    if kind is type(None):
+        return "null"
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_words, typing.get_args(kind)))
+    if origin is typing.Literal:
+        return " or ".join(typing.get_args(kind))
+    if origin is tuple:
+        return "a list"
+    if dataclasses.is_dataclass(kind):
+        return "its fields by name"
+    return _WORDS.get(kind, "a group")
 
 
 def _group(value: Any) -> bool:

@@ -109,8 +109,9 @@ class Recipe:
     """Seed of the initial weights, the order of the rows and every random layer."""
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
-            raise RecipeError(f"recipe {self.name}: epochs and batch_size must be at least 1")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"recipe {self.name}: {name} must be at least 1")
         if not self.learning_rate > 0 or self.weight_decay < 0:
             raise RecipeError(f"recipe {self.name}: learning_rate must be above 0")
         for name in ("optimizer", "schedule", "precision", "class_weights"):

@@ -45,6 +45,8 @@ def build(name: str, spec: InputSpec, classes: int, **options: Any) -> "keras.Mo
         return builder(spec.shape, classes, **options)
     except (TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
+        if "output size would be negative" in str(error):  # Keras's words, after a heading
+            reason = "too small for its layers"
         raise RecipeError(f"architecture {name}, input {spec.shape}: {reason}") from error
     finally:
         keras.mixed_precision.set_dtype_policy(policy)

@@ -64,7 +64,7 @@ def place_chart(
     before: int | None,
     margin: int,
 ) -> tuple[int, Rect] | None:
-    """The first place beside, below or above a face where a chart covers nothing.
+    """The first place around a face, or beside its tag, where a chart covers nothing.
 
     Args:
         face: the chart's face.
@@ -89,6 +89,7 @@ def place_chart(
         *((right + gap, bottom - height), (left - width - gap, bottom - height)),
         (middle, max(bottom, tag[3]) + gap),
         (middle, min(top, tag[1]) - height - gap),
+        *((tag[2] + gap, tag[3] - height), (tag[0] - width - gap, tag[3] - height)),
     )
     if before is not None:
         rect = _inside(*corners[before], extent, picture)
