@@ -197,7 +197,7 @@ def test_refused_layouts(tmp_path, folders, message):
 def test_class_folder_without_pictures(tmp_path):
     class_folders(tmp_path, below("train"))
     (tmp_path / "test/happy").mkdir(parents=True)
-    with pytest.raises(DatasetError, match="class folder test: happy has no pictures"):
+    with pytest.raises(DatasetError, match="class folder happy of the test split has no pictures"):
         read_samples(tmp_path)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("happy/0.png", png(random_faces(1)[0]))

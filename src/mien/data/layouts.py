@@ -106,7 +106,7 @@ def arrange(pictures: Sequence[str], folders: Iterable[str], root: str) -> Arran
     label_set = _label_set({name for _, name in known}, root)
     places = [layout.place(_parts_of(parent)) for parent in parents]
     for part, name in sorted(known - set(places)):
-        where = f"{part}: {name}" if layout.has_parts else name
+        where = f"{name} of the {part} split" if layout.has_parts else name
         raise DatasetError(f"{root}: class folder {where} has no pictures; fill or remove it")
     kept = np.array([place is not None for place in places], dtype=np.bool_)[codes]
     labels = [label_set.index(place[1]) if place else -1 for place in places]

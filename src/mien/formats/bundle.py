@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
+from mien.formats.graph_rewrites import renumber
 from mien.formats.onnx_cards import golden_rows, with_card
 from mien.model_card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
@@ -116,6 +117,7 @@ def _to_onnx(network: keras.Model) -> bytes:
             "run: KERAS_BACKEND=tensorflow mien export RUN --data SRC"
         )
     with needs_extra("train"):
+        import onnx
         import tensorflow  # noqa: F401
         import tf2onnx  # noqa: F401
     network(np.zeros((1, *network.input_shape[1:]), np.float32))  # export wants a called network
@@ -128,14 +130,9 @@ def _to_onnx(network: keras.Model) -> bytes:
         except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{network.name} has no ONNX form: {reason}") from error
-        with needs_extra("train"):
-            import onnx
-
-            from mien.formats.onnx_names import renumber
-
         model = onnx.load(path)
-        renumber(model)
-        return bytes(model.SerializeToString())
+    renumber(model.graph)
+    return bytes(model.SerializeToString())
 
 
 def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

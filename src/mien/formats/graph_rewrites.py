@@ -1,12 +1,15 @@
 """Changes to ONNX graphs that leave what they compute as it is, and let it be computed faster.
 
 Written for the quantised networks of `mien.formats.int8`: what ONNX Runtime is slow at in integers
-is put into another form first.
+is put into another form first. `renumber` is for all.
 """
 
+import re
 from typing import Any
 
 import numpy as np
+
+_NUMBER = re.compile(r"__\d+")
 
 
 def fold_pools(graph: Any) -> None:
@@ -142,3 +145,29 @@ def shorten_names(graph: Any) -> None:
     for tensor in graph.initializer:
         tensor.name = of(tensor.name)
     del graph.value_info[:]
+
+
+def renumber(graph: Any) -> None:
+    """Number generated names anew, in the order in which the nodes use them.
+
+    tf2onnx numbers what it makes, and the numbers depend on the order of Python's sets, which is
+    another one in every process. One network would have another hash after every export, and a
+    report or a card that names the hash would no longer know it.
+
+    Args:
+        graph: an onnx.GraphProto without graphs inside its nodes; changed in place. Its inputs and
+            outputs have names without a number.
+    """
+    names: dict[str, str] = {}
+
+    def of(name: str) -> str:
+        if not _NUMBER.search(name):
+            return name
+        return names.setdefault(name, _NUMBER.sub("", name) + f"__{len(names)}")
+
+    for node in graph.node:
+        node.name = of(node.name)
+        node.input[:] = [of(name) for name in node.input]
+        node.output[:] = [of(name) for name in node.output]
+    for tensor in (*graph.initializer, *graph.value_info):
+        tensor.name = of(tensor.name)
