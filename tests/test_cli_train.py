@@ -46,6 +46,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_every_export_of_a_run_is_the_same_file(place: Path) -> None:
+    done = mien("export", "run", "--data", "faces.csv", "--out", "again.onnx", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert (place / "again.onnx").read_bytes() == (place / "run" / "model.onnx").read_bytes()
+
+
 def test_override_reached_the_run(place: Path) -> None:
     assert json.loads((place / "run" / "recipe.json").read_text())["epochs"] == 2
     assert len((place / "run" / "history.csv").read_text().splitlines()) == 3

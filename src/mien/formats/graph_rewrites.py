@@ -148,11 +148,12 @@ def shorten_names(graph: Any) -> None:
 
 
 def renumber(graph: Any) -> None:
-    """Number generated names anew, in the order in which the nodes use them.
+    """Number generated names anew, in the order in which the nodes use them, and take out the
+    graph's remark.
 
     tf2onnx numbers what it makes, and the numbers depend on the order of Python's sets, which is
-    another one in every process. One network would have another hash after every export, and a
-    report or a card that names the hash would no longer know it.
+    another one in every process; its remark names a function of the process. One network would have
+    another hash after every export, and a report that names the hash would no longer know it.
 
     Args:
         graph: an onnx.GraphProto without graphs inside its nodes; changed in place. Its inputs and
@@ -171,3 +172,8 @@ def renumber(graph: Any) -> None:
         node.output[:] = [of(name) for name in node.output]
     for tensor in (*graph.initializer, *graph.value_info):
         tensor.name = of(tensor.name)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = of(size.dim_param)
+    graph.doc_string = ""
