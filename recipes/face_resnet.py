@@ -20,8 +20,9 @@ and 68 epochs long, had 68.8 % and 67.6 %, in 105 minutes:
         --set augmentation.erasing_probability=0.25 --set augmentation.brightness=0.15 \\
         --set augmentation.contrast=0.25 --out runs/small_face_resnet
 
-The epoch is the one that is best on the faces of PublicTest without a twin in Training;
-PrivateTest is not looked at.
+In both runs the teachers were not asked about mirror images, as they are now. The
+epoch is the one that is best on the faces of PublicTest without a twin in Training; PrivateTest is
+not looked at.
 """
 
 from mien.data.augmentation import Augmentation

@@ -19,8 +19,9 @@ It goes on from the first round's weights at the full rate, and learns 70 % from
 of the first round say of each view of a face and 30 % from the face's label, with FER+ votes as a
 second task. The epoch is the one that is best on the faces of PublicTest without a twin in
 Training; PrivateTest is not looked at. For that run the teachers were used in 8-bit integers
-(mien export --to onnx-int8). More epochs of this alone did not help (LOG.md); larger teachers
-(recipes/large_resnet.py) are the next thing to try.
+(mien export --to onnx-int8), and not asked about mirror images, as they are now. More epochs of
+this alone did not help (LOG.md); larger teachers (recipes/large_resnet.py) are the next thing to
+try.
 """
 
 from mien.data.augmentation import Augmentation

@@ -19,8 +19,8 @@ In two rounds, as RECIPE is the second one:
 
 It goes on from the first round's weights at the full rate, and learns 90 % from what three networks
 say of each view of a face and 10 % from the face's label, with FER+ votes as a second task. Half of
-the views' pictures are blends of two faces: what is said of those cannot have been learned by
-heart, and in earlier rounds without them accuracy fell in the last quarter (LOG.md). The teachers
+the views' pictures are blends of two faces, which no teacher was trained on; in earlier rounds of
+this network without them accuracy fell towards the end (LOG.md). The teachers
 are recipes/slim_resnet.py, recipes/mien_small.py and the first round. The epoch is the one that is
 best on the faces of PublicTest without a twin in Training; PrivateTest is not looked at. For that
 run the teachers were used in 8-bit integers (mien export --to onnx-int8).

@@ -188,6 +188,7 @@ def test_files_that_are_not_opened(tmp_path: Path, faces: Path):
     assert "runs code from the file" in line
     assert "has no best.keras" in failing("export", tmp_path, "--data", faces)
     assert "no such model file" in failing("export", tmp_path / "no.h5", "--data", faces)
+    assert "only become onnx-int8" in failing("export", "mien-tiny", "--data", faces)
     folder = write_run(tmp_path / "run")
     (folder / "recipe.json").write_text("{}")
     assert "lacks 'name'" in failing("export", folder, "--data", faces)

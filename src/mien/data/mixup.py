@@ -5,7 +5,6 @@ blended with the pictures, and there it is a function of the batch's seed on eve
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,31 +40,43 @@ def mix(
     drawn = random.beta(alpha, alpha, n).astype(np.float32)
     share = np.maximum(drawn, 1 - drawn)
     partner = random.permutation(n)
-    return blend_images(images, share, partner), *blend_targets(targets, weights, share, partner)
+    return blend_images(images, images[partner], share), *blend_targets(
+        targets, weights, share, partner
+    )
 
 
 def blend_images(
-    images: NDArray[Any], share: NDArray[np.float32], partner: NDArray[np.int64]
+    images: NDArray[np.uint8], others: NDArray[np.uint8], share: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """Blend every picture with another one.
 
     Args:
-        images: (n, h, w, c), values 0..255.
-        share: the row's own share, (n,), 0 to 1.
-        partner: row of the other picture, (n,).
+        images: uint8 (n, h, w, c).
+        others: what each is blended with, of the same shape.
+        share: how much of the blend is the first, (n,), 0 to 1.
 
     Returns:
         uint8 (n, h, w, c), rounded.
     """
     own = share.reshape(-1, *[1] * (images.ndim - 1))
-    blended: NDArray[np.float32] = own * images + (1 - own) * images[partner]
+    blended: NDArray[np.float32] = own * images + (1 - own) * others
     return np.rint(blended).astype(np.uint8, copy=False)
 
 
 def blend_targets(
     targets: Columns, weights: Columns, share: NDArray[np.float32], partner: NDArray[np.int64]
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
-    """Blend targets and weights as `blend_images` blends pictures; see `mix`."""
+    """Blend targets and weights as `blend_images` blends pictures.
+
+    Args:
+        targets: per head, target distributions, (n, classes).
+        weights: per head, the weight of each row in its loss, (n,).
+        share: the row's own share, (n,), 0 to 1.
+        partner: the row that gives the rest, (n,).
+
+    Returns:
+        Targets and weights of the same shapes; a row without weight gives nothing to a target.
+    """
     mixed_targets, mixed_weights = {}, {}
     for head, target in targets.items():
         own_weight = share * weights[head]

@@ -7,10 +7,9 @@ picture of every epoch would cost more than the training, so there is a fixed nu
 teachers are asked about each of them once, before the training, and the epochs show them in turn.
 Flips, brightness, contrast and erasing are still drawn anew each time, unseen by the teachers.
 
-With ``teacher_mixup`` a share of every view's pictures are blends of two faces. They look like no
-face of the training set, so what teachers say of them cannot be what they learned by heart, and
-there are as many of them as there are pairs. Plain mixup blends what is said of each face; here
-the teachers see the blend.
+With ``teacher_mixup`` a share of every view's pictures are blends of two faces, others in each
+view. They look like no face that the teachers were trained on, so what is said of them is less what
+was learned by heart. Plain mixup blends what is said of each face; here the teachers see the blend.
 """
 
 import math
@@ -95,5 +94,13 @@ def views_of(samples: Samples, spec: InputSpec, recipe: Recipe) -> Views | None:
         blended = random.random(len(samples)) < recipe.teacher_mixup
         views.share[index] = np.where(blended, share, 1)
         if recipe.teacher_mixup:
-            view[:] = blend_images(view, views.share[index], views.partner[index])
+            _blend(view, views.share[index], views.partner[index])
     return views
+
+
+def _blend(view: NDArray[np.uint8], share: NDArray[np.float32], partner: NDArray[np.int64]) -> None:
+    """Blend a view's pictures in place, some at a time: all as floats could exceed the memory."""
+    plain = view.copy()
+    for start in range(0, len(view), _BATCH):
+        rows = slice(start, start + _BATCH)
+        view[rows] = blend_images(plain[rows], plain[partner[rows]], share[rows])
