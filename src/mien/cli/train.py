@@ -65,7 +65,7 @@ def train(
     from mien.cli.measuring import calibration_line
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
-    from mien.model_files import resolve_model
+    from mien.model.names import resolve_model
     from mien.training.inputs import split_samples
     from mien.training.recipe import load_recipe
     from mien.training.run import train as run_training
