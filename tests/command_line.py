@@ -86,9 +86,7 @@ def start_mien(
     )
 
 
-def _environment(
-    cwd: Path, path: Path | None, more: dict[str, str] | None
-) -> dict[str, str]:
+def _environment(cwd: Path, path: Path | None, more: dict[str, str] | None) -> dict[str, str]:
     environment = {**os.environ, "MIEN_CACHE": str(cwd / "cache"), "COLUMNS": str(_COLUMNS)}
     environment.pop("FORCE_COLOR", None)
     if path is not None:
