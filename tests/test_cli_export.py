@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 
 from typer.testing import CliRunner
 
-from command_line import assert_fails_on_one_line, mien, mien_process
+from command_line import assert_fails_on_one_line, mien_process
 from keras_factory import L, mini_xception, outputs, save, tutorial_cnn
 from mien import zoo
 from mien.cli.app import app
