@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mien.clock import clock
 from mien.errors import OutputError
 from mien.labels import FER2013, Label, LabelSet
 from mien.outputs.timeline import TimelineFile, file
 from mien.outputs.timeline.bins import CAPACITY, Bins
 from mien.outputs.timeline.page import SHOWN_TRACKS
 from mien.outputs.timeline.thumbnails import MOST, Thumbnails
-from mien.outputs.timeline.times import clock, marks
+from mien.outputs.timeline.times import marks
 from mien.outputs.timeline.tracks import KEPT_TRACKS, TrackRecords
 from mien.results import Expression, Face, FrameResult
 from mien.sources.source import Frame, SourceInfo

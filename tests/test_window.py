@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from mien.clock import clock
 from mien.errors import MissingExtraError, WindowError
 from mien.live import window as window_module
-from mien.live.status import KEYS, Status, clock, draw_help, draw_status, status_height_px
+from mien.live.status import KEYS, Status, draw_help, draw_status, status_height_px
 from mien.live.window import Event, Window, fitted
 
 pygame = pytest.importorskip("pygame", reason="needs pygame-ce, of the extra live")
