@@ -137,15 +137,9 @@ def recognize(
         ValueError: a value that means nothing, or that a recogniser beside it would not heed.
         ModelError, WeightsError, DetectorError: as `Recognizer`.
     """
-    if recognizer is None:
-        recognizer = Recognizer(
-            model, detector, offline=offline, min_confidence=min_confidence, tta=tta
-        )
-    elif (model, detector, min_confidence, tta) != ("default", "auto", 0.0, "none"):
-        raise ValueError(
-            "the recognizer is there already; give it model, detector, min_confidence and tta "
-            "itself"
-        )
+    recognizer = chosen_recognizer(
+        recognizer, model, detector, min_confidence=min_confidence, tta=tta, offline=offline
+    )
     image_rgb = as_image(picture, max_pixels=max_pixels)
     if source is None:
         source = str(picture) if isinstance(picture, str | Path) else ""
@@ -154,3 +148,43 @@ def recognize(
         recognizer.recognize(image_rgb, source=source),
         recognizer.classifier.label_set.keys,
     )
+
+
+def chosen_recognizer(
+    recognizer: Recognizer | None,
+    model: str | Path | Classifier,
+    detector: str | FaceDetector,
+    *,
+    min_confidence: float,
+    tta: Tta,
+    offline: bool,
+) -> Recognizer:
+    """The recogniser that was given, or a new one.
+
+    Raises:
+        ValueError: one was given, and beside it something that it would not heed.
+        ModelError, WeightsError, DetectorError: as `Recognizer`.
+    """
+    if recognizer is None:
+        return Recognizer(model, detector, offline=offline, min_confidence=min_confidence, tta=tta)
+    refuse_beside(recognizer, model, detector, min_confidence, tta)
+    return recognizer
+
+
+def refuse_beside(
+    recognizer: Recognizer,
+    model: str | Path | Classifier,
+    detector: str | FaceDetector,
+    min_confidence: float,
+    tta: Tta,
+) -> None:
+    """Refuse what a recogniser that is there already would not heed.
+
+    Raises:
+        ValueError: something is not at its default.
+    """
+    if (model, detector, min_confidence, tta) != ("default", "auto", 0.0, "none"):
+        raise ValueError(
+            f"the recognizer is there already, with {recognizer.classifier.card.name} and "
+            f"{recognizer.detector.name}; give it model, detector, min_confidence and tta itself"
+        )

@@ -1,6 +1,6 @@
 """A whole video in one call, or frame by frame: the one way from a source to its files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from mien.results import FrameResult, Tta
 from mien.sources import open_frames
 from mien.sources.source import Frame, FrameSource, SourceInfo
 from mien.workflows.files import Paths, WantedFiles, open_outputs, paths_of
+from mien.workflows.pictures import chosen_recognizer, refuse_beside
 from mien.workflows.pipeline import recognized, run
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class VideoRun:
         """
         run(self._frames, self.recognizer, self.takers, on_result=on_result)
 
-    def stream(self) -> Iterator[tuple[Frame, FrameResult]]:
+    def stream(self) -> Generator[tuple[Frame, FrameResult]]:
         """Go through the video, frame by frame; errors as in `run`."""
         return recognized(self._frames, self.recognizer, self.takers)
 
@@ -350,11 +351,11 @@ def _streamed(
     frame_rate_hz: float | None,
     on_event: Callable[[str], None],
 ) -> Iterator[tuple[Frame, FrameResult]]:
-    with _opened(source, frame_rate_hz, on_event) as frames:
-        video.restart()
-        video.prepare(frames.info.width_px, frames.info.height_px)
-        with closing(recognized(frames, video)) as found:
-            yield from found
+    with (
+        _opened(source, frame_rate_hz, on_event) as frames,
+        closing(VideoRun(frames, video).stream()) as found,
+    ):
+        yield from found
 
 
 def _opened(
@@ -379,17 +380,12 @@ def _video_recognizer(
     offline: bool,
 ) -> VideoRecognizer:
     """What recognises a video, by what was given of it."""
-    if recognizer is None:
-        recognizer = Recognizer(
-            model, detector, offline=offline, min_confidence=min_confidence, tta=tta
+    if not isinstance(recognizer, VideoRecognizer):
+        recognizer = chosen_recognizer(
+            recognizer, model, detector, min_confidence=min_confidence, tta=tta, offline=offline
         )
-    elif (model, detector, min_confidence, tta) != ("default", "auto", 0.0, "none"):
-        raise ValueError(
-            "the recognizer is there already; give it model, detector, min_confidence and tta "
-            "itself"
-        )
-    if isinstance(recognizer, Recognizer):
         return VideoRecognizer(recognizer, half_life_s=half_life_s, search_side_px=search_side_px)
+    refuse_beside(recognizer.recognizer, model, detector, min_confidence, tta)
     if (half_life_s, search_side_px) != (HALF_LIFE_S, None):
         raise ValueError(
             "the video recogniser is there already; give it half_life_s and search_side_px itself"
