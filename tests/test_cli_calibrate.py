@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.app import COMMANDS, app
-from mien.cli.model_argument import open_model
 from mien.data import read_samples
 from mien.evaluation.calibration import fit_temperature
 from mien.labels import FER2013
 from mien.model.card import METADATA_KEY
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
+from mien.workflows.models import open_model
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import class_folders, fer_csv, random_faces
 from test_model_card import SCORE

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from command_line import mien
-from mien.cli.measuring import by_majority
 from mien.data.duplicates import seen_duplicates
 from mien.evaluation.metrics import evaluate
 from mien.evaluation.predictions import predict
@@ -17,6 +16,7 @@ from mien.model.names import resolve_model
 from mien.model.store import MODEL_FILES
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
+from mien.workflows.measuring import by_majority
 from samples_factory import samples_of
 
 VOTES = (

@@ -4,6 +4,7 @@
     ├── SourceError            a path, URL or archive that cannot be read at all
     │   ├── ImageError         a file that is not a picture, or a broken one
     │   ├── ImageTooLargeError a picture refused by its header, before decoding
+    │   ├── PictureError       an object that is no picture (a ValueError, too)
     │   └── VideoError         a video that breaks off, a stream or camera that went away
     ├── DatasetError           labelled faces that contradict their format
     ├── RecipeError            a recipe with an unknown field or an impossible value
@@ -39,6 +40,10 @@ class ImageError(SourceError):
 
 class ImageTooLargeError(SourceError):
     """A picture's header announces more pixels than the limit; nothing was decoded."""
+
+
+class PictureError(SourceError, ValueError):
+    """An object that was given as a picture is none: another type, shape or range of values."""
 
 
 class VideoError(SourceError):

@@ -12,16 +12,21 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+from numpy.typing import NDArray
 
-from mien.errors import ImageError, ImageTooLargeError, SourceError
+from mien.errors import ImageError, ImageTooLargeError, PictureError, SourceError
 from mien.samples import Image
 
 MAX_PIXELS = 100_000_000
 """Largest picture decoded unless the caller allows more: 100 megapixels, 300 MB as RGB."""
+
+Picture = Path | str | bytes | bytearray | PIL.Image.Image | Image
+"""A picture that a program holds; see `as_image`."""
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".avif")
@@ -69,6 +74,68 @@ def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Imag
     # The middle row first: it gives most colour pictures away at once.
     is_grey = _is_grey(rgb[len(rgb) // 2]) and _is_grey(rgb)
     return np.ascontiguousarray(rgb[..., 0]) if is_grey else rgb
+
+
+def as_image(picture: object, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Any picture that a program holds as RGB.
+
+    Args:
+        picture: a path; the bytes of a file; a Pillow picture; or an array, uint8 RGB (H, W, 3),
+            RGBA (H, W, 4) or grey (H, W) and (H, W, 1). OpenCV's arrays are BGR: turn them first
+            with ``cv2.cvtColor(image, cv2.COLOR_BGR2RGB)``.
+        max_pixels: width times height above which a file or Pillow picture is refused.
+
+    Returns:
+        uint8 (H, W, 3) RGB; an array that is this already, as it is.
+
+    Raises:
+        PictureError: it is none of these.
+        SourceError, ImageError, ImageTooLargeError: as `read_image`.
+    """
+    if isinstance(picture, str | Path):
+        return read_image(picture, max_pixels=max_pixels)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return read_image(bytes(picture), max_pixels=max_pixels)
+    if isinstance(picture, PIL.Image.Image):
+        return _from_pillow(picture, max_pixels)
+    if isinstance(picture, np.ndarray):
+        return _from_array(picture)
+    # Whatever the types say, this is what people pass.
+    hint = " (cv2.imread gives None for a file that it cannot read)" if picture is None else ""
+    raise PictureError(
+        "expected a path, bytes, a Pillow picture or a uint8 array, "
+        f"got {type(picture).__name__}{hint}"
+    )
+
+
+def _from_pillow(picture: PIL.Image.Image, max_pixels: int) -> Image:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise ImageTooLargeError(
+            f"the picture has {width} x {height} pixels, more than the limit of {max_pixels:,}"
+        )
+    if not width or not height:
+        raise PictureError("the picture has no pixels")
+    with _whole("the picture"):
+        return _to_rgb(PIL.ImageOps.exif_transpose(picture))
+
+
+def _from_array(array: NDArray[Any]) -> Image:
+    shape = array.shape
+    is_grey = len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)
+    if array.dtype != np.uint8 or 0 in shape or not (is_grey or shape[2:] in ((3,), (4,))):
+        hint = ""
+        if array.dtype != np.uint8 and array.dtype.kind in "fiu":
+            hint = "; scale its values to 0..255 and convert it: array.astype(numpy.uint8)"
+        raise PictureError(
+            "expected a uint8 array (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey, "
+            f"got {array.dtype} {shape}{hint}"
+        )
+    if is_grey:
+        return np.repeat(array.reshape(*shape[:2], 1), 3, axis=2)
+    if shape[2] == 4:
+        return _to_rgb(PIL.Image.fromarray(array))
+    return array
 
 
 def find_images(folder: Path) -> Sequence[Path]:

@@ -1,10 +1,14 @@
 """``mien train``: recipe and labelled faces to a run folder."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.samples import Samples
+    from mien.training.recipe import Recipe
 
 
 def train(
@@ -59,63 +63,44 @@ def train(
     bundle. An interrupted training goes on with --resume and ends with the same weights. The
     best epoch is chosen on the validation split; the test split is never looked at.
     """
-    from mien.cli.console import errors, load_keras_quietly, output, split_table, warn
+    from mien.cli.console import errors, output, warn
+    from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
-    from mien.cli.measuring import calibration_line
     from mien.cli.progress import EpochProgress
-    from mien.data import read_samples
-    from mien.model.names import resolve_model
-    from mien.training.inputs import split_samples
-    from mien.training.recipe import load_recipe
-    from mien.training.run import train as run_training
-    from mien.training.run_folder import check_folder
+    from mien.cli.tables import split_table
+    from mien.workflows import training
 
-    chosen = load_recipe(recipe).replace(set_ or [])
-    if pretrained is not None:
-        chosen = replace(chosen, pretrained=pretrained)
-    # Before the work, not after it.
-    chosen.check_votes(ferplus is not None)
-    teachers = [resolve_model(model) for model in teacher or []]
-    chosen.check_teachers(len(teachers))
-    check_folder(out, chosen, resume)
-    samples = read_samples(data, ferplus=ferplus)
-    errors.print(split_table(split_samples(samples, chosen), samples))
-    with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
+    with ExitStack() as stack:
+        bars: list[EpochProgress] = []
+        names: list[str] = []
+
+        def begin(chosen: "Recipe", parts: "training.Parts", samples: "Samples") -> None:
+            errors.print(split_table(parts, samples))
+            names.append(chosen.name)
+            bars.append(EpochProgress(chosen.total_epochs, len(chosen.plan)))
+            stack.enter_context(bars[0])
+
         try:
-            run = run_training(
-                chosen,
-                samples,
+            run = training.train(
+                recipe,
+                data,
                 out,
-                teachers=teachers,
+                ferplus=ferplus,
+                teachers=teacher or [],
+                pretrained=pretrained,
+                overrides=set_ or [],
                 resume=resume,
-                progress=progress.epoch_done,
-                consulting=progress.consulting,
-                extra_callbacks=[progress.callback()],
+                on_start=begin,
+                progress=lambda row: bars[0].epoch_done(row),
+                consulting=lambda done, total: bars[0].consulting(done, total),
+                callbacks=lambda: [bars[0].callback()],
             )
         except KeyboardInterrupt:
-            warn("interrupted; the same command with --resume goes on after the last whole epoch")
+            if bars:
+                warn(
+                    "interrupted; the same command with --resume goes on after the last whole epoch"
+                )
             raise
-    best = run.best
-    output.print(
-        f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "
-        f"macro F1 {100 * best['val_f1']:.2f} % in epoch {best['epoch']:.0f} "
-        f"of {len(run.history)}, chosen by {run.monitor}"
-    )
-    fitted = run.temperature.calibration
-    output.print(
-        f"temperature 1, as none could be fitted: {run.temperature.reason}"
-        if fitted is None
-        else calibration_line(run.temperature.temperature, fitted),
-        markup=False,
-    )
-    if run.bundle is None or run.parity is None:
-        output.print(
-            "no ONNX bundle: this Keras backend cannot export; run "
-            f"KERAS_BACKEND=tensorflow mien export {out} --data {data}"
-        )
-    else:
-        output.print(
-            f"{run.bundle}: agrees with Keras to {run.parity.largest_difference:.0e} "
-            f"on {run.parity.faces} faces"
-        )
+    for line in training.result_lines(run, names[0], data):
+        output.print(line, markup=False)

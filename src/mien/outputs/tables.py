@@ -174,13 +174,19 @@ class TableOutput:
         """Do nothing: all rows are with the system already."""
 
 
-def write_table(path: Path, results: Iterable[FrameResult], label_keys: Sequence[str]) -> None:
-    """Write a whole table of pictures at once; see `Table`.
+def write_table(
+    path: Path,
+    results: Iterable[FrameResult],
+    label_keys: Sequence[str],
+    *,
+    of_videos: bool = False,
+) -> None:
+    """Write a whole table at once; arguments as of `Table`.
 
     Raises:
         OutputError: as `Table`.
         MissingExtraError: as `Table`.
     """
-    with Table(path, label_keys) as table:
+    with Table(path, label_keys, of_videos=of_videos) as table:
         for result in results:
             table.add(result)

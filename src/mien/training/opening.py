@@ -13,13 +13,14 @@ import numpy as np
 from mien import zoo
 from mien.errors import ModelError, RecipeError
 from mien.formats.bundle import logits_of
-from mien.formats.foreign import FRAMING, Reading, adopt, label_keys
+from mien.formats.foreign import FRAMING, adopt, label_keys
 from mien.formats.keras_files import (
     holds_weights_alone,
     load_network,
     load_weights,
     read_card_text,
 )
+from mien.formats.reading import Reading
 from mien.model.card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import softmax
