@@ -3,7 +3,7 @@
 import csv
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,15 @@ def on_tensorflow(function: Callable[..., Any], *arguments: object) -> Any:
     return function(*arguments)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize("name", SETTINGS)
+def pipelines() -> Iterator[object]:
+    """Each network on each backend; JAX compiles the large ones for a minute."""
+    for name, settings in SETTINGS.items():
+        yield pytest.param(name, "tensorflow")
+        slow = [pytest.mark.slow] if settings is SMALL else []
+        yield pytest.param(name, "jax", marks=slow)
+
+
+@pytest.mark.parametrize(("name", "backend"), pipelines())
 def test_a_pipeline_runs_by_one_command(
     name: str, backend: str, reduced: Path, tmp_path: Path, request: pytest.FixtureRequest
 ):
