@@ -6,10 +6,11 @@ imported here; what they raise is raised here.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 ENVIRONMENT = {
@@ -32,7 +33,16 @@ def jax_process() -> Iterator[Run]:
 
 
 def _begin() -> None:
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     os.environ.update(ENVIRONMENT)
     import keras
 
     assert keras.backend.backend() == "jax"
+
+
+def _end_with_the_tests() -> None:
+    """End also where the tests were killed."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
