@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels", "former_names"},
+    {"errors", "labels", "former_names", "spelling"},
     {"samples", "results", "cache_root", "pages", "files", "provenance"},
     {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},

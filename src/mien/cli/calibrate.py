@@ -64,7 +64,7 @@ def calibrate(
         }[split]
         raise typer.BadParameter(f"{reason}; take validation", param_hint="--split")
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import by_majority, divided, unseen_validation
+    from mien.cli.measuring import by_majority, unseen_validation
     from mien.cli.onnx_output import check_onnx_output
     from mien.data import read_samples
     from mien.errors import DatasetError
@@ -74,6 +74,7 @@ def calibrate(
     from mien.formats.onnx_cards import with_card, write_bundle
     from mien.recognition.classifier import Classifier
     from mien.samples import Split
+    from mien.workflows.trained_split import divided, with_validation
 
     opened = open_model(model, labels, scaling, architecture, input_size)
     check_onnx_output(out, [opened.path])
@@ -82,6 +83,7 @@ def calibrate(
     classifier = Classifier(content)
     if recipe_split:
         samples = divided(samples, classifier.card)
+    samples = with_validation(samples, classifier.card)
     if Split.VALIDATION not in samples.counts():
         raise DatasetError(
             f"{data} has no validation split, which a temperature is fitted on; add a folder of "

@@ -166,18 +166,22 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
     from mien.provenance import commit
     from mien.reports.cautions import Provenance, cautions
     from mien.samples import Split
+    from mien.workflows.trained_split import with_validation
 
     # All are opened before one is measured: a name that is wrong is found first.
     folders = {name: _folder(run) for name, run in runs.items()}
     curves = {name: read_curve(folder / HISTORY) for name, folder in folders.items() if folder}
     models = {name: open_model(run) for name, run in runs.items()}
     samples = read_samples(data)
+    classifiers = {name: model.classifier(samples.images) for name, model in models.items()}
+    if split is Split.VALIDATION:
+        samples = with_validation(samples, *(each.card for each in classifiers.values()))
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_duplicates(samples) if has_training_rows and split is not Split.TRAIN else None
     data_sha256 = samples.of(split).sha256()
     found = {}
     for name, model in models.items():
-        classifier = model.classifier(samples.images)
+        classifier = classifiers[name]
         with progress_bar(f"judging faces: {name}") as progress:
             predictions = predict(
                 classifier.probabilities,

@@ -69,13 +69,14 @@ def evaluate(
     import numpy as np
 
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import by_majority, divided, known_parameters
+    from mien.cli.measuring import by_majority, known_parameters
     from mien.data import read_samples
     from mien.data.duplicates import seen_duplicates
     from mien.evaluation import metrics
     from mien.evaluation.predictions import predict
     from mien.reports.report import check_report_folder, write_report
     from mien.samples import Split
+    from mien.workflows.trained_split import divided, with_validation
 
     measured = Split(split.value)
     check_report_folder(out)
@@ -85,6 +86,8 @@ def evaluate(
     classifier = opened.classifier(samples.images)
     if recipe_split:
         samples = divided(samples, classifier.card)
+    elif measured is Split.VALIDATION:
+        samples = with_validation(samples, classifier.card)
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_duplicates(samples) if has_training_rows and measured is not Split.TRAIN else None
     relabelled = by_majority(samples, classifier.label_set, measured)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from mien.cli.model_argument import (
     ScalingOption,
     reading,
 )
+
+if TYPE_CHECKING:
+    from mien.samples import Image
 
 
 class Format(StrEnum):
@@ -39,8 +42,9 @@ def export(
         Path | None,
         typer.Option(
             metavar="SRC",
-            help="Labelled faces to prove the export on; the training's own will do, and for "
-            "onnx-int8 it must have a validation split.",
+            help="Labelled faces to prove the export on. [default: those that the training's "
+            "folder keeps] A Keras file of another origin needs some, and so does onnx-int8: with "
+            "a validation split, or those of the training.",
         ),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
@@ -86,8 +90,8 @@ def export(
     """Export a network in a format that other programs read, with its model card inside.
 
     A file is written only if it gives the probabilities that Keras gives, to 1e-4, on real
-    faces (--data). With --scores and without --data the run's model.onnx, or the .onnx file, is
-    taken as it is, and the measured results go into its card.
+    faces: those that a run keeps, or --data. With --scores and without --data the run's
+    model.onnx, or the .onnx file, is taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a third of the size, and about twice as fast. It is
     written only if accuracy falls by 0.3 points at most on the validation faces without a duplicate
@@ -95,7 +99,7 @@ def export(
 
     For example:
 
-    mien export runs/plain_cnn --to litert --data fer2013.csv
+    mien export runs/plain_cnn --to litert
 
     mien export net.hdf5 --labels angry,happy,sad --scaling -1..1 --data fer2013.csv
     """
@@ -106,15 +110,13 @@ def export(
         raise typer.BadParameter("goes with --to onnx alone", param_hint="--scores")
     if weights_only and to not in (Format.KERAS, Format.H5):
         raise typer.BadParameter("goes with --to keras or h5", param_hint="--weights-only")
-    if data is None and not scores:
-        raise typer.BadParameter("name faces to prove the export on", param_hint="--data")
     if to is Format.ONNX_INT8:
         _export_int8(str(model), data, ferplus, out, name)
         return
     for value, option in ((ferplus, "--ferplus"), (name, "--name")):
         if value is not None:
             raise typer.BadParameter("goes with --to onnx-int8 alone", param_hint=option)
-    if data is None:
+    if data is None and scores:
         if any(option is not None for option in (labels, scaling, architecture, input_size)):
             raise typer.BadParameter("goes with --data alone", param_hint="--labels and its like")
         from mien.cli.onnx_output import check_onnx_output
@@ -126,7 +128,7 @@ def export(
                 f"name a file; {model} is part of the package", param_hint="--out"
             )
         check_onnx_output(out or bundle)
-        _put_scores(bundle, scores or [], out or bundle)
+        _put_scores(bundle, scores, out or bundle)
         return
     _check_exportable(model)
     load_keras_quietly()
@@ -135,15 +137,19 @@ def export(
     target = out or default_output(to.value, model, weights_only=weights_only)
     # Before the work, not after it.
     check_name(to.value, target, weights_only=weights_only)
-    from mien.data import read_samples
-    from mien.formats.bundle import PARITY_FACES
     from mien.training.opening import open_network
+    from mien.training.proof_faces import run_of
 
+    run = run_of(model)
+    if data is None and run is None and model.exists():
+        raise typer.BadParameter(
+            f"{model} is not of a training, which keeps faces to prove it on; name some",
+            param_hint="--data",
+        )
     opened = open_network(model, reading(labels, scaling, architecture, input_size))
     if target.exists() and target.samefile(opened.path):
         raise OutputError(f"{target} is what is exported; name another file with --out")
-    samples = read_samples(data)
-    faces = [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
+    faces = _proof_faces(run or model, data)
     parity = export_to(
         to.value, opened.network, opened.card, faces, target, weights_only=weights_only
     )
@@ -153,6 +159,19 @@ def export(
     )
     if scores:
         _put_scores(target, scores, target)
+
+
+def _proof_faces(run: Path, data: Path | None) -> "list[Image]":
+    """The faces to prove an export on: of the data, or else those that the run keeps."""
+    if data is not None:
+        from mien.data import read_samples
+        from mien.formats.bundle import PARITY_FACES
+
+        samples = read_samples(data)
+        return [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
+    from mien.training.proof_faces import read_proof_faces
+
+    return read_proof_faces(run)
 
 
 def _check_exportable(model: Path) -> None:
@@ -192,15 +211,21 @@ def _export_int8(
     source = resolve_model(model)
     target = out or (source.with_stem(f"{source.stem}-int8"))
     if data is None:
-        raise typer.BadParameter("name labelled faces to quantise on", param_hint="--data")
+        raise typer.BadParameter(
+            "onnx-int8 is measured on labelled faces, and those that a training keeps have no "
+            "labels; name them, the training's own best",
+            param_hint="--data",
+        )
     check_onnx_output(target, [source])
     from mien.formats.int8 import to_int8
     from mien.formats.onnx_cards import write_bundle
     from mien.recognition.classifier import Classifier
+    from mien.workflows.trained_split import with_validation
 
-    label_set = Classifier(source).label_set
+    card = Classifier(source).card
+    label_set = card.label_set
     content = source.read_bytes()
-    samples = unseen_validation(read_samples(data, ferplus=ferplus))
+    samples = unseen_validation(with_validation(read_samples(data, ferplus=ferplus), card))
     relabelled = by_majority(samples, label_set, Split.VALIDATION)
     samples = samples if relabelled is None else relabelled.samples
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)

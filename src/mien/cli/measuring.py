@@ -1,8 +1,7 @@
 """What the commands that measure share, where it needs packages that are blind to each other."""
 
 from mien.data.ferplus import majority_labels
-from mien.data.splits import SplitPlan, assign, without_validation_duplicates
-from mien.errors import ModelError
+from mien.data.splits import without_validation_duplicates
 from mien.evaluation.relabel import Relabelled, relabel
 from mien.labels import FERPLUS, LabelSet
 from mien.model.card import Calibration, ModelCard
@@ -17,21 +16,6 @@ def known_parameters(card: ModelCard) -> int | None:
         return None
     is_listed = card.input_shape == entry.default_input.shape and len(card.labels) == 7
     return entry.parameters if is_listed else None
-
-
-def divided(samples: Samples, card: ModelCard) -> Samples:
-    """Samples divided by the plan in a model's card.
-
-    Raises:
-        ModelError: the card has none.
-    """
-    try:
-        plan = SplitPlan(**card.recipe["split"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
-        ) from error
-    return assign(samples, plan)
 
 
 def unseen_validation(samples: Samples) -> Samples:

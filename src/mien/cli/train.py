@@ -1,10 +1,13 @@
 """``mien train``: recipe and labelled faces to a run folder."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.samples import Samples, Split
 
 
 def train(
@@ -40,13 +43,33 @@ def train(
             help="Weights that the network starts with; the recipe's where it is not given.",
         ),
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Passes over the faces, in each phase.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Faces per step.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Peak learning rate, that of the first phase; later ones keep their proportion.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the first weights and all that is random.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float32|mixed_bfloat16|mixed_float16", help="Arithmetic of the training."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Change a field of the recipe, e.g. epochs=2 or augmentation.zoom=0; may be "
-            "repeated. The fields are those of mien.training.recipe.Recipe.",
+            help="Change any field of the recipe, e.g. augmentation.zoom=0; may be repeated. "
+            "The fields are those of mien.training.recipe.Recipe.",
         ),
     ] = None,
     resume: Annotated[
@@ -57,7 +80,13 @@ def train(
 
     The run folder gets the recipe, the history, learning curves, the best network and its ONNX
     bundle. An interrupted training goes on with --resume and ends with the same weights. The
-    best epoch is chosen on the validation split; the test split is never looked at.
+    best epoch is chosen on the validation split; the test split is never looked at. Where the
+    faces have no validation split, and the recipe makes none, a tenth of each training class
+    becomes one.
+
+    For example:
+
+    mien train recipes/plain_cnn.py --data archive.zip --out runs/plain_cnn --epochs 30
     """
     from mien.cli.console import errors, load_keras_quietly, output, split_table, warn
 
@@ -66,21 +95,38 @@ def train(
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
     from mien.model.names import resolve_model
-    from mien.training.inputs import split_samples
+    from mien.training.adjusting import for_run
     from mien.training.recipe import load_recipe
     from mien.training.run import train as run_training
     from mien.training.run_folder import check_folder
 
-    chosen = load_recipe(recipe).replace(set_ or [])
-    if pretrained is not None:
-        chosen = replace(chosen, pretrained=pretrained)
+    options = {
+        "pretrained": pretrained,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "precision": precision,
+    }
+    chosen, left_out = for_run(
+        load_recipe(recipe),
+        options,
+        set_ or [],
+        votes=ferplus is not None,
+        teachers=len(teacher or []),
+    )
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
     teachers = [resolve_model(model) for model in teacher or []]
     chosen.check_teachers(len(teachers))
     check_folder(out, chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
-    errors.print(split_table(split_samples(samples, chosen), samples))
+
+    def describe(parts: "Mapping[Split, Samples]") -> None:
+        errors.print(split_table(parts, samples))
+        for what in left_out:
+            errors.print(f"caution: {chosen.name} {what}", markup=False)
+
     with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
         try:
             run = run_training(
@@ -89,6 +135,7 @@ def train(
                 out,
                 teachers=teachers,
                 resume=resume,
+                described=describe,
                 progress=progress.epoch_done,
                 consulting=progress.consulting,
                 extra_callbacks=[progress.callback()],
@@ -112,7 +159,7 @@ def train(
     if run.bundle is None or run.parity is None:
         output.print(
             "no ONNX bundle: this Keras backend cannot export; run "
-            f"KERAS_BACKEND=tensorflow mien export {out} --data {data}"
+            f"KERAS_BACKEND=tensorflow mien export {out}"
         )
     else:
         output.print(
