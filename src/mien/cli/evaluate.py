@@ -86,8 +86,10 @@ def evaluate(
     classifier = opened.classifier(samples.images)
     if recipe_split:
         samples = divided(samples, classifier.card)
-    elif measured is Split.VALIDATION:
+    as_read = samples
+    if measured is Split.VALIDATION:
         samples = with_validation(samples, classifier.card)
+    carved = samples is not as_read
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_duplicates(samples) if has_training_rows and measured is not Split.TRAIN else None
     relabelled = by_majority(samples, classifier.label_set, measured)
@@ -130,6 +132,8 @@ def evaluate(
         note="" if relabelled is None else relabelled.note,
     )
     title = f"{classifier.card.name} on {split} of {data}, {evaluation.n:,} faces"
+    if carved:
+        title += ", those that its training carved out of the training faces"
     for line in (title, *cautions):
         output.print(line, markup=False)
     output.print(_scores(evaluation))

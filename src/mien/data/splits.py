@@ -122,10 +122,12 @@ def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
     splits[train[kept]] = Split.TRAIN.value
     splits[train[chosen]] = Split.VALIDATION.value
     carved = f"{_percent(fraction)} of each training class carved out for validation"
-    if plan.duplicates_together:
-        carved += ", duplicates kept together"
     if _has_validation(samples):
         carved += ", validation rows moved to test"
+    elif plan.duplicates_together:
+        carved = f"no validation part, so {carved}"
+    if plan.duplicates_together:
+        carved += ", duplicates kept on one side"
     return replace(samples, splits=splits, layout=_told(samples, carved))
 
 

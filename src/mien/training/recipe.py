@@ -192,7 +192,8 @@ class Recipe:
         """
         if self.ferplus_weight and not present:
             raise RecipeError(
-                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
+                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv, "
+                "or --set ferplus_weight=0"
             )
 
     def check_teachers(self, number: int) -> None:
