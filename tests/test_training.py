@@ -272,7 +272,7 @@ def test_a_run_of_an_earlier_version_resumes_with_its_split(tmp_path: Path):
     (tmp_path / "recipe.json").write_text(json.dumps(stored))
     check_folder(tmp_path, RECIPE, resume=True)  # before the data are read
     check_folder(tmp_path, replace(RECIPE, split=OFFICIAL), resume=True)
-    with pytest.raises(TrainingError, match="split is .* there and .* here"):
+    with pytest.raises(TrainingError, match=r"split is .* there and .* here"):
         check_folder(tmp_path, replace(RECIPE, split=SplitPlan(0.3)), resume=True)
     parts = {split: tiny_samples().of(split) for split in (Split.TRAIN, Split.VALIDATION)}
     describe(tmp_path, parts)
