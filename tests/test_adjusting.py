@@ -109,6 +109,8 @@ def test_a_file_of_weights_that_is_not_there(tmp_path: Path):
     changed, (note,) = with_what_there_is(recipe, votes=False, teachers=0)
     assert (changed.pretrained, changed.phases) == ("none", ())
     assert str(weights) in note and "starts anew" in note
+    kept, (note,) = with_what_there_is(recipe, votes=False, teachers=0, asked=["phases"])
+    assert kept.phases == recipe.phases and note.endswith("it starts anew")
     # As it was asked for, it stays, and the training says that it is not there.
     asked, notes = for_run(PLAIN, {"pretrained": str(weights)}, votes=False, teachers=0)
     assert (asked.pretrained, notes) == (str(weights), ())

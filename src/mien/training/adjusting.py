@@ -107,10 +107,12 @@ def with_what_there_is(
         and "pretrained" not in asked
         and not Path(recipe.pretrained).expanduser().is_file()
     ):
-        left_out |= {"pretrained": NONE, "phases": ()}
-        notes.append(
-            f"{recipe.pretrained} (--pretrained FILE): it starts anew, and every layer learns"
-        )
+        left_out["pretrained"] = NONE
+        ending = "it starts anew"
+        if recipe.phases and "phases" not in asked:
+            left_out["phases"] = ()  # to freeze layers that have learned nothing would be wrong
+            ending += ", and every layer learns"
+        notes.append(f"{recipe.pretrained} (--pretrained FILE): {ending}")
     return replace(recipe, **left_out), tuple(f"without {note}" for note in notes)
 
 
