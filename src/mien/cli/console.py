@@ -15,6 +15,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.console import Group
 
+    from mien.data.unlabelled import Unlabelled
     from mien.samples import Samples, Split
 
 for _name in ("stdout", "stderr"):
@@ -117,12 +118,16 @@ def load_keras_quietly() -> None:
         os.close(nowhere)
 
 
-def split_table(parts: "Mapping[Split, Samples]", samples: "Samples") -> "Group":
+def split_table(
+    parts: "Mapping[Split, Samples]", samples: "Samples", unlabelled: "Unlabelled | None" = None
+) -> "Group":
     """What was found and how it was split: a line, a table of rows by class, and cautions.
 
     Args:
         parts: the rows of each split that is shown.
         samples: all rows, as they were read; those in no part are counted as set aside.
+        unlabelled: faces without labels that train, too; they have no class, so a row of their
+            own counts them.
     """
     import numpy as np
     from rich.console import Group
@@ -144,6 +149,8 @@ def split_table(parts: "Mapping[Split, Samples]", samples: "Samples") -> "Group"
         table.add_row(label.key, *(f"{count[index]:,}" for count in counts.values()))
     table.add_section()
     table.add_row("all", *(f"{int(count.sum()):,}" for count in counts.values()))
+    for source in unlabelled.sources if unlabelled is not None else ():
+        table.add_row(f"no label: {source.source}", f"{source.n:,}")
     layout = next(iter(parts.values()), samples).layout
     notes = [Text(f"caution: {line}") for line in cautions(parts)]
     return Group(Text(f"{samples.source}: {layout}"), table, *notes)

@@ -30,7 +30,15 @@ def train(
         typer.Option(
             metavar="MODEL",
             help="A trained model to learn from beside the labels, where the recipe has a "
-            "teacher_weight; may be repeated.",
+            "teacher_weight; may be repeated. Live teachers may be Keras files, too.",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SRC",
+            help="A folder or zip of faces without labels, of which live teachers speak, where "
+            "the recipe has an unlabelled_share; may be repeated.",
         ),
     ] = None,
     pretrained: Annotated[
@@ -65,8 +73,10 @@ def train(
     from mien.cli.measuring import calibration_line
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
+    from mien.data.unlabelled import read_unlabelled
     from mien.model_files import resolve_model
     from mien.training.inputs import split_samples
+    from mien.training.live_teachers import find_teacher
     from mien.training.recipe import load_recipe
     from mien.training.run import train as run_training
     from mien.training.run_folder import check_folder
@@ -76,11 +86,14 @@ def train(
         chosen = replace(chosen, pretrained=pretrained)
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
-    teachers = [resolve_model(model) for model in teacher or []]
-    chosen.check_teachers(len(teachers))
+    chosen.check_teachers(len(teacher or []))
+    chosen.check_unlabelled(len(unlabelled or []))
+    find = find_teacher if chosen.is_live else resolve_model
+    teachers = [find(model) for model in teacher or []]
     check_folder(out, chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
-    errors.print(split_table(split_samples(samples, chosen), samples))
+    others = read_unlabelled(unlabelled) if unlabelled else None
+    errors.print(split_table(split_samples(samples, chosen), samples, others))
     with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
         try:
             run = run_training(
@@ -88,6 +101,7 @@ def train(
                 samples,
                 out,
                 teachers=teachers,
+                unlabelled=others,
                 resume=resume,
                 progress=progress.epoch_done,
                 consulting=progress.consulting,
