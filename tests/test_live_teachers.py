@@ -1,5 +1,8 @@
 """Teachers in the training graph: what they see, what is learned of them, what is kept."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +18,15 @@ from mien import zoo
 from mien.data.augmentation import Augmentation
 from mien.data.unlabelled import Unlabelled, read_unlabelled
 from mien.errors import RecipeError, TrainingError
+from mien.formats.saving import export_to
 from mien.labels import FER2013
+from mien.model_card import ModelCard
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
 from mien.training import objective
-from mien.training.backup import latest_backup
-from mien.training.live_teachers import live_teachers
+from mien.training.export import card_of_run
+from mien.training.live_teachers import find_teacher, live_teachers
 from mien.training.metrics import epoch_metrics
 from mien.training.recipe import Recipe
 from mien.training.run import train
@@ -36,7 +41,7 @@ SAMPLES = samples_of(
     random_faces(40), [row % 7 for row in range(40)], ["train"] * 28 + ["validation"] * 12
 )
 ROWS = SAMPLES.of(Split.TRAIN)
-OPTIONS = {"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]}
+OPTIONS = {"stem": 8, "widths": [8, 16], "depths": [1, 1]}
 STUDENT = Recipe(
     "student",
     "slim_resnet",
@@ -56,6 +61,16 @@ def teacher(path: Path, seed: int = 0, **changes: object) -> Path:
     data = {"train": {"n": len(ROWS), "sha256": ROWS.sha256()}}
     card = make_card(graph, **{"data": data, "name": f"teacher {seed}", **changes})
     path.write_bytes(with_card(graph, card))
+    return path
+
+
+def keras_teacher(path: Path) -> Path:
+    """A random network of the zoo, with its card."""
+    keras.utils.set_random_seed(5)
+    network = zoo.build("slim_resnet", SPEC, 7, **OPTIONS)
+    data = {"train": {"n": len(ROWS), "sha256": ROWS.sha256()}}
+    card = ModelCard(path.stem, "slim_resnet", FER2013.keys, SPEC.shape, "fer2013", data=data)
+    export_to("keras", network, card, list(ROWS.images[:2]), path)
     return path
 
 
@@ -102,11 +117,32 @@ def test_a_keras_network_is_asked_in_the_graph_and_never_trained():
     assert layer.weights and not layer.trainable_weights
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_keras_file_says_what_its_network_says(precision: str, tmp_path: Path):
+    path = keras_teacher(tmp_path / "b.keras")
+    network = keras.models.load_model(path, compile=False)
+    expected = keras.ops.softmax(network(FACES, training=False))
+    layer = layer_of([path], tmp_path, teacher_mirror=False, precision=precision)
+    np.testing.assert_allclose(layer(FACES, training=True), expected, atol=2e-2)
+
+
+def test_a_run_folder_stands_for_its_onnx_file_or_its_keras_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "best.keras").write_bytes(b"")
+    assert find_teacher(str(tmp_path)) == tmp_path / "best.keras"
+    (tmp_path / "model.onnx").write_bytes(b"")
+    assert find_teacher(str(tmp_path)) == tmp_path / "model.onnx"
+    assert find_teacher(str(tmp_path / "best.keras")) == tmp_path / "best.keras"
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert find_teacher(str(tmp_path)) == tmp_path / "best.keras"
+
+
 def test_the_network_learns_from_the_very_picture_that_they_see(tmp_path: Path):
     recipe = replace(STUDENT, augmentation=Augmentation(width_shift=0.3, contrast=0.5))
     layer = layer_of([teacher(tmp_path / "a.onnx")], tmp_path, teacher_mirror=False)
     model, twin = training_twin(zoo.build("slim_resnet", SPEC, 7, **OPTIONS), recipe, layer)
-    seen = keras.Model(model.inputs, {"crop": layer.input, **model.output})
+    seen = keras.Model(model.input, {"crop": layer.input, **model.output})
     outputs = seen(ROWS.images[:6, ..., np.newaxis], training=True)
     crop = np.asarray(outputs["crop"])
     assert np.abs(crop - FACES).max() > 10, "the picture was changed"
@@ -173,69 +209,116 @@ def test_other_classes_rows_and_inputs_are_refused(tmp_path: Path):
         live_teachers([teacher(tmp_path / "c.onnx")], ROWS, InputSpec(64, 64, 1), tmp_path, STUDENT)
 
 
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end without the ONNX files, which take longer than everything else here."""
+    monkeypatch.setattr("mien.training.run.can_export", lambda: False)
+
+
+@pytest.mark.usefixtures("no_export")
 def test_a_run_without_any_labels_learns_and_says_of_whom(tmp_path: Path):
     path = teacher(tmp_path / "a.onnx")
     recipe = replace(
         STUDENT,
         epochs=12,
         teacher_weight=1.0,
-        unlabelled_share=0.3,
+        unlabelled_share=0.5,
         unlabelled_credit="somebody, CC BY 4.0",
     )
-    run = train(
-        recipe,
-        SAMPLES,
-        tmp_path / "run",
-        teachers=[path],
-        unlabelled=faces_without_labels(tmp_path),
-    )
-    assert run.bundle is not None
-    student, master = Classifier(run.bundle), Classifier(path)
-    said = [each.probabilities(ROWS.images) for each in (student, master)]
-    agreement = (said[0].argmax(axis=1) == said[1].argmax(axis=1)).mean()
-    assert agreement > 0.5
-    card = student.card
+    found = faces_without_labels(tmp_path)
+    run = train(recipe, SAMPLES, tmp_path / "run", teachers=[path], unlabelled=found)
+    network = keras.models.load_model(run.folder / "best.keras", compile=False)
+    student = network(ROWS.images[..., np.newaxis].astype(np.float32), training=False)
+    said = Classifier(path).probabilities(ROWS.images)
+    assert (np.argmax(student, axis=1) == said.argmax(axis=1)).mean() > 0.5
+    card = card_of_run(run.folder, network)
     assert card.data["teachers"] == read_teachers(run.folder)
+    assert [each["name"] for each in card.data["teachers"]] == ["teacher 0"]
     others = card.data["unlabelled"]
     assert (others["n"], others["credit"]) == (10, "somebody, CC BY 4.0")
     assert [each["source"] for each in others["sources"]] == ["faces"]
     assert len(others["sources"][0]["sha256"]) == 64
 
 
+def stop(row: dict[str, float]) -> None:
+    raise KeyboardInterrupt
+
+
+def assert_same_weights(folder: Path, name: str) -> None:
+    """The networks of the runs ``whole`` and ``broken`` are alike, bit by bit."""
+    whole, broken = (
+        keras.models.load_model(folder / run / name, compile=False).get_weights()
+        for run in ("whole", "broken")
+    )
+    for a, b in zip(whole, broken, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("no_export")
 def test_a_resumed_run_ends_with_the_same_weights_and_keeps_no_teacher(tmp_path: Path):
-    network = zoo.build("slim_resnet", SPEC, 7, **OPTIONS)
-    votes = np.tile(np.array([0, 0, 10] + 7 * [0]), (40, 1))
     recipe = replace(
         STUDENT,
         augmentation=Augmentation(width_shift=0.1, horizontal_flip=True, mixup_alpha=0.3),
-        unlabelled_share=0.3,
+        unlabelled_share=0.5,
         ferplus_weight=1.0,
         ema_momentum=0.9,
     )
-    options = {
-        "teachers": [teacher(tmp_path / "a.onnx")],
-        "unlabelled": faces_without_labels(tmp_path),
-    }
+    votes = np.tile(np.array([0, 0, 10] + 7 * [0]), (40, 1))
     samples = replace(SAMPLES, votes=votes)
-    train(recipe, samples, tmp_path / "whole", **options)
-
-    def stop(row: dict[str, float]) -> None:
-        raise KeyboardInterrupt
-
+    found = faces_without_labels(tmp_path)
+    paths = [teacher(tmp_path / "a.onnx")]
+    train(recipe, samples, tmp_path / "whole", teachers=paths, unlabelled=found)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, samples, tmp_path / "broken", progress=stop, **options)
-    other = [teacher(tmp_path / "other.onnx", 1)]
+        train(recipe, samples, tmp_path / "broken", teachers=paths, unlabelled=found, progress=stop)
+    again = {"unlabelled": found, "resume": True}
     with pytest.raises(TrainingError, match="other teachers"):
-        train(recipe, samples, tmp_path / "broken", resume=True, **{**options, "teachers": other})
-    train(recipe, samples, tmp_path / "broken", resume=True, **options)
+        other = teacher(tmp_path / "b.onnx", 1)
+        train(recipe, samples, tmp_path / "broken", teachers=[other], **again)
+    train(recipe, samples, tmp_path / "broken", teachers=paths, **again)
     for name in ("best.keras", "best_ferplus.keras"):
-        whole, broken = (
-            keras.models.load_model(tmp_path / folder / name, compile=False)
-            for folder in ("whole", "broken")
-        )
-        assert [each.name for each in whole.layers][:-1] == [each.name for each in network.layers][
-            :-1
-        ]
-        for a, b in zip(whole.get_weights(), broken.get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
-    assert latest_backup(tmp_path / "whole" / "backup") is not None
+        assert_same_weights(tmp_path, name)
+    kept = keras.models.load_model(tmp_path / "whole" / "best.keras", compile=False)
+    plain = zoo.build("slim_resnet", SPEC, 7, **OPTIONS)
+    assert [each.name for each in kept.layers] == [each.name for each in plain.layers]
+
+
+JAX_TRAINING = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import keras
+folder, tests = map(Path, sys.argv[1:])
+sys.path.insert(0, str(tests))
+from mien.data.augmentation import Augmentation
+from mien.training.run import train
+from test_live_teachers import (
+    SAMPLES, STUDENT, faces_without_labels, keras_teacher, stop, teacher
+)
+assert keras.backend.backend() == "jax"
+# One outside of the graph and one within it.
+masters = [teacher(folder / "a.onnx"), keras_teacher(folder / "b.keras")]
+recipe = replace(
+    STUDENT,
+    augmentation=Augmentation(width_shift=0.1, mixup_alpha=0.3),
+    unlabelled_share=0.5,
+    precision="mixed_bfloat16",
+)
+found = faces_without_labels(folder)
+train(recipe, SAMPLES, folder / "whole", teachers=masters, unlabelled=found)
+try:
+    train(recipe, SAMPLES, folder / "broken", teachers=masters, unlabelled=found, progress=stop)
+except KeyboardInterrupt:
+    pass
+train(recipe, SAMPLES, folder / "broken", teachers=masters, unlabelled=found, resume=True)
+"""
+
+
+def test_on_jax_both_kinds_teach_and_a_resumed_run_ends_the_same(tmp_path: Path):
+    pytest.importorskip("jax", reason="needs JAX")
+    subprocess.run(
+        [sys.executable, "-c", JAX_TRAINING, tmp_path, Path(__file__).parent],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        check=True,
+    )
+    assert_same_weights(tmp_path, "best.keras")
+    assert [each["name"] for each in read_teachers(tmp_path / "whole")] == ["teacher 0", "b"]

@@ -39,6 +39,8 @@ class Unlabelled:
     """The pictures, those of one source after the other."""
     sources: tuple[UnlabelledSource, ...]
     """Where they come from."""
+    names: Sequence[str]
+    """Relative path of each picture within its source."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -111,4 +113,5 @@ def read_unlabelled(sources: Sequence[Path | str], *, max_pixels: int = MAX_PIXE
     return Unlabelled(
         _Joined(parts, starts[:-1], np.arange(starts[-1])),
         tuple(described),
+        [name for part in parts for name in part.members],
     )
