@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from chain_costs import Bools, Outcomes, costs, nearest
 from composed_pictures import Condition, Place, composed
-from mien.data.duplicates import seen_twins
+from mien.data.duplicates import seen_duplicates
 from mien.data.sources import read_samples
 from mien.preprocessing import crop_square
 from mien.recognition.recognizer import Recognizer
@@ -139,7 +139,7 @@ def main() -> None:
 
     samples = read_samples(arguments.data)
     rows = np.flatnonzero(samples.splits == Split.VALIDATION.value)
-    twins = seen_twins(samples)[rows]
+    duplicates = seen_duplicates(samples)[rows]
     tiles = np.asarray(samples.images)[rows]
     if arguments.rows:
         chosen = np.linspace(0, len(rows), min(arguments.rows, len(rows)), endpoint=False)
@@ -161,8 +161,8 @@ def main() -> None:
         for condition in conditions:
             outcomes = chain.judge(positions, condition, arguments.seed)
             print(line(condition, outcomes))
-            unseen = ~twins[positions]
-            print(line(condition, outcomes.take(unseen)), " no twin", flush=True)
+            unseen = ~duplicates[positions]
+            print(line(condition, outcomes.take(unseen)), " no duplicate", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from mien.recognition.detector import FaceDetector
+from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.yunet import YuNet
 

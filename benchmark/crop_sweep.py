@@ -3,10 +3,11 @@
     python benchmark/crop_sweep.py fer2013.csv --condition=2,0,0 --condition=2,20,0
     python benchmark/crop_sweep.py fer2013.csv --condition=2,20,0 --half confirming
 
-The pictures and the faces that count are those of chain.py. On PublicTest's rows without a twin in
-Training, every second one (the choosing half) serves to choose a geometry; the rest confirms it.
-Every other crop is compared with the one of the run time on the same faces: the difference in
-accuracy with its 95 % interval, and in cross-entropy, which tells small changes apart sooner.
+The pictures and the faces that count are those of chain.py. On PublicTest's rows without a
+duplicate in Training, every second one (the choosing half) serves to choose a geometry; the rest
+confirms it. Every other crop is compared with the one of the run time on the same faces: the
+difference in accuracy with its 95 % interval, and in cross-entropy, which tells small changes apart
+sooner.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 
 from chain_costs import RESAMPLES, nearest
 from composed_pictures import Condition, composed
-from mien.data.duplicates import seen_twins
+from mien.data.duplicates import seen_duplicates
 from mien.data.sources import read_samples
 from mien.evaluation.compare import paired_interval
 from mien.preprocessing import TURN_FROM_DEG, CropGeometry, crop_square
@@ -61,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     samples = read_samples(arguments.data)
-    usable = (samples.splits == Split.VALIDATION.value) & ~seen_twins(samples)
+    usable = (samples.splits == Split.VALIDATION.value) & ~seen_duplicates(samples)
     rows = np.flatnonzero(usable)[arguments.half == "confirming" :: 2][:: arguments.every]
     tiles = np.asarray(samples.images)[rows]
     cv2.setNumThreads(1)

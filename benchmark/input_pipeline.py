@@ -35,7 +35,7 @@ from mien.labels import FER2013
 from mien.preprocessing import InputSpec
 from mien.training import callbacks, objective
 from mien.training.recipe import Recipe
-from mien.training.twin import training_twin
+from mien.training.trainable import trainable_copy
 
 SPEC = InputSpec(48, 48, 1)
 AUGMENTATION = Augmentation(horizontal_flip=True, rotation_deg=10.0, zoom=0.1)
@@ -125,7 +125,7 @@ class Ours:
             seed=recipe.seed,
         )
         network = zoo.build(architecture, SPEC, len(FER2013))
-        self._model, _ = training_twin(network, recipe)
+        self._model, _ = trainable_copy(network, recipe)
         self._model.compile(
             optimizer=keras.optimizers.Adam(),
             loss=objective.losses(recipe),

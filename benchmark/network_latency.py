@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from mien import zoo
-from mien.model_files import resolve_model
+from mien.model.names import resolve_model
 from mien.recognition.classifier import Classifier
 
 ROUNDS = 30

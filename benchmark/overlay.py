@@ -13,9 +13,9 @@ import time
 import cv2
 import numpy as np
 
+from mien.drawing import Annotator
 from mien.labels import FER2013
 from mien.results import Expression, Face, FrameResult
-from mien.video.overlay import Annotator
 
 CASES = ((640, 360, 1), (640, 360, 10), (1920, 1080, 1), (1920, 1080, 10), (3840, 2160, 1))
 

@@ -31,7 +31,7 @@ from mien.training import callbacks, objective
 from mien.training.inputs import input_spec
 from mien.training.metrics import epoch_metrics
 from mien.training.recipe import Recipe, load_recipe
-from mien.training.twin import training_twin
+from mien.training.trainable import trainable_copy
 
 
 class StepTimes(keras.callbacks.Callback):
@@ -69,7 +69,7 @@ def samples(rows: int) -> Samples:
 def compiled(recipe: Recipe, steps: int) -> keras.Model:
     """The training model of a recipe."""
     network = zoo.build(recipe.architecture, input_spec(recipe), 7, **recipe.architecture_options)
-    model, _ = training_twin(network, recipe)
+    model, _ = trainable_copy(network, recipe)
     model.compile(
         optimizer=objective.optimizer(recipe, recipe.plan[0], steps),
         loss=objective.losses(recipe),

@@ -17,14 +17,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from mien.tta import averaged
 from numpy.typing import NDArray
 
 from mien.data import read_samples
 from mien.data.unlabelled import read_unlabelled
-from mien.model_files import resolve_model
+from mien.model.names import resolve_model
 from mien.recognition.classifier import Classifier
 from mien.samples import Image, Images
-from mien.tta import averaged
 
 BATCH = 256
 

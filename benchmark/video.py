@@ -27,6 +27,7 @@ import keras
 import numpy as np
 
 from mien import zoo
+from mien.drawing import Annotator
 from mien.labels import FER2013
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
@@ -34,9 +35,8 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image
-from mien.streaming.video import recognize_video
-from mien.video.frames import open_frames
-from mien.video.overlay import Annotator
+from mien.sources import open_frames
+from mien.workflows.videos import recognize_video
 
 USUAL_FRAMES = 40
 FACE_PX = 112

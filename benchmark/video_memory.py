@@ -12,17 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mien.outputs.tables import Table
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image
-from mien.streaming.pipeline import run
-from mien.streaming.video import open_outputs
-from mien.video.frames import open_frames
-from mien.video.frames.arrays import ArrayFrames
-from mien.video.outputs.tables import Table
+from mien.sources import open_frames
+from mien.sources.arrays import ArrayFrames
+from mien.workflows.pipeline import run
+from mien.workflows.videos import open_outputs
 
 
 def resident_mb() -> float:

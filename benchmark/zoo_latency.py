@@ -22,7 +22,7 @@ import numpy as np
 from mien import zoo
 from mien.formats.bundle import to_bundle
 from mien.labels import FER2013
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier
 from mien.zoo.cost import flops
 

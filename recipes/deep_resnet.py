@@ -1,8 +1,8 @@
 """A deeper, narrower slim_resnet with mixup: a teacher of mien-small, and where its weights start.
 
-Claim: 67.9 % top-1 accuracy on PublicTest, 66.8 % on its faces without a twin in Training, without
-test-time augmentation; one run, seed 1, at commit 8befe85, 57 minutes on one core of an AMD EPYC
-with AVX-512 BF16 beside other work, no GPU. It was still getting better at the end.
+Claim: 67.9 % top-1 accuracy on PublicTest, 66.8 % on its faces without a duplicate in Training,
+without test-time augmentation; one run, seed 1, at commit 8befe85, 57 minutes on one core of an AMD
+EPYC with AVX-512 BF16 beside other work, no GPU. It was still getting better at the end.
 
     mien train recipes/deep_resnet.py --data fer2013.csv --ferplus fer2013new.csv \\
         --out runs/deep_resnet

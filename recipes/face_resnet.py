@@ -1,8 +1,8 @@
 """A network that starts from dlib's face recognition, which has seen 3 million faces.
 
 Claim: 68.0 % top-1 accuracy on PublicTest (95 % interval 66.4 to 69.5), 66.9 % on its faces
-without a twin in Training, without test-time augmentation; one run, seed 1, at commit 6f3369a, 63
-minutes on one core of an AMD EPYC with AVX-512 BF16, no GPU. That is a short training of a large
+without a duplicate in Training, without test-time augmentation; one run, seed 1, at commit 6f3369a,
+63 minutes on one core of an AMD EPYC with AVX-512 BF16, no GPU. That is a short training of a large
 network: with mixup it had 66 % of its training faces right at the end. dlib's weights gave it a
 start, 54 % after one epoch, but on two cores no lead at the end (LOG.md).
 
@@ -21,8 +21,8 @@ and 68 epochs long, had 68.8 % and 67.6 %, in 105 minutes:
         --set augmentation.contrast=0.25 --out runs/small_face_resnet
 
 In both runs the teachers were not asked about mirror images, as they are now. The
-epoch is the one that is best on the faces of PublicTest without a twin in Training; PrivateTest is
-not looked at.
+epoch is the one that is best on the faces of PublicTest without a duplicate in Training;
+PrivateTest is not looked at.
 """
 
 from mien.data.augmentation import Augmentation
@@ -33,7 +33,7 @@ RECIPE = Recipe(
     name="face-resnet",
     architecture="face_resnet",
     pretrained="dlib_face_recognition_resnet_model_v1.dat",
-    drop_validation_twins=True,
+    drop_validation_duplicates=True,
     augmentation=Augmentation(
         horizontal_flip=True,
         rotation_deg=12.0,

@@ -9,7 +9,7 @@ about 1.2 GFLOP a face forward, 200 epochs, some 2e16 operations in all.
 
 The shape is that of ResNet-18 (He et al., 2016) at the full resolution of 48 x 48, with mixup,
 label smoothing, erasing and a cosine, and with FER+ votes as a second task. The epoch is chosen
-on the faces of PublicTest without a twin in Training; PrivateTest is not looked at.
+on the faces of PublicTest without a duplicate in Training; PrivateTest is not looked at.
 """
 
 from mien.data.augmentation import Augmentation
@@ -24,7 +24,7 @@ RECIPE = Recipe(
         "depths": (2, 2, 2, 2),
         "dropout": 0.4,
     },
-    drop_validation_twins=True,
+    drop_validation_duplicates=True,
     augmentation=Augmentation(
         horizontal_flip=True,
         rotation_deg=15.0,

@@ -1,9 +1,9 @@
 """mien-small, the default model: a residual network of 1.4 million parameters that had teachers.
 
 Claim: 69.9 % top-1 accuracy on PublicTest (95 % interval 68.5 to 71.3), 68.7 % on its faces
-without a twin in Training, without test-time augmentation, and 88.1 % of FER+'s majorities by its
-second head; one run, seed 1, first round at commit be7de11, 58 minutes, second at 2b34467,
-101 minutes and 11 for the teachers, on one core of an AMD EPYC with AVX-512 BF16, no GPU.
+without a duplicate in Training, without test-time augmentation, and 88.1 % of FER+'s majorities by
+its second head; one run, seed 1, first round at commit be7de11, 58 minutes, second at 2b34467, 101
+minutes and 11 for the teachers, on one core of an AMD EPYC with AVX-512 BF16, no GPU.
 
 In two rounds, as RECIPE is the second one:
 
@@ -17,7 +17,7 @@ In two rounds, as RECIPE is the second one:
 
 It goes on from the first round's weights at the full rate, and learns 70 % from what three networks
 of the first round say of each view of a face and 30 % from the face's label, with FER+ votes as a
-second task. The epoch is the one that is best on the faces of PublicTest without a twin in
+second task. The epoch is the one that is best on the faces of PublicTest without a duplicate in
 Training; PrivateTest is not looked at. For that run the teachers were used in 8-bit integers
 (mien export --to onnx-int8), and not asked about mirror images, as they are now. More epochs of
 this alone did not help (LOG.md); larger teachers (recipes/large_resnet.py) are the next thing to
@@ -31,7 +31,7 @@ RECIPE = Recipe(
     name="mien-small",
     architecture="slim_resnet",
     architecture_options={"stem": 16, "widths": (32, 64, 128, 224), "depths": (1, 2, 2, 1)},
-    drop_validation_twins=True,
+    drop_validation_duplicates=True,
     augmentation=Augmentation(
         horizontal_flip=True,
         rotation_deg=12.0,

@@ -1,9 +1,9 @@
 """mien-tiny, for browsers and small boards: nearly as large as mien-small, half of the operations.
 
 Claim: 69.5 % top-1 accuracy on PublicTest (95 % interval 68.0 to 70.9), 68.5 % on its faces
-without a twin in Training, in 8-bit integers and without test-time augmentation (69.7 and 68.6 %
-before); one run, seed 1, first round at commit be7de11, 60 minutes, second at f89f9a7, 103 minutes
-on one core of an AMD EPYC with AVX-512 BF16, no GPU, and 17 for the teachers on both.
+without a duplicate in Training, in 8-bit integers and without test-time augmentation (69.7 and 68.6
+% before); one run, seed 1, first round at commit be7de11, 60 minutes, second at f89f9a7, 103
+minutes on one core of an AMD EPYC with AVX-512 BF16, no GPU, and 17 for the teachers on both.
 
 In two rounds, as RECIPE is the second one:
 
@@ -22,8 +22,8 @@ say of each view of a face and 10 % from the face's label, with FER+ votes as a 
 the views' pictures are blends of two faces, which no teacher was trained on; in earlier rounds of
 this network without them accuracy fell towards the end (LOG.md). The teachers
 are recipes/slim_resnet.py, recipes/mien_small.py and the first round. The epoch is the one that is
-best on the faces of PublicTest without a twin in Training; PrivateTest is not looked at. For that
-run the teachers were used in 8-bit integers (mien export --to onnx-int8).
+best on the faces of PublicTest without a duplicate in Training; PrivateTest is not looked at. For
+that run the teachers were used in 8-bit integers (mien export --to onnx-int8).
 """
 
 from mien.data.augmentation import Augmentation
@@ -33,7 +33,7 @@ RECIPE = Recipe(
     name="mien-tiny",
     architecture="slim_resnet",
     architecture_options={"stem": 16, "widths": (32, 64, 128, 240), "depths": (1, 1, 1, 1)},
-    drop_validation_twins=True,
+    drop_validation_duplicates=True,
     augmentation=Augmentation(
         horizontal_flip=True,
         rotation_deg=12.0,

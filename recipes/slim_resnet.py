@@ -1,8 +1,8 @@
 """slim_resnet on FER-2013 with FER+ votes as a second task: a first teacher of mien-small.
 
 Claim: 69.3 % top-1 accuracy on PublicTest (95 % interval 67.7 to 70.7) without test-time
-augmentation, 67.8 % on its faces without a twin in Training; one run, seed 1, at commit 0088570,
-58 minutes on 2 busy cores of an Intel Xeon with AMX, no GPU.
+augmentation, 67.8 % on its faces without a duplicate in Training; one run, seed 1, at commit
+0088570, 58 minutes on 2 busy cores of an Intel Xeon with AMX, no GPU.
 
     mien train recipes/slim_resnet.py --data fer2013.csv --ferplus fer2013new.csv \\
         --out runs/slim_resnet

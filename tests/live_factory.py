@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from mien.labels import FER2013
+from mien.live.status import Status
+from mien.live.window import Event
 from mien.results import Expression, Face, FrameResult
-from mien.video.frames.source import Frame, SourceInfo
-from mien.video.status import Status
-from mien.video.window import Event
+from mien.sources.source import Frame, SourceInfo
 
 WIDTH, HEIGHT = 64, 48
 LEFT_BOX = (4.0, 8.0, 16.0, 20.0)

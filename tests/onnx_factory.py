@@ -14,8 +14,8 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.labels import FER2013
-from mien.model_card import METADATA_KEY, ModelCard, golden_inputs
-from mien.seal import SEAL_KEY, UNSEALED, seal
+from mien.model.card import METADATA_KEY, ModelCard, golden_inputs
+from mien.model.seal import SEAL_KEY, UNSEALED, seal
 
 
 def make_graph(

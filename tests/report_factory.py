@@ -18,5 +18,5 @@ def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PLOTS:
         for module in ("content", "confidence_section"):
             monkeypatch.setattr(
-                f"mien.evaluation.{module}.{name}", lambda *_: b"a plot", raising=False
+                f"mien.reports.{module}.{name}", lambda *_: b"a plot", raising=False
             )

@@ -10,9 +10,9 @@ from mien.cli.audit import audit as command
 from mien.data import read_samples
 from mien.data.audit import audit
 from mien.data.audit_findings import findings, to_json
-from mien.data.audit_page import audit_page, write_audit
 from mien.data.ferplus import majority_labels
 from mien.errors import OutputError
+from mien.reports.audit_page import audit_page, write_audit
 from samples_factory import (
     class_folders,
     fer_csv,
@@ -37,8 +37,8 @@ def planted():
 
 def test_planted_faults_are_found(planted):
     report = audit(planted)
-    assert [group.tolist() for group in report.twin_groups] == [[0, 8], [1, 2]]
-    assert report.twin_rows == 4
+    assert [group.tolist() for group in report.duplicate_groups] == [[0, 8], [1, 2]]
+    assert report.duplicate_rows == 4
     assert [group.tolist() for group in report.groups_across] == [[0, 8]]
     assert [group.tolist() for group in report.conflicting] == [[0, 8]]
     assert report.seen.tolist() == [8]
@@ -54,11 +54,11 @@ def test_planted_faults_are_found(planted):
 def test_near_pair_of_groups_is_shown_across_splits():
     images = random_faces(30)
     images[1] = np.clip(images[0].astype(int) + 9, 0, 255)  # train near train
-    images[20] = images[1]  # and its exact twin for validation
+    images[20] = images[1]  # and its exact duplicate for validation
     report = audit(samples_of(images, [0] * 30, ["train"] * 20 + ["validation"] * 10))
     assert [(pair.first, pair.second) for pair in report.near_pairs] == [(0, 20)]
     assert report.seen.tolist() == [20]
-    assert report.near_seen.tolist() == []  # counted once, as an exact twin
+    assert report.near_seen.tolist() == []  # counted once, as an exact duplicate
 
 
 def test_comparison_with_ferplus(planted):
@@ -89,7 +89,7 @@ def test_damaged_and_tiny_pictures_are_listed(tmp_path):
     assert [names[row] for row, _ in report.damaged] == ["train/happy/b.png", "train/happy/c.png"]
     assert "train/happy/c.png is empty" in report.damaged[1][1]
     assert [names[row] for row in report.tiny] == ["test/sad/d.png"]
-    assert report.twin_groups == ()
+    assert report.duplicate_groups == ()
     page = audit_page(report)
     assert "Damaged pictures" in page and "b.png" in page
     json.dumps(to_json(report))
@@ -118,7 +118,7 @@ def test_json_counts_and_names(planted):
 
 def test_page_shows_the_pictures_and_escapes_names(planted):
     page = audit_page(audit(planted))
-    assert page.count("<img") == 4  # conflict, near pair, twins across, constant
+    assert page.count("<img") == 4  # conflict, near pair, duplicates across, constant
     assert "angry · train row 2\ndisgust · validation row 10" in page
     odd = samples_of(planted.images, planted.labels, planted.splits)
     object.__setattr__(odd, "source", "<script>alert(1)</script>")
@@ -174,8 +174,8 @@ def test_fer2013_to_the_row(fer2013):
     )
     report = audit(samples)
     assert len(samples) == 32_298
-    assert len(report.twin_groups) == 1271
-    assert report.twin_rows == 2801
+    assert len(report.duplicate_groups) == 1271
+    assert report.duplicate_rows == 2801
     assert len(report.seen) == 280
     assert len(report.conflicting) == 47
     assert len(report.constant) == 12

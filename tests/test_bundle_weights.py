@@ -9,9 +9,10 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
-from mien import weights, zoo
+from mien import zoo
 from mien.errors import ModelError
 from mien.formats.bundle import logits_of
+from mien.model import store
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier, softmax
 from mien.training.pretrained import load_pretrained
@@ -28,7 +29,7 @@ def built(recipe: Recipe) -> keras.Model:
 
 
 def file_of(name: str) -> Path:
-    found = weights.find(name)
+    found = store.find(name)
     assert found is not None
     return found
 

@@ -24,7 +24,7 @@ from mien.evaluation.confidence import ece, ece_by_chance, nll, reliability
 from mien.evaluation.metrics import evaluate
 from mien.evaluation.predictions import Predictions
 from mien.labels import FER2013
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mien.errors import SourceError, VideoError
-from mien.video.frames import cameras
-from mien.video.frames.cameras import Camera, CameraEntry, list_cameras
+from mien.sources import cameras
+from mien.sources.cameras import Camera, CameraEntry, list_cameras
 from video_factory import make_clip, number_of
 
 

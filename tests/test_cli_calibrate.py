@@ -14,7 +14,7 @@ from mien.cli.model_argument import open_model
 from mien.data import read_samples
 from mien.evaluation.calibration import fit_temperature
 from mien.labels import FER2013
-from mien.model_card import METADATA_KEY
+from mien.model.card import METADATA_KEY
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
 from onnx_factory import make_card, make_graph, with_card

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from mien.cli.compare import compare
 from mien.cli.evaluate import evaluate
 from mien.errors import DatasetError, ModelError, OutputError, SourceError
-from mien.evaluation.comparison_report import COMPARISON_FILES
 from mien.labels import FER2013
+from mien.reports.comparison_report import COMPARISON_FILES
 from onnx_factory import make_card, make_graph, with_card
 from report_factory import without_plots
 from samples_factory import class_folders
@@ -120,9 +120,9 @@ def test_same_folder_names_are_told_apart_by_their_paths(
     runs: list[Path], faces: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "b").mkdir()
-    twin = (runs[1]).rename(tmp_path / "b" / "first")
-    values = json.loads(run(runs[0], twin, "--data", faces, "--json").stdout)
-    assert {model["name"] for model in values["models"]} == {str(runs[0]), str(twin)}
+    duplicate = (runs[1]).rename(tmp_path / "b" / "first")
+    values = json.loads(run(runs[0], duplicate, "--data", faces, "--json").stdout)
+    assert {model["name"] for model in values["models"]} == {str(runs[0]), str(duplicate)}
 
 
 def test_other_rows_are_one_line(runs: list[Path], faces: Path) -> None:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from mien.cli.evaluate import evaluate
 from mien.errors import DatasetError, ModelError, OutputError, SourceError
-from mien.evaluation.report import REPORT_FILES
 from mien.labels import FER2013, FERPLUS_VOTE_COLUMNS
+from mien.reports.report import REPORT_FILES
 from onnx_factory import write_model
 from report_factory import without_plots
 
@@ -43,8 +43,8 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i in range(count):
                 pixels = generator.integers(0, 256, (48, 48), dtype=np.uint8)
                 if split == "test" and i == 0:
-                    twin = root / "train" / label.key / "0.png"
-                    (folder / "0.png").write_bytes(twin.read_bytes())
+                    duplicate = root / "train" / label.key / "0.png"
+                    (folder / "0.png").write_bytes(duplicate.read_bytes())
                 else:
                     PIL.Image.fromarray(pixels).save(folder / f"{i}.png")
     return root
@@ -76,13 +76,13 @@ def test_report_of_class_folders(faces: Path, model: Path, tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in out.iterdir()) == sorted(REPORT_FILES)
     values = metrics_of(out)
-    assert (values["split"], values["n"], values["n_seen_twins"]) == ("test", 21, 7)
+    assert (values["split"], values["n"], values["n_seen_duplicates"]) == ("test", 21, 7)
     assert values["tta"] == "none"
     assert values["command"] == (
         f"mien evaluate {model} --data {faces} --split test --tta none --out {out}"
     )
     assert "tiny on test" in result.stdout
-    assert "7 of 21 faces have a pixel-identical twin" in result.stdout
+    assert "7 of 21 faces have a pixel-identical duplicate" in result.stdout
     for text in (
         "accuracy, unseen faces",
         "macro F1",

@@ -375,10 +375,10 @@ def test_fetch_and_models(place, tmp_path, monkeypatch, shared_folder):
 
 
 def test_models_shows_what_the_card_says(monkeypatch, tmp_path):
-    from mien import weights
+    from mien.model import store
     from test_model_card import SCORE
 
-    monkeypatch.setattr(weights, "_PACKAGED", tmp_path)
+    monkeypatch.setattr(store, "_PACKAGED", tmp_path)
     (tmp_path / "mien-small.onnx").write_bytes(make_model_bytes(scores=(SCORE,)))
     done = CliRunner().invoke(app, ["models"])
     assert done.exit_code == 0
@@ -389,6 +389,6 @@ def test_ctrl_c_ends_with_130(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mien.weights.fetch", interrupted)
-    monkeypatch.setattr("mien.weights.find", interrupted)
+    monkeypatch.setattr("mien.model.store.fetch", interrupted)
+    monkeypatch.setattr("mien.model.store.find", interrupted)
     assert CliRunner().invoke(app, ["models"]).exit_code == 130

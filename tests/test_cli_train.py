@@ -65,7 +65,7 @@ def test_evaluate_then_scores_into_the_card(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     metrics = json.loads((place / "report" / "metrics.json").read_text())
     assert metrics["n"] == 28
-    assert metrics["n_seen_twins"] == 0
+    assert metrics["n_seen_duplicates"] == 0
     done = mien(
         *("export", "run", "--scores", "report/metrics.json", "--out", "scored.onnx"), cwd=place
     )

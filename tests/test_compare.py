@@ -22,8 +22,13 @@ from mien.evaluation.compare import (
     mcnemar,
     paired_interval,
 )
-from mien.evaluation.comparison_plot import comparison_png
-from mien.evaluation.comparison_report import (
+from mien.evaluation.metrics import evaluate
+from mien.evaluation.predictions import Predictions
+from mien.evaluation.stored import is_report, read_curve, read_report
+from mien.labels import FER2013, FERPLUS
+from mien.model.card import ModelCard
+from mien.reports.comparison_plot import comparison_png
+from mien.reports.comparison_report import (
     COMPARISON_FILES,
     comparison_json,
     models_table,
@@ -31,12 +36,7 @@ from mien.evaluation.comparison_report import (
     pairs_table,
     write_comparison,
 )
-from mien.evaluation.metrics import evaluate
-from mien.evaluation.predictions import Predictions
-from mien.evaluation.report import write_report
-from mien.evaluation.stored import is_report, read_curve, read_report
-from mien.labels import FER2013, FERPLUS
-from mien.model_card import ModelCard
+from mien.reports.report import write_report
 from report_factory import without_plots
 
 COMMAND = "mien compare a b --data fer2013.csv"
@@ -54,7 +54,7 @@ def predictions(correct: np.ndarray | list[bool], split: str = "validation") -> 
         label_set=FER2013,
         split=split,
         source="fer2013.csv",
-        seen_twin=np.arange(len(correct)) % 10 == 0,
+        seen_duplicate=np.arange(len(correct)) % 10 == 0,
     )
 
 
@@ -363,8 +363,8 @@ def test_report_is_read_back_as_it_was_written(report: Path) -> None:
     assert read.predictions.label_set == FER2013
     np.testing.assert_array_equal(read.predictions.labels, written.labels)
     np.testing.assert_allclose(read.predictions.probabilities, written.probabilities, rtol=1e-7)
-    assert read.predictions.seen_twin is not None and written.seen_twin is not None
-    np.testing.assert_array_equal(read.predictions.seen_twin, written.seen_twin)
+    assert read.predictions.seen_duplicate is not None and written.seen_duplicate is not None
+    np.testing.assert_array_equal(read.predictions.seen_duplicate, written.seen_duplicate)
     assert (read.predictions.split, read.predictions.tta) == ("validation", "none")
     assert (read.name, read.model, read.parameters) == ("a", "tiny", 12)
     assert read.chosen == {"epoch": 3, "of_epochs": 5, "split": "validation"}

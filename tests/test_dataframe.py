@@ -6,12 +6,12 @@ import pytest
 
 from mien.errors import MissingExtraError
 from mien.labels import FER2013, FERPLUS, UNCERTAIN, Label
+from mien.outputs.dataframe import segments_to_dataframe, to_dataframe
+from mien.outputs.rows import columns
+from mien.outputs.segments import SEGMENT_COLUMNS
+from mien.outputs.tables import Table
+from mien.recognition.segments import Segment
 from mien.results import Expression, Face, FrameResult
-from mien.video.outputs.dataframe import segments_to_dataframe, to_dataframe
-from mien.video.outputs.rows import columns
-from mien.video.outputs.segments import SEGMENT_COLUMNS
-from mien.video.outputs.tables import Table
-from mien.video.segments import Segment
 
 SHOWN = Expression(FER2013, (0.1, 0.0, 0.0, 0.7, 0.2, 0.0, 0.0))
 OWN = Label("bored", "Bored", (0, 0, 0))

@@ -9,14 +9,14 @@ import pytest
 
 from command_line import mien
 from mien.cli.measuring import by_majority
-from mien.data.duplicates import seen_twins
+from mien.data.duplicates import seen_duplicates
 from mien.evaluation.metrics import evaluate
 from mien.evaluation.predictions import predict
 from mien.labels import FER2013, FERPLUS
-from mien.model_files import resolve_model
+from mien.model.names import resolve_model
+from mien.model.store import MODEL_FILES
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
-from mien.weights import MODEL_FILES
 from samples_factory import samples_of
 
 VOTES = (
@@ -75,7 +75,7 @@ def test_the_file_is_small_and_its_card_complete(classifier: Classifier) -> None
     )
     score, mirrored = card.scores
     assert (score.tta, mirrored.tta) == ("none", "flip")
-    # The temperature was fitted on those without a twin in Training.
+    # The temperature was fitted on those without a duplicate in Training.
     rows = (3_199, 2_948) if card.label_set == FERPLUS else (3_589, 3_309)
     assert (score.n, card.calibration.n) == rows
     assert score.accuracy >= LEAST_ACCURACY[card.name]
@@ -95,14 +95,14 @@ def test_the_card_tells_the_truth(
         [split_of[row["Usage"]] for row in rows],
         votes=votes,
     )
-    seen = seen_twins(samples)
+    seen = seen_duplicates(samples)
     if classifier.label_set == FERPLUS:
         relabelled = by_majority(samples, FERPLUS, Split.VALIDATION)
         assert relabelled is not None
         samples, seen = relabelled.samples, seen[relabelled.kept]
     for score in classifier.card.scores:
         predictions = predict(
-            classifier.probabilities, samples, Split.VALIDATION, seen_twin=seen, tta=score.tta
+            classifier.probabilities, samples, Split.VALIDATION, seen_duplicate=seen, tta=score.tta
         )
         measured = evaluate(predictions, n_resamples=10)
         assert samples.of(Split.VALIDATION).sha256() == score.data_sha256

@@ -1,13 +1,13 @@
-"""Exact and near twins."""
+"""Exact and near duplicates."""
 
 import cv2
 import numpy as np
 import pytest
 
 from mien.data import read_samples
-from mien.data.duplicates import seen_twins, twin_groups
+from mien.data.duplicates import duplicate_groups, seen_duplicates
 from mien.data.fingerprints import digests, fingerprint
-from mien.data.near_twins import near_twins
+from mien.data.near_duplicates import near_duplicates
 from samples_factory import png, random_faces, samples_of, zip_of
 
 
@@ -16,17 +16,17 @@ def test_groups_by_hand():
     images[6] = images[1]
     images[7] = images[1]
     images[3] = images[2]
-    groups = twin_groups(images)
+    groups = duplicate_groups(images)
     assert [group.tolist() for group in groups] == [[1, 6, 7], [2, 3]]
-    assert twin_groups(random_faces(5)) == []
-    assert twin_groups(random_faces(0)) == []
+    assert duplicate_groups(random_faces(5)) == []
+    assert duplicate_groups(random_faces(0)) == []
 
 
 def test_one_pixel_is_enough_to_differ():
     images = np.repeat(random_faces(1), 2, axis=0)
-    assert len(twin_groups(images)) == 1
+    assert len(duplicate_groups(images)) == 1
     images[1, 47, 47] ^= 1
-    assert twin_groups(images) == []
+    assert duplicate_groups(images) == []
 
 
 def test_shape_counts():
@@ -38,26 +38,28 @@ def test_shape_counts():
     assert len({digests(images)[0] for images in flat}) == 3
 
 
-def test_seen_twins_are_those_outside_train():
+def test_seen_duplicates_are_those_outside_train():
     images = random_faces(8)
     images[4] = images[0]  # validation like train
     images[6] = images[0]  # test like train
     images[7] = images[5]  # test like validation
     images[2] = images[1]  # train like train
     splits = ["train"] * 4 + ["validation"] * 2 + ["test"] * 2
-    seen = seen_twins(samples_of(images, [0] * 8, splits))
+    seen = seen_duplicates(samples_of(images, [0] * 8, splits))
     assert seen.dtype == np.bool_
     assert np.flatnonzero(seen).tolist() == [4, 6]
 
 
-def test_seen_twins_of_pictures_decoded_on_access(tmp_path):
+def test_seen_duplicates_of_pictures_decoded_on_access(tmp_path):
     face, other = random_faces(2)
     path = zip_of(
         tmp_path / "a.zip",
         {"train/happy/0.png": png(face), "test/sad/0.png": png(face), "test/sad/1.png": png(other)},
     )
     samples = read_samples(path)
-    assert [samples.names[i] for i in np.flatnonzero(seen_twins(samples))] == ["test/sad/0.png"]
+    assert [samples.names[i] for i in np.flatnonzero(seen_duplicates(samples))] == [
+        "test/sad/0.png"
+    ]
 
 
 def versions(face):
@@ -68,10 +70,10 @@ def versions(face):
 
 
 @pytest.mark.parametrize("version", ["brighter", "jpeg", "cropped"])
-def test_versions_of_a_photograph_are_near_twins(version):
+def test_versions_of_a_photograph_are_near_duplicates(version):
     images = random_faces(200)
     images[150] = versions(images[20])[version]
-    found = near_twins(fingerprint(images).thumbnails)
+    found = near_duplicates(fingerprint(images).thumbnails)
     assert (found.first.tolist(), found.second.tolist()) == ([20], [150])
     assert found.correlation[0] > 0.9
     assert not found.mirrored[0]
@@ -80,17 +82,17 @@ def test_versions_of_a_photograph_are_near_twins(version):
 def test_mirror_images_are_told():
     images = random_faces(200)
     images[150] = versions(images[20])["jpeg"][:, ::-1]
-    found = near_twins(fingerprint(images).thumbnails)
+    found = near_duplicates(fingerprint(images).thumbnails)
     assert (found.first.tolist(), found.second.tolist()) == ([20], [150])
     assert found.mirrored.tolist() == [True]
 
 
 def test_different_pictures_are_not():
-    assert len(near_twins(fingerprint(random_faces(500)).thumbnails)) == 0
+    assert len(near_duplicates(fingerprint(random_faces(500)).thumbnails)) == 0
 
 
 def test_search_finds_what_comparing_all_pairs_finds():
-    from mien.data import near_twins as module
+    from mien.data import near_duplicates as module
 
     random = np.random.default_rng(0)
     known = random.integers(0, 1 << 63, 150, dtype=np.uint64)
@@ -115,13 +117,13 @@ def test_most_alike_first():
     images = random_faces(60)
     images[50] = versions(images[3])["cropped"]
     images[51] = versions(images[4])["jpeg"]
-    found = near_twins(fingerprint(images).thumbnails)
+    found = near_duplicates(fingerprint(images).thumbnails)
     assert len(found) == 2
     assert (np.diff(found.correlation) <= 0).all()
 
 
 def test_few_pictures_and_impossible_bits():
     for n in (0, 1, 2):
-        assert len(near_twins(fingerprint(random_faces(n)).thumbnails)) == 0
+        assert len(near_duplicates(fingerprint(random_faces(n)).thumbnails)) == 0
     with pytest.raises(ValueError, match="0 to 7 bits"):
-        near_twins(fingerprint(random_faces(2)).thumbnails, max_bits=8)
+        near_duplicates(fingerprint(random_faces(2)).thumbnails, max_bits=8)

@@ -21,7 +21,7 @@ from mien.formats import saving, writers
 from mien.formats.foreign import Reading, adopt
 from mien.formats.saving import FORMATS, check_name, default_output, export_to
 from mien.labels import FER2013
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier, softmax
 from mien.training.opening import open_network
 
@@ -85,9 +85,9 @@ def test_plain_keras_loads_the_keras_files(exported: dict[str, Path], network: k
         loaded = keras.saving.load_model(exported[name], compile=False)
         inputs = FACES[..., np.newaxis]
         np.testing.assert_array_equal(outputs(loaded, inputs), expected(network))
-    twin = keras.models.clone_model(network)
-    twin.load_weights(exported["weights"])
-    np.testing.assert_array_equal(outputs(twin, FACES[..., np.newaxis]), expected(network))
+    copy = keras.models.clone_model(network)
+    copy.load_weights(exported["weights"])
+    np.testing.assert_array_equal(outputs(copy, FACES[..., np.newaxis]), expected(network))
 
 
 def test_tensorflow_runs_the_saved_model(exported: dict[str, Path], network: keras.Model):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import ImageFont, features
 
-from mien.video import fonts
-from mien.video.fonts import built_in_font, covers, font_for
+from mien.drawing import fonts
+from mien.drawing.fonts import built_in_font, covers, font_for
 
 CYRILLIC = "Счастье"
 ARABIC = "سعيد"

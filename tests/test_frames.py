@@ -7,10 +7,10 @@ import PIL.Image
 import pytest
 
 from mien.errors import SourceError, VideoError
-from mien.video.frames import VIDEO_SUFFIXES, find_videos, is_video, open_frames
-from mien.video.frames.arrays import ArrayFrames
-from mien.video.frames.files import VideoFile
-from mien.video.frames.folders import PictureFolder
+from mien.sources import VIDEO_SUFFIXES, find_videos, is_video, open_frames
+from mien.sources.arrays import ArrayFrames
+from mien.sources.files import VideoFile
+from mien.sources.folders import PictureFolder
 from video_factory import make_clip, make_sound, number_of, numbered_images
 
 
@@ -145,10 +145,8 @@ def test_pictures_that_change_on_the_way():
 
 def test_sources_by_what_they_are(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr("mien.video.frames.Camera", lambda device, **o: opened.append((device, o)))
-    monkeypatch.setattr(
-        "mien.video.frames.NetworkStream", lambda address, **o: opened.append(address)
-    )
+    monkeypatch.setattr("mien.sources.Camera", lambda device, **o: opened.append((device, o)))
+    monkeypatch.setattr("mien.sources.NetworkStream", lambda address, **o: opened.append(address))
     for camera in (0, "1", "/dev/video3"):
         open_frames(camera, frame_rate_hz=30)
     open_frames("rtsp://host/1")

@@ -10,13 +10,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels"},
-    {"samples", "results", "cache_root", "pages", "files", "provenance", "seal"},
-    {"images", "preprocessing", "tta", "weights"},
-    {"model_card", "model_files"},
-    {"data", "zoo", "evaluation", "recognition", "video"},
-    {"formats", "streaming"},
+    {"errors", "labels", "former_names"},
+    {"samples", "results", "cache_root", "pages", "files", "provenance"},
+    {"images", "preprocessing"},
+    {"model", "drawing", "sources", "data", "zoo"},
+    {"recognition"},
+    {"evaluation"},
+    {"formats", "outputs", "reports"},
     {"training"},
+    {"workflows"},
+    {"live"},
     {"cli"},
 )
 """From the bottom up. A module imports from lower layers, from its own package and, among single
@@ -32,7 +35,7 @@ MAY_IMPORT = {
         "cli.progress",
         "cli.console",
     },
-    "tensorflow": {"formats", "training.twin"},
+    "tensorflow": {"formats", "training.trainable"},
     "tf2onnx": {"formats.bundle"},
     "onnx": {
         "formats.bundle",
@@ -42,17 +45,17 @@ MAY_IMPORT = {
         "formats.onnx_cards",
     },
     "onnxruntime": {"recognition.classifier", "formats.int8", "formats.onnx_cards"},
-    "pooch": {"weights"},
-    "requests": {"weights"},
-    "urllib": {"weights"},
-    "http": {"weights"},
-    "socket": {"weights"},
+    "pooch": {"model.store"},
+    "requests": {"model.store"},
+    "urllib": {"model.store"},
+    "http": {"model.store"},
+    "socket": {"model.store"},
     "pickle": set(),
-    "av": {"video"},
+    "av": {"sources", "outputs"},
     "scipy": {"recognition.tracks", "evaluation.calibration"},
-    "pygame": {"video.window"},
-    "pandas": {"video.outputs", "streaming.video"},
-    "pyarrow": {"video.outputs"},
+    "pygame": {"live.window"},
+    "pandas": {"outputs", "workflows"},
+    "pyarrow": {"outputs"},
     "rich": {"cli"},
     "typer": {"cli"},
 }
@@ -142,7 +145,8 @@ def test_only_labels_spells_class_names(module: str):
 
 @pytest.mark.parametrize("module", modules())
 def test_modules_are_short(module: str):
-    assert len(source_of(module).read_text(encoding="utf-8").splitlines()) <= 300
+    # A hint to look for a second file inside, not a reason to cut one thought in two.
+    assert len(source_of(module).read_text(encoding="utf-8").splitlines()) <= 400
 
 
 def run_python(code: str) -> str:

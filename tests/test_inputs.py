@@ -6,7 +6,8 @@ from pathlib import Path, PurePath
 import pytest
 
 from mien.errors import OutputError, SourceError
-from mien.video.inputs import Picture, Video, find_inputs, plan_copies
+from mien.outputs.copies import plan_copies
+from mien.sources.inputs import Picture, Video, find_inputs
 from video_factory import make_clip
 
 

@@ -307,10 +307,10 @@ def test_weights_alone(tmp_path: Path, name: str):
     assert holds_weights_alone(path)
     with pytest.raises(ModelError, match="--architecture NAME"):
         load_network(path)
-    twin = keras.models.clone_model(network)
-    twin.set_weights([weights * 0 for weights in twin.get_weights()])
-    load_weights(path, twin)
-    for ours, theirs in zip(twin.get_weights(), network.get_weights(), strict=True):
+    copy = keras.models.clone_model(network)
+    copy.set_weights([weights * 0 for weights in copy.get_weights()])
+    load_weights(path, copy)
+    for ours, theirs in zip(copy.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(ModelError, match="weights of another network than xception: 747 numbers"):
         load_weights(path, mini_xception())

@@ -19,13 +19,13 @@ from live_factory import (
     wait_until,
 )
 from mien.errors import OutputError, VideoError
+from mien.live import recording as recording_module
+from mien.live.loop import Live
+from mien.live.meter import Meter
+from mien.live.mirroring import mirrored
+from mien.live.recording import Recording, free_path
+from mien.live.window import Event
 from mien.results import FrameResult
-from mien.streaming import recording as recording_module
-from mien.streaming.live import Live
-from mien.streaming.meter import Meter
-from mien.streaming.mirroring import mirrored
-from mien.streaming.recording import Recording, free_path
-from mien.video.window import Event
 
 
 class Rows:
@@ -419,7 +419,7 @@ def test_an_encoder_that_is_behind_drops_and_tells(tmp_path, monkeypatch):
 
 
 def test_a_silent_camera_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("mien.streaming.live._SILENCE_S", 0.0)
+    monkeypatch.setattr("mien.live.loop._SILENCE_S", 0.0)
 
     def script(source, window):
         yield from until(lambda: "no frames for" in window.status.message)

@@ -20,7 +20,7 @@ from mien.data.unlabelled import Unlabelled, read_unlabelled
 from mien.errors import RecipeError, TrainingError
 from mien.formats.saving import export_to
 from mien.labels import FER2013
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
@@ -32,7 +32,7 @@ from mien.training.recipe import Recipe
 from mien.training.run import train
 from mien.training.teacher_layer import LiveTeachers, Reading
 from mien.training.teachers import read_teachers
-from mien.training.twin import EXPRESSION, TEACHER_HEAD, training_twin
+from mien.training.trainable import EXPRESSION, TEACHER_HEAD, trainable_copy
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import class_folders, random_faces, samples_of
 
@@ -141,7 +141,7 @@ def test_a_run_folder_stands_for_its_onnx_file_or_its_keras_file(
 def test_the_network_learns_from_the_very_picture_that_they_see(tmp_path: Path):
     recipe = replace(STUDENT, augmentation=Augmentation(width_shift=0.3, contrast=0.5))
     layer = layer_of([teacher(tmp_path / "a.onnx")], tmp_path, teacher_mirror=False)
-    model, twin = training_twin(zoo.build("slim_resnet", SPEC, 7, **OPTIONS), recipe, layer)
+    model, copy = trainable_copy(zoo.build("slim_resnet", SPEC, 7, **OPTIONS), recipe, layer)
     seen = keras.Model(model.input, {"crop": layer.input, **model.output})
     outputs = seen(ROWS.images[:6, ..., np.newaxis], training=True)
     crop = np.asarray(outputs["crop"])
@@ -149,7 +149,7 @@ def test_the_network_learns_from_the_very_picture_that_they_see(tmp_path: Path):
     logits, said = np.split(np.asarray(outputs[TEACHER_HEAD]), 2, axis=1)
     np.testing.assert_array_equal(logits, outputs[EXPRESSION])
     np.testing.assert_allclose(said, layer(crop, training=True), atol=1e-6)
-    assert layer not in twin.layers
+    assert layer not in copy.layers
 
 
 def test_weights_of_labels_and_teachers_add_up():
@@ -313,6 +313,7 @@ train(recipe, SAMPLES, folder / "broken", teachers=masters, unlabelled=found, re
 """
 
 
+@pytest.mark.slow
 def test_on_jax_both_kinds_teach_and_a_resumed_run_ends_the_same(tmp_path: Path):
     pytest.importorskip("jax", reason="needs JAX")
     subprocess.run(

@@ -8,11 +8,6 @@ from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from mien.evaluation.bootstrap import bootstrap, interval
-from mien.evaluation.classification_report import (
-    classification_report,
-    macro_average,
-    weighted_average,
-)
 from mien.evaluation.confidence import (
     answered,
     brier,
@@ -32,6 +27,11 @@ from mien.evaluation.metrics import (
 )
 from mien.evaluation.predictions import Predictions
 from mien.labels import FER2013, LabelSet, label_set_of
+from mien.reports.classification_report import (
+    classification_report,
+    macro_average,
+    weighted_average,
+)
 
 THREE = label_set_of(FER2013.keys[:3])
 
@@ -40,7 +40,7 @@ def table(
     labels: list[int] | NDArray[np.int64],
     probabilities: object,
     label_set: LabelSet = THREE,
-    seen_twin: NDArray[np.bool_] | None = None,
+    seen_duplicate: NDArray[np.bool_] | None = None,
 ) -> Predictions:
     return Predictions(
         names=tuple(f"row {i}" for i in range(len(labels))),
@@ -49,7 +49,7 @@ def table(
         label_set=label_set,
         split="test",
         source="made up",
-        seen_twin=seen_twin,
+        seen_duplicate=seen_duplicate,
     )
 
 
@@ -160,10 +160,10 @@ def test_macro_f1_agrees_with_scikit_learn_over_classes_that_have_rows() -> None
     assert evaluate(certain(LABELS, PREDICTED)).macro_f1 == pytest.approx(expected)
 
 
-def test_unseen_accuracy_leaves_out_rows_with_a_twin() -> None:
+def test_unseen_accuracy_leaves_out_rows_with_a_duplicate() -> None:
     seen = np.array([True, True, False, False, False, False])
-    result = evaluate(certain(LABELS, PREDICTED, seen_twin=seen))
-    assert result.n_seen_twins == 2
+    result = evaluate(certain(LABELS, PREDICTED, seen_duplicate=seen))
+    assert result.n_seen_duplicates == 2
     assert result.accuracy_unseen == pytest.approx(2 / 4)
     assert result.accuracy_unseen_ci95 is not None
     low, high = result.accuracy_unseen_ci95
@@ -172,13 +172,13 @@ def test_unseen_accuracy_leaves_out_rows_with_a_twin() -> None:
 
 def test_unseen_accuracy_is_unknown_without_training_rows() -> None:
     result = evaluate(certain(LABELS, PREDICTED))
-    assert result.accuracy_unseen is None and result.n_seen_twins is None
+    assert result.accuracy_unseen is None and result.n_seen_duplicates is None
     assert result.accuracy_unseen_ci95 is None
 
 
 def test_unseen_accuracy_is_unknown_where_every_row_was_seen() -> None:
-    result = evaluate(certain(LABELS, PREDICTED, seen_twin=np.ones(6, bool)))
-    assert result.accuracy_unseen is None and result.n_seen_twins == 6
+    result = evaluate(certain(LABELS, PREDICTED, seen_duplicate=np.ones(6, bool)))
+    assert result.accuracy_unseen is None and result.n_seen_duplicates == 6
 
 
 def test_all_right() -> None:
@@ -197,7 +197,7 @@ def test_all_wrong_and_certain() -> None:
 
 
 def test_one_row() -> None:
-    result = evaluate(table([1], [[0.2, 0.7, 0.1]], seen_twin=np.array([False])))
+    result = evaluate(table([1], [[0.2, 0.7, 0.1]], seen_duplicate=np.array([False])))
     assert result.n == 1 and result.accuracy == 1.0 and result.accuracy_ci95 == (1.0, 1.0)
     assert result.accuracy_unseen == 1.0
     assert result.ece == pytest.approx(0.3)

@@ -6,7 +6,7 @@ import pytest
 
 from mien.errors import ModelError
 from mien.labels import FER2013
-from mien.model_card import FORMAT_VERSION, Calibration, ModelCard, Score, golden_inputs
+from mien.model.card import FORMAT_VERSION, Calibration, ModelCard, Score, golden_inputs
 from mien.preprocessing import InputSpec
 
 SCORE = Score(
@@ -15,7 +15,7 @@ SCORE = Score(
     accuracy=0.69,
     accuracy_ci95=(0.67, 0.71),
     accuracy_unseen=0.68,
-    n_seen_twins=280,
+    n_seen_duplicates=280,
     macro_f1=0.66,
     ece=0.02,
     tta="none",

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mien import weights
 from mien.errors import ModelError, WeightsError
-from mien.model_files import DEFAULT_MODEL, find_keras_file, resolve_model
+from mien.model import store
+from mien.model.names import DEFAULT_MODEL, find_keras_file, resolve_model
 
 
 def test_default_stands_for_a_classifier_that_is_known() -> None:
-    assert weights.MODEL_FILES[DEFAULT_MODEL].kind == "classifier"
+    assert store.MODEL_FILES[DEFAULT_MODEL].kind == "classifier"
 
 
 def test_names_come_from_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -20,14 +20,14 @@ def test_names_come_from_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         asked.append(name)
         return tmp_path / name
 
-    monkeypatch.setattr(weights, "find", find)
+    monkeypatch.setattr(store, "find", find)
     assert resolve_model("default") == tmp_path / DEFAULT_MODEL
     assert resolve_model(DEFAULT_MODEL) == tmp_path / DEFAULT_MODEL
     assert asked == [DEFAULT_MODEL, DEFAULT_MODEL]
 
 
 def test_known_name_without_file_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "find", lambda name: None)
+    monkeypatch.setattr(store, "find", lambda name: None)
     with pytest.raises(WeightsError, match=f"mien fetch {DEFAULT_MODEL}"):
         resolve_model("default")
 

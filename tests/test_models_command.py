@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mien import weights
 from mien.cli.app import app
+from mien.model import store
 from mien.zoo.catalogue import ARCHITECTURES, MEASURED_ON, Architecture
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -43,8 +43,8 @@ def test_json_has_every_fact():
         entry = ARCHITECTURES[network["name"]]
         assert network["parameters"] == entry.parameters
         assert network["default_input"] == list(entry.default_input.shape)
-    assert [file["name"] for file in facts["models"]] == list(weights.MODEL_FILES)
-    assert facts["models"][0]["path"] == str(weights.find("mien-small"))
+    assert [file["name"] for file in facts["models"]] == list(store.MODEL_FILES)
+    assert facts["models"][0]["path"] == str(store.find("mien-small"))
     assert facts["measured_on"] == MEASURED_ON
 
 
@@ -94,8 +94,8 @@ def test_a_damaged_default_model_is_one_line(tmp_path: Path):
     path = tmp_path / "mien-small.onnx"
     path.write_bytes(b"broken")
     code = (
-        "import sys; from pathlib import Path; from mien import weights; "
-        f"weights._PACKAGED = Path({str(tmp_path)!r}); "
+        "import sys; from pathlib import Path; from mien.model import store; "
+        f"store._PACKAGED = Path({str(tmp_path)!r}); "
         "from mien.cli.app import main; sys.argv = ['mien', 'models']; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

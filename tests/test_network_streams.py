@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mien.errors import SourceError, VideoError
-from mien.video.frames import network
-from mien.video.frames.addresses import check_address, is_address, masked
-from mien.video.frames.network import NetworkStream
+from mien.sources import network
+from mien.sources.addresses import check_address, is_address, masked
+from mien.sources.network import NetworkStream
 from stream_factory import Answer, free_port, http, serving, silent, status
 from video_factory import make_clip, number_of
 

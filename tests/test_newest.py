@@ -7,8 +7,8 @@ import pytest
 
 from live_factory import HandFed, wait_until
 from mien.errors import VideoError
-from mien.streaming.newest import Newest, Paced, paced
-from mien.video.frames.arrays import ArrayFrames
+from mien.live.newest import Newest, Paced, paced
+from mien.sources.arrays import ArrayFrames
 from video_factory import numbered_images
 
 

@@ -4,6 +4,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mien.drawing import Annotator, annotate, fonts, texts
+from mien.drawing.sprites import Canvas, SpriteCache
 from mien.labels import (
     FER2013,
     FERPLUS,
@@ -14,9 +16,6 @@ from mien.labels import (
     label_set_of,
 )
 from mien.results import Expression, Face, FrameResult
-from mien.video import fonts
-from mien.video.overlay import Annotator, annotate, texts
-from mien.video.overlay.sprites import Canvas, SpriteCache
 from picture_factory import gradient
 
 EXPRESSION = Expression(FER2013, (0.02, 0.01, 0.02, 0.8, 0.05, 0.05, 0.05))

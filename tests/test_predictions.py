@@ -51,18 +51,18 @@ def test_perfect_predictor() -> None:
     assert table.predicted.tolist() == table.labels.tolist() == [3, 0, 6, 3]
     assert table.correct.all() and (table.confidence == 1).all()
     assert (table.split, table.source, table.tta) == ("test", "fake.csv", "none")
-    assert table.label_set is FER2013 and table.seen_twin is None
+    assert table.label_set is FER2013 and table.seen_duplicate is None
     assert table.probabilities.dtype == np.float64
 
 
-def test_only_the_split_is_touched_and_twins_follow() -> None:
+def test_only_the_split_is_touched_and_duplicates_follow() -> None:
     samples = make_samples([0, 1, 2, 3])
     samples = replace(samples, splits=np.array(["train", "test", "train", "test"]))
     seen = np.array([False, True, False, False])
-    table = predict(oracle(7), samples, Split.TEST, seen_twin=seen)  # type: ignore[arg-type]
+    table = predict(oracle(7), samples, Split.TEST, seen_duplicate=seen)  # type: ignore[arg-type]
     assert table.names == ("row 3", "row 5")
-    assert table.seen_twin is not None
-    assert table.seen_twin.tolist() == [True, False]
+    assert table.seen_duplicate is not None
+    assert table.seen_duplicate.tolist() == [True, False]
 
 
 def test_models_classes_in_another_order_are_matched_by_name() -> None:
@@ -229,7 +229,7 @@ def test_table_refuses_columns_that_do_not_fit() -> None:
         {"labels": np.array([0, 7])},
         {"probabilities": np.ones((2, 7))},
         {"probabilities": np.ones((2, 3))},
-        {"seen_twin": np.array([True])},
+        {"seen_duplicate": np.array([True])},
         {"names": (), "labels": np.array([], np.int64), "probabilities": np.ones((0, 7))},
     ):
         with pytest.raises(ValueError, match="expected"):

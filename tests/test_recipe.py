@@ -22,9 +22,14 @@ def test_every_published_recipe_loads_and_states_its_command(path: Path):
 
 def test_fields_are_set_by_name():
     recipe = Recipe("r", "plain_cnn").replace(
-        ["epochs=2", "precision=mixed_bfloat16", "augmentation.rotation_deg=10", "drop_twins=true"]
+        [
+            "epochs=2",
+            "precision=mixed_bfloat16",
+            "augmentation.rotation_deg=10",
+            "drop_duplicates=true",
+        ]
     )
-    assert (recipe.epochs, recipe.precision, recipe.drop_twins) == (2, "mixed_bfloat16", True)
+    assert (recipe.epochs, recipe.precision, recipe.drop_duplicates) == (2, "mixed_bfloat16", True)
     assert recipe.augmentation.rotation_deg == 10
 
 
@@ -42,7 +47,7 @@ def test_fields_are_set_by_name():
         ("epochs=-1", "r: epochs must be at least 1"),
         ("batch_size=0", "r: batch_size must be at least 1"),
         ("epochs=1.5", "cannot be 1.5"),
-        ("drop_twins=1", "cannot be 1"),
+        ("drop_duplicates=1", "cannot be 1"),
         ("optimizer=lion", "must be one of sgd, adam, adamw"),
         ("augmentation=1", "is a group"),
         ("augmentation.spin=1", "Augmentation in the recipe has no field 'spin'; known"),

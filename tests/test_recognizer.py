@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien import weights
 from mien.cli.recognize import DetectorName
 from mien.errors import DetectorError, ModelError, WeightsError
+from mien.model import store
 from mien.preprocessing import CropGeometry
 from mien.recognition import detectors
 from mien.recognition.classifier import Classifier
@@ -33,8 +33,8 @@ def no_network(monkeypatch):
     def refuse(name):
         raise WeightsError(f"cannot fetch {name}: no network")
 
-    monkeypatch.setattr(weights, "fetch", refuse)
-    monkeypatch.setattr(weights, "fetch_quickly", refuse)
+    monkeypatch.setattr(store, "fetch", refuse)
+    monkeypatch.setattr(store, "fetch_quickly", refuse)
 
 
 def test_every_face_gets_the_expression_of_its_crop(classifier):
@@ -105,7 +105,7 @@ def test_model_by_path_and_by_name(tmp_path, monkeypatch):
     path = write_model(tmp_path / "a.onnx")
     for model in (path, str(path)):
         assert Recognizer(model, "whole").classifier.card.name == "tiny"
-    monkeypatch.setattr(weights, "_PACKAGED", tmp_path)
+    monkeypatch.setattr(store, "_PACKAGED", tmp_path)
     with pytest.raises(WeightsError, match="mien-small"):
         Recognizer("default", "whole")
     write_model(tmp_path / "mien-small-int8.onnx")
@@ -123,9 +123,9 @@ def test_detectors_by_name():
 
 
 def test_auto_takes_yunet_from_the_cache(shared_folder, no_network):
-    weights_file = weights.MODEL_FILES["yunet"]
+    weights_file = store.MODEL_FILES["yunet"]
     copy = shared_folder / "models" / weights_file.file_name
-    target = weights._path_of(weights_file)
+    target = store._path_of(weights_file)
     target.parent.mkdir(parents=True)
     target.write_bytes(copy.read_bytes())
     for name in ("auto", "yunet"):
@@ -148,8 +148,8 @@ def test_the_fallback_is_logged_where_nobody_listens(no_network, classifier, cap
 
 
 def test_offline_never_touches_the_network(monkeypatch):
-    monkeypatch.setattr(weights, "_download", lambda *_, **__: pytest.fail("network"))
-    monkeypatch.setattr(weights, "_answers", lambda *_: pytest.fail("network"))
+    monkeypatch.setattr(store, "_download", lambda *_, **__: pytest.fail("network"))
+    monkeypatch.setattr(store, "_answers", lambda *_: pytest.fail("network"))
     lines = []
     assert isinstance(load_detector("auto", offline=True, on_fallback=lines.append), Haar)
     assert len(lines) == 1

@@ -15,28 +15,28 @@ import PIL.Image
 import pytest
 
 from mien.errors import OutputError
-from mien.evaluation import confusion_plots, plots
-from mien.evaluation.cautions import Provenance, cautions
-from mien.evaluation.classification_report import classification_report
 from mien.evaluation.confidence import coverage_curve
-from mien.evaluation.content import (
+from mien.evaluation.metrics import Evaluation, evaluate
+from mien.evaluation.predictions import Predictions
+from mien.labels import FER2013, FERPLUS
+from mien.model.card import ModelCard
+from mien.reports import confusion_plots, plots
+from mien.reports.cautions import Provenance, cautions
+from mien.reports.classification_report import classification_report
+from mien.reports.content import (
     error_gallery,
     report_sections,
     sample_gallery,
 )
-from mien.evaluation.document import Faces, Section, Table, Text, to_html, to_markdown
-from mien.evaluation.face_grid import JudgedFace, face_grid_png, judged_faces, square_tile
-from mien.evaluation.metrics import Evaluation, evaluate
-from mien.evaluation.predictions import Predictions
-from mien.evaluation.report import (
+from mien.reports.document import Faces, Section, Table, Text, to_html, to_markdown
+from mien.reports.face_grid import JudgedFace, face_grid_png, judged_faces, square_tile
+from mien.reports.report import (
     REPORT_FILES,
     check_report_folder,
     predictions_csv,
     write_report,
 )
-from mien.evaluation.wording import percent, percent_interval
-from mien.labels import FER2013, FERPLUS
-from mien.model_card import ModelCard
+from mien.reports.wording import percent, percent_interval
 from report_factory import without_plots
 from test_model_card import CALIBRATION
 
@@ -58,7 +58,7 @@ def make_predictions(n: int = 120, split: str = "test", seen: bool = True) -> Pr
         label_set=FER2013,
         split=split,
         source="faces <1>.csv",
-        seen_twin=generator.random(n) < 0.1 if seen else None,
+        seen_duplicate=generator.random(n) < 0.1 if seen else None,
     )
 
 
@@ -145,7 +145,7 @@ def test_metrics_json_holds_every_number(report: Path) -> None:
     assert values["accuracy_ci95"] == list(expected.accuracy_ci95)
     assert values["accuracy_unseen"] == expected.accuracy_unseen
     assert values["accuracy_unseen_ci95"] == list(expected.accuracy_unseen_ci95 or ())
-    assert values["n_seen_twins"] == expected.n_seen_twins != 0
+    assert values["n_seen_duplicates"] == expected.n_seen_duplicates != 0
     assert values["ece_cross_fitted"] is None  # of 120 faces
     assert (values["temperature"], values["calibration"]) == (1.0, None)
     assert values["min_confidence"] == [asdict(row) for row in expected.answered]
@@ -179,25 +179,26 @@ def test_predictions_csv_has_a_line_per_face(report: Path) -> None:
     with open(report / "predictions.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 120
-    assert list(rows[0])[:6] == ["name", "label", "predicted", "confidence", "correct", "seen_twin"]
-    assert list(rows[0])[6:] == [f"p_{key}" for key in FER2013.keys]
+    assert list(rows[0])[:5] == ["name", "label", "predicted", "confidence", "correct"]
+    assert list(rows[0])[5:7] == ["seen_duplicate", "seen_twin"]  # the second is its former name
+    assert list(rows[0])[7:] == [f"p_{key}" for key in FER2013.keys]
     for i in (0, 59, 119):
         row = rows[i]
         assert row["name"] == f"row {i + 2}"
         assert row["label"] == FER2013[i % 7].key
         assert row["predicted"] == FER2013[int(predictions.predicted[i])].key
         assert (row["correct"] == "true") == bool(predictions.correct[i])
-        assert predictions.seen_twin is not None
-        assert (row["seen_twin"] == "true") == bool(predictions.seen_twin[i])
+        assert predictions.seen_duplicate is not None
+        assert (row["seen_duplicate"] == "true") == bool(predictions.seen_duplicate[i])
         assert float(row["confidence"]) == pytest.approx(predictions.confidence[i], rel=1e-7)
         given = [float(row[f"p_{key}"]) for key in FER2013.keys]
         np.testing.assert_allclose(given, predictions.probabilities[i], rtol=1e-7)
 
 
-def test_csv_quotes_names_and_leaves_unknown_twins_empty() -> None:
+def test_csv_quotes_names_and_leaves_unknown_duplicates_empty() -> None:
     predictions = replace(make_predictions(1, seen=False), names=('a,"b"\nc.png',))
     row = next(csv.DictReader(io.StringIO(predictions_csv(predictions), newline="")))
-    assert row["name"] == 'a,"b"\nc.png' and row["seen_twin"] == ""
+    assert row["name"] == 'a,"b"\nc.png' and row["seen_duplicate"] == ""
 
 
 class _Page(HTMLParser):
@@ -233,7 +234,7 @@ def test_html_stands_alone_and_says_what_matters(report: Path) -> None:
         unbroken(percent(result.accuracy)),
         unbroken(percent_interval(result.accuracy_ci95)),
         unbroken(percent(result.accuracy_unseen)),
-        f"{result.n_seen_twins} of 120 faces have a pixel-identical twin",
+        f"{result.n_seen_duplicates} of 120 faces have a pixel-identical duplicate",
         "not what the person feels",
         "Surprise",
         unbroken("epoch 37, metric val_accuracy, split validation, value 69.00 %"),
@@ -270,10 +271,10 @@ def test_same_input_gives_the_same_files(report: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick_plots")
-def test_unknown_twins_are_null_with_the_reason(tmp_path: Path) -> None:
+def test_unknown_duplicates_are_null_with_the_reason(tmp_path: Path) -> None:
     cautions = write(tmp_path / "r", make_predictions(seen=False))
     values = metrics_of(tmp_path / "r")
-    assert values["accuracy_unseen"] is None and values["n_seen_twins"] is None
+    assert values["accuracy_unseen"] is None and values["n_seen_duplicates"] is None
     assert values["accuracy_unseen_ci95"] is None
     assert len(cautions) == 1 and "no training rows" in cautions[0]
     for name in ("report.md", "report.html"):
@@ -639,7 +640,7 @@ def test_plotting_leaves_matplotlib_alone() -> None:
         "before = state()\n"
         "from mien.evaluation.metrics import evaluate\n"
         "from mien.evaluation.predictions import Predictions\n"
-        "from mien.evaluation import plots\n"
+        "from mien.reports import plots\n"
         "from mien.labels import FER2013\n"
         "p = Predictions(('a',), np.array([0]), np.eye(7)[[0]], FER2013, 'test', 'x')\n"
         "plots.reliability_png(evaluate(p))\n"
@@ -649,12 +650,12 @@ def test_plotting_leaves_matplotlib_alone() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_one_twin_is_spoken_of_as_one() -> None:
+def test_one_duplicate_is_spoken_of_as_one() -> None:
     seen = np.arange(120) == 0
-    result = evaluate(replace(make_predictions(), seen_twin=seen), n_resamples=2)
+    result = evaluate(replace(make_predictions(), seen_duplicate=seen), n_resamples=2)
     provenance = Provenance(make_card(), MODEL, DATA, COMMAND, "0", "0")
     (text,) = cautions(result, provenance)
-    assert text.startswith("1 of 120 faces has a pixel-identical twin")
+    assert text.startswith("1 of 120 faces has a pixel-identical duplicate")
     assert text.endswith("leaves it out.")
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from mien.errors import OutputError
 from mien.labels import FER2013, UNCERTAIN, Label, LabelSet
+from mien.outputs.segments import SEGMENT_COLUMNS, SegmentsFile, write_segments
+from mien.recognition.segments import Segment, SegmentBuilder
 from mien.results import Expression, Face, FrameResult
-from mien.video.frames.source import Frame
-from mien.video.outputs.segments import SEGMENT_COLUMNS, SegmentsFile, write_segments
-from mien.video.segments import Segment, SegmentBuilder
+from mien.sources.source import Frame
 
 SAD, HAPPY, NEUTRAL = (FER2013.index(name) for name in ("sadness", "joy", "calm"))
 

@@ -9,8 +9,8 @@ from mien.data.splits import (
     assign,
     cautions,
     stratified_split,
-    without_training_twins,
-    without_validation_twins,
+    without_training_duplicates,
+    without_validation_duplicates,
 )
 from mien.errors import DatasetError
 from mien.samples import Split
@@ -122,22 +122,22 @@ def test_cautions_name_the_classes():
     assert cautions({Split.TEST: poor}) == []
 
 
-def test_without_training_twins():
+def test_without_training_duplicates():
     images = random_faces(6, side=8)
     images[2] = images[4]  # train like validation
     images[1] = images[0]  # train like train
     splits = ["train", "train", "train", "train", "validation", "test"]
-    kept = without_training_twins(samples_of(images, [0] * 6, splits))
+    kept = without_training_duplicates(samples_of(images, [0] * 6, splits))
     assert list(kept.names) == ["row 2", "row 3", "row 5", "row 6", "row 7"]
-    assert kept.layout == "1 training rows with a twin in validation or test left out"
+    assert kept.layout == "1 training rows with a duplicate in validation or test left out"
 
 
-def test_without_validation_twins():
+def test_without_validation_duplicates():
     images = random_faces(7, side=8)
     images[4] = images[2]  # validation like train
     images[5] = images[3]  # validation like test
     images[6] = images[1]  # test like train
     splits = ["train", "train", "train", "test", "validation", "validation", "test"]
-    kept = without_validation_twins(samples_of(images, [0] * 7, splits))
+    kept = without_validation_duplicates(samples_of(images, [0] * 7, splits))
     assert list(kept.names) == [f"row {number}" for number in (2, 3, 4, 5, 7, 8)]
-    assert kept.layout == "1 validation rows with a twin in training left out"
+    assert kept.layout == "1 validation rows with a duplicate in training left out"

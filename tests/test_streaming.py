@@ -9,9 +9,9 @@ import pytest
 
 from mien.errors import OutputError, VideoError
 from mien.results import FrameResult
-from mien.streaming.pipeline import QUEUED_FRAMES, run
-from mien.streaming.threads import Ahead, Behind
-from mien.video.frames.source import Frame, SourceInfo
+from mien.sources.source import Frame, SourceInfo
+from mien.workflows.pipeline import QUEUED_FRAMES, run
+from mien.workflows.threads import Ahead, Behind
 
 
 class Source:

@@ -1,8 +1,8 @@
 import pytest
 
 from mien.labels import FER2013, UNCERTAIN
+from mien.recognition.summary import VideoSummaryBuilder
 from mien.results import Expression, Face, FrameResult
-from mien.video.summary import VideoSummaryBuilder
 
 HAPPY, NEUTRAL = FER2013.index("joy"), FER2013.index("calm")
 

@@ -12,14 +12,14 @@ import pytest
 
 from mien.errors import MissingExtraError, OutputError
 from mien.labels import FER2013
+from mien.outputs import parquet
+from mien.outputs.output import Output
+from mien.outputs.paths import check_outputs
+from mien.outputs.pictures import write_picture
+from mien.outputs.rows import columns, json_line
+from mien.outputs.tables import JOURNAL_SUFFIX, Table, write_table
 from mien.results import Expression, Face, FrameResult
-from mien.video.frames.source import Frame
-from mien.video.outputs import parquet
-from mien.video.outputs.output import Output
-from mien.video.outputs.paths import check_outputs
-from mien.video.outputs.pictures import write_picture
-from mien.video.outputs.rows import columns, json_line
-from mien.video.outputs.tables import JOURNAL_SUFFIX, Table, write_table
+from mien.sources.source import Frame
 from picture_factory import gradient
 
 EXPRESSION = Expression(FER2013, (0.02, 0.01, 0.02, 0.8, 0.05, 0.05, 0.05))

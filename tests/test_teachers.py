@@ -19,7 +19,7 @@ from mien.training import objective
 from mien.training.recipe import Recipe
 from mien.training.run import train
 from mien.training.teachers import TARGETS, consult, read_teachers, write_teaching
-from mien.training.twin import EXPRESSION
+from mien.training.trainable import EXPRESSION
 from onnx_factory import make_card, make_graph, with_card, write_model
 from samples_factory import random_faces, samples_of
 

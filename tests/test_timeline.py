@@ -11,14 +11,14 @@ import pytest
 
 from mien.errors import OutputError
 from mien.labels import FER2013, Label, LabelSet
+from mien.outputs.timeline import TimelineFile, file
+from mien.outputs.timeline.bins import CAPACITY, Bins
+from mien.outputs.timeline.page import SHOWN_TRACKS
+from mien.outputs.timeline.thumbnails import MOST, Thumbnails
+from mien.outputs.timeline.times import clock, marks
+from mien.outputs.timeline.tracks import KEPT_TRACKS, TrackRecords
 from mien.results import Expression, Face, FrameResult
-from mien.video.frames.source import Frame, SourceInfo
-from mien.video.outputs.timeline import TimelineFile, file
-from mien.video.outputs.timeline.bins import CAPACITY, Bins
-from mien.video.outputs.timeline.page import SHOWN_TRACKS
-from mien.video.outputs.timeline.thumbnails import MOST, Thumbnails
-from mien.video.outputs.timeline.times import clock, marks
-from mien.video.outputs.timeline.tracks import KEPT_TRACKS, TrackRecords
+from mien.sources.source import Frame, SourceInfo
 
 NASTY = "<script>alert('x')</script>&\"'"
 INFO = SourceInfo("clips/talk.mp4", 160, 120, 25.0)
@@ -398,7 +398,7 @@ def test_without_a_least_confidence_uncertain_is_not_mentioned(tmp_path):
 
 
 def test_a_coarse_band_knows_uncertain(tmp_path, monkeypatch):
-    monkeypatch.setattr("mien.video.outputs.timeline.page._BAND_SEGMENTS", 1)
+    monkeypatch.setattr("mien.outputs.timeline.page._BAND_SEGMENTS", 1)
     titles = page_of(tmp_path, unsure_frames()).values("title")
     assert [title.split(",")[0] for title in titles] == [
         *(f"mostly {FER2013[3].display_name}", "mostly Uncertain"),

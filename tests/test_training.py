@@ -22,7 +22,7 @@ from mien.errors import ModelError, OutputError, ParityError, RecipeError, Train
 from mien.evaluation.calibration import fit_temperature
 from mien.formats import bundle
 from mien.labels import FER2013
-from mien.model_card import ModelCard, golden_inputs
+from mien.model.card import ModelCard, golden_inputs
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Samples, Split
 from mien.training import export

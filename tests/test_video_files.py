@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mien.errors import SourceError, VideoError
-from mien.video.frames.files import VideoFile
-from mien.video.frames.timeline import Timeline
+from mien.sources.files import VideoFile
+from mien.sources.timestamps import Timeline
 from video_factory import make_clip, make_sound, number_of, numbered_images
 
 FASTSTART = {"movflags": "faststart"}

@@ -12,11 +12,11 @@ import pytest
 
 from mien.errors import OutputError
 from mien.labels import FER2013
+from mien.outputs.annotated_video import AnnotatedVideo
+from mien.outputs.growing_file import GrowingFile
+from mien.outputs.video_writer import VideoWriter
 from mien.results import Expression, Face, FrameResult
-from mien.video.frames.source import Frame, SourceInfo
-from mien.video.outputs.annotated_video import AnnotatedVideo
-from mien.video.outputs.growing_file import GrowingFile
-from mien.video.outputs.video_writer import VideoWriter
+from mien.sources.source import Frame, SourceInfo
 from video_factory import make_clip, make_sound, number_of, numbered_images
 
 PALETTE = [label.color_rgb for label in FER2013] + [(255, 255, 255), (0, 0, 0)]

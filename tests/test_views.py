@@ -19,7 +19,7 @@ from mien.training import views as views_module
 from mien.training.inputs import batches_of
 from mien.training.recipe import Recipe
 from mien.training.teachers import consult
-from mien.training.twin import EXPRESSION, FERPLUS_HEAD
+from mien.training.trainable import EXPRESSION, FERPLUS_HEAD
 from mien.training.views import Views, views_of
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import random_faces, samples_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mien import weights
 from mien.errors import WeightsError
+from mien.model import store
 
 CONTENT = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -48,7 +48,7 @@ def serve(monkeypatch, tmp_path):
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(weights, "_RETRIES", 0)
+    monkeypatch.setattr(store, "_RETRIES", 0)
     servers = []
 
     def start(**answer):
@@ -65,8 +65,8 @@ def serve(monkeypatch, tmp_path):
 
 
 def point_to(monkeypatch, *urls):
-    file = replace(weights.MODEL_FILES["yunet"], urls=urls, sha256=SHA256, size_bytes=len(CONTENT))
-    monkeypatch.setattr(weights, "MODEL_FILES", {**weights.MODEL_FILES, "yunet": file})
+    file = replace(store.MODEL_FILES["yunet"], urls=urls, sha256=SHA256, size_bytes=len(CONTENT))
+    monkeypatch.setattr(store, "MODEL_FILES", {**store.MODEL_FILES, "yunet": file})
 
 
 def cached(tmp_path):
@@ -75,7 +75,7 @@ def cached(tmp_path):
 
 
 def test_the_table_is_complete():
-    for name, file in weights.MODEL_FILES.items():
+    for name, file in store.MODEL_FILES.items():
         assert file.name == name
         assert file.licence
         assert file.packaged != bool(file.urls)
@@ -86,7 +86,7 @@ def test_the_table_is_complete():
 
 
 def test_the_pinned_yunet_is_the_published_file(shared_folder):
-    file = weights.MODEL_FILES["yunet"]
+    file = store.MODEL_FILES["yunet"]
     content = (shared_folder / "models" / file.file_name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == file.sha256
     assert len(content) == file.size_bytes
@@ -94,14 +94,14 @@ def test_the_pinned_yunet_is_the_published_file(shared_folder):
 
 def test_fetch_then_find_without_a_second_request(serve, tmp_path):
     server = serve()
-    assert weights.find("yunet") is None
-    path = weights.fetch("yunet")
+    assert store.find("yunet") is None
+    path = store.fetch("yunet")
     assert path.read_bytes() == CONTENT
     assert path.parent == tmp_path / "cache" / "models"
     assert cached(tmp_path) == [path.name]
-    assert weights.find("yunet") == path
-    assert weights.fetch("yunet") == path
-    assert weights.fetch_quickly("yunet") == path
+    assert store.find("yunet") == path
+    assert store.fetch("yunet") == path
+    assert store.fetch_quickly("yunet") == path
     assert server.requests == 1
 
 
@@ -118,7 +118,7 @@ def test_fetch_then_find_without_a_second_request(serve, tmp_path):
 def test_bad_answers_leave_nothing(serve, tmp_path, answer, message):
     serve(**answer)
     with pytest.raises(WeightsError, match=message) as caught:
-        weights.fetch("yunet")
+        store.fetch("yunet")
     assert "mien fetch yunet --from FILE" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert cached(tmp_path) == []
@@ -127,38 +127,38 @@ def test_bad_answers_leave_nothing(serve, tmp_path, answer, message):
 def test_the_second_address_helps(serve, monkeypatch, tmp_path):
     server = serve()
     point_to(monkeypatch, "http://127.0.0.1:9/none.onnx", server.url)
-    assert weights.fetch("yunet").read_bytes() == CONTENT
+    assert store.fetch("yunet").read_bytes() == CONTENT
 
 
 def test_patient_fetching_retries(serve, monkeypatch):
     server = serve(status=503, body=b"")
-    monkeypatch.setattr(weights, "_RETRIES", 1)
+    monkeypatch.setattr(store, "_RETRIES", 1)
     monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
     with pytest.raises(WeightsError):
-        weights.fetch("yunet")
+        store.fetch("yunet")
     assert server.requests == 2
 
 
 def test_no_network(serve, monkeypatch):
     point_to(monkeypatch, "http://127.0.0.1:9/none.onnx")
     with pytest.raises(WeightsError, match="check the network"):
-        weights.fetch("yunet")
+        store.fetch("yunet")
 
 
 def test_a_quick_failure_is_remembered_for_a_while(serve, monkeypatch, tmp_path):
     server = serve(status=404, body=b"")
     for message in ("answered 404", "a short while ago", "a short while ago"):
         with pytest.raises(WeightsError, match=message):
-            weights.fetch_quickly("yunet")
+            store.fetch_quickly("yunet")
     assert server.requests == 1
     (mark,) = (tmp_path / "cache" / "models").iterdir()
-    long_ago = time.time() - weights.RETRY_AFTER_S - 1
+    long_ago = time.time() - store.RETRY_AFTER_S - 1
     os.utime(mark, (long_ago, long_ago))
     with pytest.raises(WeightsError, match="answered 404"):
-        weights.fetch_quickly("yunet")
+        store.fetch_quickly("yunet")
     assert server.requests == 2
     with pytest.raises(WeightsError, match="answered 404"):
-        weights.fetch("yunet")
+        store.fetch("yunet")
     assert server.requests == 3
 
 
@@ -170,20 +170,20 @@ def hang(*_, **__):
 def test_a_host_that_never_answers_costs_seconds_at_most(serve, monkeypatch):
     point_to(monkeypatch, "http://never.invalid/none.onnx")
     monkeypatch.setattr("socket.getaddrinfo", hang)
-    monkeypatch.setattr(weights, "_CONNECT_S", 0.2)
+    monkeypatch.setattr(store, "_CONNECT_S", 0.2)
     start = time.perf_counter()
     with pytest.raises(WeightsError, match=r"never\.invalid does not answer"):
-        weights.fetch_quickly("yunet")
+        store.fetch_quickly("yunet")
     assert time.perf_counter() - start < 2
 
 
 def test_a_damaged_cached_file_is_as_if_it_were_not_there(serve):
     server = serve()
-    path = weights.fetch("yunet")
+    path = store.fetch("yunet")
     for damage in (CONTENT[:-1], bytes(len(CONTENT)), b""):
         path.write_bytes(damage)
-        assert weights.find("yunet") is None
-        assert weights.fetch("yunet").read_bytes() == CONTENT
+        assert store.find("yunet") is None
+        assert store.fetch("yunet").read_bytes() == CONTENT
     assert server.requests == 4
 
 
@@ -191,9 +191,9 @@ def test_local_copy(serve, tmp_path):
     server = serve()
     copy = tmp_path / "copy.bin"
     copy.write_bytes(CONTENT)
-    path = weights.fetch("yunet", from_file=copy)
+    path = store.fetch("yunet", from_file=copy)
     assert path.read_bytes() == CONTENT
-    assert path.name == weights.MODEL_FILES["yunet"].file_name
+    assert path.name == store.MODEL_FILES["yunet"].file_name
     assert server.requests == 0
 
 
@@ -211,7 +211,7 @@ def test_wrong_local_copy(serve, tmp_path, content, message):
     if content is not None:
         copy.write_bytes(content)
     with pytest.raises(WeightsError, match=message):
-        weights.fetch("yunet", from_file=copy)
+        store.fetch("yunet", from_file=copy)
     assert cached(tmp_path) == []
 
 
@@ -221,28 +221,28 @@ def test_unusable_cache_folder(serve, monkeypatch, tmp_path):
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "file"))
     copy = tmp_path / "copy.bin"
     copy.write_bytes(CONTENT)
-    assert weights.find("yunet") is None
+    assert store.find("yunet") is None
     with pytest.raises(WeightsError, match="cannot write"):
-        weights.fetch("yunet", from_file=copy)
+        store.fetch("yunet", from_file=copy)
     with pytest.raises(WeightsError, match="cannot write"):
-        weights.fetch("yunet")
+        store.fetch("yunet")
     with pytest.raises(WeightsError):
-        weights.fetch_quickly("yunet")
+        store.fetch_quickly("yunet")
 
 
 def test_unknown_names_list_the_known():
-    for function in (weights.find, weights.fetch, weights.fetch_quickly):
+    for function in (store.find, store.fetch, store.fetch_quickly):
         with pytest.raises(WeightsError, match=r"known: mien-small, mien-small-int8, .*, yunet"):
             function("yolo")
 
 
 def test_packaged_files_are_never_fetched(monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "_PACKAGED", tmp_path)
-    assert weights.find("mien-small") is None
+    monkeypatch.setattr(store, "_PACKAGED", tmp_path)
+    assert store.find("mien-small") is None
     with pytest.raises(WeightsError, match="install mien again"):
-        weights.fetch("mien-small")
-    path = tmp_path / weights.MODEL_FILES["mien-small"].file_name
+        store.fetch("mien-small")
+    path = tmp_path / store.MODEL_FILES["mien-small"].file_name
     path.write_bytes(b"x")
-    assert weights.find("mien-small") == weights.fetch("mien-small") == path
+    assert store.find("mien-small") == store.fetch("mien-small") == path
     with pytest.raises(WeightsError, match="comes with the package"):
-        weights.fetch("mien-small", from_file=Path("x"))
+        store.fetch("mien-small", from_file=Path("x"))

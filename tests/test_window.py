@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mien.errors import MissingExtraError, WindowError
-from mien.video import window as window_module
-from mien.video.status import KEYS, Status, clock, draw_help, draw_status, status_height_px
-from mien.video.window import Event, Window, fitted
+from mien.live import window as window_module
+from mien.live.status import KEYS, Status, clock, draw_help, draw_status, status_height_px
+from mien.live.window import Event, Window, fitted
 
 pygame = pytest.importorskip("pygame", reason="needs pygame-ce, of the extra live")
 
@@ -196,7 +196,7 @@ def test_without_pygame_the_extra_is_named(monkeypatch):
 
 
 def test_pygame_prints_no_banner():
-    script = "from mien.video.window import Window; Window('t', 8, 8, driver='dummy').close()"
+    script = "from mien.live.window import Window; Window('t', 8, 8, driver='dummy').close()"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, check=True
     )

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.data import read_samples
+    from mien.drawing import annotate
     from mien.errors import MienError
     from mien.images import read_image
     from mien.labels import FER2013, FERPLUS, UNCERTAIN, Label, LabelSet
-    from mien.model_card import ModelCard
+    from mien.model.card import ModelCard
+    from mien.outputs.dataframe import to_dataframe
     from mien.recognition.classifier import Classifier
     from mien.recognition.recognizer import Recognizer
+    from mien.recognition.segments import Segment
     from mien.recognition.video_recognizer import VideoRecognizer
     from mien.results import Detection, Expression, Face, FrameResult
     from mien.samples import Samples, Split
-    from mien.streaming.video import VideoResult, recognize_video
-    from mien.video.frames import open_frames
-    from mien.video.outputs.dataframe import to_dataframe
-    from mien.video.overlay import annotate
-    from mien.video.segments import Segment
+    from mien.sources import open_frames
+    from mien.workflows.videos import VideoResult, recognize_video
 
 __version__ = "0.1.0"
 
@@ -46,20 +46,20 @@ _MODULE_OF_NAME = {
     "Label": "mien.labels",
     "LabelSet": "mien.labels",
     "MienError": "mien.errors",
-    "ModelCard": "mien.model_card",
+    "ModelCard": "mien.model.card",
     "Recognizer": "mien.recognition.recognizer",
     "Samples": "mien.samples",
-    "Segment": "mien.video.segments",
+    "Segment": "mien.recognition.segments",
     "Split": "mien.samples",
     "UNCERTAIN": "mien.labels",
     "VideoRecognizer": "mien.recognition.video_recognizer",
-    "VideoResult": "mien.streaming.video",
-    "annotate": "mien.video.overlay",
-    "open_frames": "mien.video.frames",
+    "VideoResult": "mien.workflows.videos",
+    "annotate": "mien.drawing",
+    "open_frames": "mien.sources",
     "read_image": "mien.images",
     "read_samples": "mien.data",
-    "recognize_video": "mien.streaming.video",
-    "to_dataframe": "mien.video.outputs.dataframe",
+    "recognize_video": "mien.workflows.videos",
+    "to_dataframe": "mien.outputs.dataframe",
 }
 
 __all__ = [  # noqa: RUF022  (sorted as a person would)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.images import read_image
-from mien.recognition.detector import FaceDetector, reduced_to
+from mien.recognition.detectors.detector import FaceDetector, reduced_to
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.whole import Whole
 from mien.recognition.detectors.yunet import YuNet

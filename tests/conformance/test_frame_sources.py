@@ -11,12 +11,12 @@ import PIL.Image
 import pytest
 
 from mien.errors import SourceError
-from mien.video.frames.arrays import ArrayFrames
-from mien.video.frames.cameras import Camera
-from mien.video.frames.files import VideoFile
-from mien.video.frames.folders import PictureFolder
-from mien.video.frames.network import NetworkStream
-from mien.video.frames.source import FrameSource
+from mien.sources.arrays import ArrayFrames
+from mien.sources.cameras import Camera
+from mien.sources.files import VideoFile
+from mien.sources.folders import PictureFolder
+from mien.sources.network import NetworkStream
+from mien.sources.source import FrameSource
 from stream_factory import http, serving
 from video_factory import make_clip, number_of, numbered_images
 

@@ -19,11 +19,11 @@ from mien import zoo
 from mien.errors import RecipeError
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.labels import FER2013
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.training.recipe import Recipe
-from mien.training.twin import FusedBatchNormalization, copy_weights, training_twin
+from mien.training.trainable import FusedBatchNormalization, copy_weights, trainable_copy
 from mien.zoo.cost import flops
 
 pytestmark = pytest.mark.parametrize("name", sorted(zoo.ARCHITECTURES))
@@ -127,10 +127,10 @@ def test_onnx_parity_and_size(name: str):
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_training_twin_has_the_networks_weights_and_answers(name: str, precision: str):
+def test_the_trainable_copy_has_the_networks_weights_and_answers(name: str, precision: str):
     network = build(name)
-    model, twin = training_twin(network, Recipe("r", name, precision=precision))
-    for ours, theirs in zip(network.get_weights(), twin.get_weights(), strict=True):
+    model, trainable = trainable_copy(network, Recipe("r", name, precision=precision))
+    for ours, theirs in zip(network.get_weights(), trainable.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     trained = keras.ops.convert_to_numpy(model(faces(name), training=False)["expression"])
     tolerance = 1e-4 if precision == "float32" else 0.1
@@ -138,15 +138,15 @@ def test_the_training_twin_has_the_networks_weights_and_answers(name: str, preci
     np.testing.assert_allclose(
         trained, logits(network, faces(name)), atol=tolerance * max(1.0, float(scale))
     )
-    twin.set_weights([2 * weights for weights in twin.get_weights()])
-    copy_weights(twin, network)
-    np.testing.assert_array_equal(network.get_weights()[0], twin.get_weights()[0])
+    trainable.set_weights([2 * weights for weights in trainable.get_weights()])
+    copy_weights(trainable, network)
+    np.testing.assert_array_equal(network.get_weights()[0], trainable.get_weights()[0])
 
 
 def test_fused_normalisation_equals_keras_own(name: str):
     network = build(name)
-    _, twin = training_twin(network, Recipe("r", name))
-    fused = [layer for layer in twin.layers if isinstance(layer, FusedBatchNormalization)]
+    _, trainable = trainable_copy(network, Recipe("r", name))
+    fused = [layer for layer in trainable.layers if isinstance(layer, FusedBatchNormalization)]
     plain = [
         layer
         for layer in network.layers
@@ -185,21 +185,21 @@ assert keras.backend.backend() == "jax"
 from mien import zoo
 from mien.data.augmentation import Augmentation
 from mien.training.recipe import Recipe
-from mien.training.twin import training_twin
+from mien.training.trainable import trainable_copy
 name, saved, faces = sys.argv[1:]
 head = zoo.ARCHITECTURES[name].head
 network = keras.models.load_model(saved, safe_mode=True)
 inputs = np.load(faces)
 np.save(faces + ".logits.npy", network.predict(inputs.astype("float32"), verbose=0))
 recipe = Recipe("r", name, augmentation=Augmentation(rotation_deg=10, horizontal_flip=True))
-model, twin = training_twin(network, recipe)
-names = [layer.name for layer in twin.layers]
-for layer in twin.layers[: names.index(head) if head else 0]:
+model, trainable = trainable_copy(network, recipe)
+names = [layer.name for layer in trainable.layers]
+for layer in trainable.layers[: names.index(head) if head else 0]:
     layer.trainable = False  # a backbone takes a minute to compile
 model.compile("sgd", {"expression": keras.losses.CategoricalCrossentropy(from_logits=True)})
-before = [weights.copy() for weights in twin.get_weights()]
+before = [weights.copy() for weights in trainable.get_weights()]
 model.fit(inputs, {"expression": np.eye(7, dtype="float32")[: len(inputs)]}, verbose=0)
-changed = [(a != b).any() for a, b in zip(before, twin.get_weights())]
+changed = [(a != b).any() for a, b in zip(before, trainable.get_weights())]
 assert changed[-1] and changed[0] == (head is None)
 """
 

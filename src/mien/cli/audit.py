@@ -35,7 +35,7 @@ def audit(
     from mien.cli.console import errors, output, progress_bar, split_table
     from mien.data import read_samples
     from mien.data.audit import audit as look
-    from mien.data.audit_page import write_audit
+    from mien.reports.audit_page import write_audit
 
     samples = read_samples(data, ferplus=ferplus)
     with progress_bar("pictures") as progress:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mien.evaluation.calibration import Fit
     from mien.evaluation.predictions import Predictions
-    from mien.model_card import ModelCard
+    from mien.model.card import ModelCard
 
 
 def calibrate(
@@ -46,10 +46,10 @@ def calibrate(
     """Fit a model's temperature, so that its confidences are as high as it is right.
 
     Writes a copy of the model whose card holds the temperature and how it was fitted. The most
-    probable class of every face stays the same. Validation faces with a pixel-identical twin among
-    the training faces are left out. Training faces are refused, as the model is
-    surer of them than of new ones, and so is the test split, which chooses nothing. A training
-    of mien ends with this; use it for older runs, for other faces, and for Keras files.
+    probable class of every face stays the same. Validation faces with a pixel-identical duplicate
+    among the training faces are left out. Training faces are refused, as the model is surer of them
+    than of new ones, and so is the test split, which chooses nothing. A training of mien ends with
+    this; use it for older runs, for other faces, and for Keras files.
 
     For example:
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from mien.evaluation.compare import Candidate
-    from mien.evaluation.document import Table
+    from mien.reports.document import Table
     from mien.samples import Split
 
 
@@ -63,7 +63,7 @@ def compare(
     """
     from mien.cli.console import output
     from mien.evaluation.compare import compare as compare_candidates
-    from mien.evaluation.comparison_report import (
+    from mien.reports.comparison_report import (
         COMPARISON_FILES,
         comparison_json,
         models_table,
@@ -71,7 +71,7 @@ def compare(
         pairs_table,
         write_comparison,
     )
-    from mien.evaluation.report import check_report_folder
+    from mien.reports.report import check_report_folder
     from mien.samples import Split
 
     names = _names(runs)
@@ -158,13 +158,13 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
     from mien.cli.console import progress_bar
     from mien.cli.measuring import known_parameters
     from mien.data import read_samples
-    from mien.data.duplicates import seen_twins
+    from mien.data.duplicates import seen_duplicates
     from mien.evaluation import metrics
-    from mien.evaluation.cautions import Provenance, cautions
     from mien.evaluation.compare import Candidate
     from mien.evaluation.predictions import predict
     from mien.evaluation.stored import HISTORY, read_curve
     from mien.provenance import commit
+    from mien.reports.cautions import Provenance, cautions
     from mien.samples import Split
 
     # All are opened before one is measured: a name that is wrong is found first.
@@ -173,7 +173,7 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
     models = {name: open_model(run) for name, run in runs.items()}
     samples = read_samples(data)
     has_training_rows = Split.TRAIN in samples.counts()
-    seen = seen_twins(samples) if has_training_rows and split is not Split.TRAIN else None
+    seen = seen_duplicates(samples) if has_training_rows and split is not Split.TRAIN else None
     data_sha256 = samples.of(split).sha256()
     found = {}
     for name, model in models.items():
@@ -184,7 +184,7 @@ def _measured(runs: dict[str, str], data: str, split: "Split", tta: Tta) -> "dic
                 samples,
                 split,
                 model_labels=classifier.label_set,
-                seen_twin=seen,
+                seen_duplicate=seen,
                 tta=tta.value,
                 progress=progress,
             )

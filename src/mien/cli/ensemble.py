@@ -34,7 +34,7 @@ def ensemble(
     from mien.cli.onnx_output import check_onnx_output
     from mien.formats.ensemble import to_ensemble
     from mien.formats.onnx_cards import write_bundle
-    from mien.model_files import resolve_model
+    from mien.model.names import resolve_model
     from mien.recognition.classifier import Classifier
 
     if len(models) < 2:

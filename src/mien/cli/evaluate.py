@@ -58,7 +58,7 @@ def evaluate(
     The report folder holds metrics.json and predictions.csv for programs, report.html and
     report.md for people, classification_report.txt to paste, plots and pictures of faces.
     Accuracy comes with a 95 % interval, and also for the faces that have no pixel-identical
-    twin among the training faces.
+    duplicate among the training faces.
 
     For example:
 
@@ -71,10 +71,10 @@ def evaluate(
     from mien.cli.console import output, progress_bar
     from mien.cli.measuring import by_majority, divided, known_parameters
     from mien.data import read_samples
-    from mien.data.duplicates import seen_twins
+    from mien.data.duplicates import seen_duplicates
     from mien.evaluation import metrics
     from mien.evaluation.predictions import predict
-    from mien.evaluation.report import check_report_folder, write_report
+    from mien.reports.report import check_report_folder, write_report
     from mien.samples import Split
 
     measured = Split(split.value)
@@ -86,7 +86,7 @@ def evaluate(
     if recipe_split:
         samples = divided(samples, classifier.card)
     has_training_rows = Split.TRAIN in samples.counts()
-    seen = seen_twins(samples) if has_training_rows and measured is not Split.TRAIN else None
+    seen = seen_duplicates(samples) if has_training_rows and measured is not Split.TRAIN else None
     relabelled = by_majority(samples, classifier.label_set, measured)
     if relabelled is not None:
         samples = relabelled.samples
@@ -97,14 +97,14 @@ def evaluate(
             samples,
             measured,
             model_labels=classifier.label_set,
-            seen_twin=seen,
+            seen_duplicate=seen,
             tta=tta.value,
             progress=progress,
         )
     evaluation = metrics.evaluate(predictions)
     rows = samples.of(measured)
-    twins = predictions.seen_twin
-    unseen = "" if twins is None else rows.take(np.flatnonzero(~twins)).sha256()
+    duplicates = predictions.seen_duplicate
+    unseen = "" if duplicates is None else rows.take(np.flatnonzero(~duplicates)).sha256()
     with opened.path.open("rb") as stream:
         model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     cautions = write_report(
@@ -137,7 +137,7 @@ def evaluate(
 def _scores(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
-    from mien.evaluation.wording import percent, percent_interval
+    from mien.reports.wording import percent, percent_interval
 
     table = Table()
     for title in ("score", "value", "95 % interval"):
@@ -158,8 +158,8 @@ def _scores(evaluation: "Evaluation") -> "Table":
 def _classes(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
-    from mien.evaluation.classification_report import macro_average, weighted_average
-    from mien.evaluation.wording import percent
+    from mien.reports.classification_report import macro_average, weighted_average
+    from mien.reports.wording import percent
 
     table = Table()
     for title in ("class", "faces", "precision", "recall", "F1"):

@@ -90,8 +90,8 @@ def export(
     taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a third of the size, and about twice as fast. It is
-    written only if accuracy falls by 0.3 points at most on the validation faces without a twin in
-    training; its temperature is fitted on them.
+    written only if accuracy falls by 0.3 points at most on the validation faces without a duplicate
+    in training; its temperature is fitted on them.
 
     For example:
 
@@ -118,7 +118,7 @@ def export(
         if any(option is not None for option in (labels, scaling, architecture, input_size)):
             raise typer.BadParameter("goes with --data alone", param_hint="--labels and its like")
         from mien.cli.onnx_output import check_onnx_output
-        from mien.model_files import resolve_model
+        from mien.model.names import resolve_model
 
         bundle = resolve_model(str(model))
         if out is None and not model.exists():
@@ -158,7 +158,7 @@ def export(
 def _check_exportable(model: Path) -> None:
     """A model that is known by name is an ONNX file: there is no Keras network to convert."""
     from mien.errors import ModelError
-    from mien.model_files import is_known
+    from mien.model.names import is_known
 
     if is_known(str(model)) and not model.exists():
         raise ModelError(
@@ -186,7 +186,7 @@ def _export_int8(
     from mien.cli.onnx_output import check_onnx_output
     from mien.data import read_samples
     from mien.errors import DatasetError
-    from mien.model_files import resolve_model
+    from mien.model.names import resolve_model
     from mien.samples import Split
 
     source = resolve_model(model)
@@ -213,7 +213,7 @@ def _export_int8(
     write_bundle(made.bundle, target)
     output.print(
         f"{target}: {len(made.bundle):,} bytes, accuracy {100 * made.accuracy_before:.2f} % -> "
-        f"{100 * made.accuracy_after:.2f} % on {made.n:,} validation faces without a twin in "
+        f"{100 * made.accuracy_after:.2f} % on {made.n:,} validation faces without a duplicate in "
         "training",
         markup=False,
     )

@@ -6,10 +6,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from mien.cli.console import output
-from mien.recognition.detector import FaceDetector
+from mien.recognition.detectors.detector import FaceDetector
+from mien.recognition.summary import TrackSummary, VideoSummary
 from mien.results import Expression, FrameResult
-from mien.video.frames.source import SourceInfo
-from mien.video.summary import TrackSummary, VideoSummary
+from mien.sources.source import SourceInfo
 
 TRACKS_SHOWN = 20
 """Tracks of a video that are listed; of more, the longest visible ones."""

@@ -28,9 +28,9 @@ from mien.cli.recognition_options import (
 
 if TYPE_CHECKING:
     from mien.cli.recognizing import Wanted
+    from mien.live.loop import Live
     from mien.recognition.video_recognizer import VideoRecognizer
-    from mien.streaming.live import Live
-    from mien.video.frames.source import FrameSource
+    from mien.sources.source import FrameSource
 
 _HINT = "keys: q quits, r records, s takes a snapshot, m mirrors, space freezes, h helps"
 _SIZE = re.compile(r"([1-9][0-9]{1,4})[xX]([1-9][0-9]{1,4})")
@@ -183,9 +183,9 @@ def _is_camera(source: str) -> bool:
 
 def _check_places(wanted: "Wanted", record: Path | None, source: str) -> None:
     """Refuse files that cannot be written, before anything is switched on."""
-    from mien.streaming.recording import free_path
-    from mien.video.outputs.paths import check_outputs, check_suffix
-    from mien.video.outputs.video_writer import VIDEO_SUFFIX
+    from mien.live.recording import free_path
+    from mien.outputs.paths import check_outputs, check_suffix
+    from mien.outputs.video_writer import VIDEO_SUFFIX
 
     wanted.check()
     if record is not None:
@@ -198,8 +198,8 @@ def _open(
     source: str, size: tuple[int, int] | None, on_event: Callable[[str], None]
 ) -> "FrameSource":
     from mien.errors import SourceError
-    from mien.video.frames import open_frames
-    from mien.video.frames.cameras import Camera
+    from mien.sources import open_frames
+    from mien.sources.cameras import Camera
 
     if not source:
         raise SourceError("the name of the source is empty; name a camera, a stream or a file")
@@ -221,12 +221,12 @@ def _prepare(
 ) -> "Live":
     """Open the window and everything that is written; all of it is closed by the stack."""
     from mien.cli.console import warn
-    from mien.streaming.live import Live
-    from mien.streaming.newest import paced
-    from mien.streaming.video import open_outputs
-    from mien.video.frames.cameras import Camera
-    from mien.video.outputs.tables import Table
-    from mien.video.window import Window
+    from mien.live.loop import Live
+    from mien.live.newest import paced
+    from mien.live.window import Window
+    from mien.outputs.tables import Table
+    from mien.sources.cameras import Camera
+    from mien.workflows.videos import open_outputs
 
     info = frames.info
     window = stack.enter_context(Window(f"mien: {info.name}", info.width_px, info.height_px))
@@ -267,7 +267,7 @@ def _print_cameras() -> None:
     from rich.table import Table
 
     from mien.cli.console import output, warn
-    from mien.video.frames.cameras import list_cameras
+    from mien.sources.cameras import list_cameras
 
     cameras = list_cameras()
     if not cameras:

@@ -1,11 +1,11 @@
 """What the commands that measure share, where it needs packages that are blind to each other."""
 
 from mien.data.ferplus import majority_labels
-from mien.data.splits import SplitPlan, assign, without_validation_twins
+from mien.data.splits import SplitPlan, assign, without_validation_duplicates
 from mien.errors import ModelError
 from mien.evaluation.relabel import Relabelled, relabel
 from mien.labels import FERPLUS, LabelSet
-from mien.model_card import Calibration, ModelCard
+from mien.model.card import Calibration, ModelCard
 from mien.samples import Samples, Split
 from mien.zoo import ARCHITECTURES
 
@@ -35,9 +35,9 @@ def divided(samples: Samples, card: ModelCard) -> Samples:
 
 
 def unseen_validation(samples: Samples) -> Samples:
-    """Samples less the validation rows that have a pixel-identical twin in training: a network is
-    surer of what it was trained on. As they are where the source has no training rows."""
-    return without_validation_twins(samples) if Split.TRAIN in samples.counts() else samples
+    """Samples less the validation rows that have a pixel-identical duplicate in training: a network
+    is surer of what it was trained on. As they are where the source has no training rows."""
+    return without_validation_duplicates(samples) if Split.TRAIN in samples.counts() else samples
 
 
 def by_majority(samples: Samples, model_labels: LabelSet, split: Split) -> Relabelled | None:

@@ -108,7 +108,7 @@ class OpenModel:
         if self._network is None:
             return self.path.read_bytes()
         from mien.formats.bundle import PARITY_FACES, to_bundle
-        from mien.model_card import golden_inputs
+        from mien.model.card import golden_inputs
 
         card = self._network.card
         proofs = [faces[index] for index in range(min(len(faces), PARITY_FACES))]
@@ -132,7 +132,7 @@ def open_model(
         WeightsError: the name is known, but its file is not on this machine.
         MissingExtraError: it is a Keras file, and Keras is not installed.
     """
-    from mien.model_files import find_keras_file, resolve_model
+    from mien.model.names import find_keras_file, resolve_model
 
     keras_file = find_keras_file(model)
     if keras_file is None:

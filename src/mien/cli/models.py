@@ -67,12 +67,12 @@ def _networks() -> "Table":
 
 
 def _print_files() -> None:
-    from mien import weights
     from mien.cli.console import output
-    from mien.model_files import DEFAULT_MODEL
+    from mien.model import store
+    from mien.model.names import DEFAULT_MODEL
 
-    for file in weights.MODEL_FILES.values():
-        path = weights.find(file.name)
+    for file in store.MODEL_FILES.values():
+        path = store.find(file.name)
         size = path.stat().st_size if path else file.size_bytes
         remedy = "install mien again" if file.packaged else f"get it with: mien fetch {file.name}"
         kind = f"the default {file.kind}" if file.name == DEFAULT_MODEL else file.kind
@@ -103,7 +103,7 @@ def _json() -> str:
     """All facts: networks as in the catalogue, and the files with their paths."""
     from dataclasses import asdict
 
-    from mien import weights
+    from mien.model import store
     from mien.zoo.catalogue import ARCHITECTURES, MEASURED_ON
 
     networks = [
@@ -111,8 +111,8 @@ def _json() -> str:
         for name, entry in ARCHITECTURES.items()
     ]
     files = []
-    for file in weights.MODEL_FILES.values():
-        path = weights.find(file.name)
+    for file in store.MODEL_FILES.values():
+        path = store.find(file.name)
         where = str(path) if path else None
         files.append({"name": file.name, "kind": file.kind, "licence": file.licence, "path": where})
     return json.dumps({"networks": networks, "measured_on": MEASURED_ON, "models": files})

@@ -27,7 +27,7 @@ from mien.cli.recognition_options import (
 
 if TYPE_CHECKING:
     from mien.cli.recognizing import Wanted, Work
-    from mien.video.inputs import Input
+    from mien.sources.inputs import Input
 
 
 def recognize(
@@ -149,7 +149,7 @@ def _find(sources: Sequence[str], frame_rate_hz: float | None) -> "tuple[list[In
     """The pictures and videos of all sources, and how many sources failed."""
     from mien.cli.console import warn
     from mien.errors import SourceError
-    from mien.video.inputs import find_inputs
+    from mien.sources.inputs import find_inputs
 
     inputs: list[Input] = []
     failures = 0
@@ -164,8 +164,9 @@ def _find(sources: Sequence[str], frame_rate_hz: float | None) -> "tuple[list[In
 
 def _plan(inputs: "Sequence[Input]", wanted: "Wanted", out: str | None) -> list[Path | None]:
     """Check all outputs before the work; returns where each input's copy goes."""
-    from mien.video.inputs import Video, plan_copies
-    from mien.video.outputs.paths import check_outputs
+    from mien.outputs.copies import plan_copies
+    from mien.outputs.paths import check_outputs
+    from mien.sources.inputs import Video
 
     n_videos = sum(isinstance(item, Video) for item in inputs)
     if inputs and (wanted.segments or wanted.timelines) and n_videos != 1:
@@ -181,8 +182,8 @@ def _work(
     work: "Work", inputs: "Sequence[Input]", copies: Sequence[Path | None], wanted: "Wanted"
 ) -> int:
     """Recognise everything and print; returns how many failed."""
-    from mien.video.inputs import Video
-    from mien.video.outputs.tables import Table
+    from mien.outputs.tables import Table
+    from mien.sources.inputs import Video
 
     n_videos = sum(isinstance(item, Video) for item in inputs)
     failures = 0

@@ -8,26 +8,26 @@ from pathlib import Path
 
 from mien.cli.console import print_line, progress_bar, warn
 from mien.cli.findings import print_pictures, print_video
+from mien.drawing import annotate
 from mien.errors import SourceError, VideoError
 from mien.images import MAX_PIXELS, read_image
+from mien.outputs.paths import check_suffix
+from mien.outputs.pictures import write_picture
+from mien.outputs.rows import json_line
+from mien.outputs.segments import SEGMENT_SUFFIXES
+from mien.outputs.tables import TABLE_SUFFIXES, Table
+from mien.outputs.timeline.file import TIMELINE_SUFFIXES
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S
+from mien.recognition.summary import VideoSummaryBuilder
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult, Tta
-from mien.streaming.pipeline import run
-from mien.streaming.video import open_outputs
-from mien.video.frames import open_frames
-from mien.video.frames.source import SourceInfo
-from mien.video.inputs import Picture, Video
-from mien.video.outputs.paths import check_suffix
-from mien.video.outputs.pictures import write_picture
-from mien.video.outputs.rows import json_line
-from mien.video.outputs.segments import SEGMENT_SUFFIXES
-from mien.video.outputs.tables import TABLE_SUFFIXES, Table
-from mien.video.outputs.timeline.file import TIMELINE_SUFFIXES
-from mien.video.overlay import annotate
-from mien.video.summary import VideoSummaryBuilder
+from mien.sources import open_frames
+from mien.sources.inputs import Picture, Video
+from mien.sources.source import SourceInfo
+from mien.workflows.pipeline import run
+from mien.workflows.videos import open_outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def train(
     from mien.cli.progress import EpochProgress
     from mien.data import read_samples
     from mien.data.unlabelled import read_unlabelled
-    from mien.model_files import resolve_model
+    from mien.model.names import resolve_model
     from mien.training.inputs import split_samples
     from mien.training.live_teachers import find_teacher
     from mien.training.recipe import load_recipe

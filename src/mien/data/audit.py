@@ -1,7 +1,7 @@
 """What is wrong with a data set: leaks, contradictions, empty pictures, imbalance.
 
 `audit` looks at every picture once and compares all of them with each other. It changes nothing
-and judges nothing: a row's twin in another split is a fact, whether to drop the row is not.
+and judges nothing: a row's duplicate in another split is a fact, whether to drop the row is not.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.data.duplicates import groups_of, seen_in_training
 from mien.data.ferplus import majority_labels, not_a_face
 from mien.data.fingerprints import Fingerprints, Progress, fingerprint
-from mien.data.near_twins import near_twins
+from mien.data.near_duplicates import near_duplicates
 from mien.labels import FERPLUS
 from mien.samples import Samples, Split
 
@@ -66,16 +66,16 @@ class AuditReport:
     """What was audited."""
     sizes: NDArray[np.int64]
     """Width and height per row in pixels, (n, 2); 0 x 0 where the picture is damaged."""
-    twin_groups: tuple[Rows, ...]
+    duplicate_groups: tuple[Rows, ...]
     """Groups of pixel-identical rows."""
     seen: Rows
-    """Validation and test rows whose pixel-identical twin is a training row."""
+    """Validation and test rows whose pixel-identical duplicate is a training row."""
     conflicting: tuple[Rows, ...]
     """Those of the groups whose rows have different labels."""
     near_pairs: tuple[NearPair, ...]
-    """Near twins, most alike first; of pixel-identical rows, one stands for all."""
+    """Near duplicates, most alike first; of pixel-identical rows, one stands for all."""
     near_seen: Rows
-    """Validation and test rows with a near twin in training, and no pixel-identical one."""
+    """Validation and test rows with a near duplicate in training, and no pixel-identical one."""
     constant: Rows
     """Rows whose pixels are all the same."""
     tiny: Rows
@@ -86,19 +86,19 @@ class AuditReport:
     """Comparison with FER+; None where the samples have no votes."""
 
     @property
-    def twin_rows(self) -> int:
-        """Rows that have a pixel-identical twin."""
-        return sum(len(group) for group in self.twin_groups)
+    def duplicate_rows(self) -> int:
+        """Rows that have a pixel-identical duplicate."""
+        return sum(len(group) for group in self.duplicate_groups)
 
     @property
     def groups_across(self) -> tuple[Rows, ...]:
         """Groups of pixel-identical rows that stand in more than one split."""
         splits = self.samples.splits
-        return tuple(g for g in self.twin_groups if len(np.unique(splits[g])) > 1)
+        return tuple(g for g in self.duplicate_groups if len(np.unique(splits[g])) > 1)
 
     @property
     def near_across(self) -> tuple[NearPair, ...]:
-        """Near twins that stand in different splits."""
+        """Near duplicates that stand in different splits."""
         splits = self.samples.splits
         return tuple(p for p in self.near_pairs if splits[p.first] != splits[p.second])
 
@@ -121,7 +121,7 @@ def audit(samples: Samples, *, progress: Progress | None = None) -> AuditReport:
     return AuditReport(
         samples=samples,
         sizes=prints.sizes,
-        twin_groups=tuple(groups),
+        duplicate_groups=tuple(groups),
         seen=np.flatnonzero(seen),
         conflicting=tuple(g for g in groups if len(np.unique(samples.labels[g])) > 1),
         near_pairs=pairs,
@@ -136,13 +136,13 @@ def audit(samples: Samples, *, progress: Progress | None = None) -> AuditReport:
 def _near(
     samples: Samples, prints: Fingerprints, groups: list[Rows]
 ) -> tuple[tuple[NearPair, ...], NDArray[np.bool_]]:
-    """Near twins among different pictures, and the rows that have one in training."""
+    """Near duplicates among different pictures, and the rows that have one in training."""
     alone = ~prints.constant & (prints.sizes[:, 0] > 0)
     for group in groups:
         alone[group[1:]] = False
     chosen = np.flatnonzero(alone)
     group_of = {int(group[0]): group for group in groups}
-    found = near_twins(prints.thumbnails[chosen])
+    found = near_duplicates(prints.thumbnails[chosen])
     pairs = []
     seen = np.zeros(len(samples), dtype=np.bool_)
     for index in range(len(found)):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mien.data.audit import TINY_PX, AuditReport, NearPair
+from mien.former_names import with_former_names
 from mien.labels import FERPLUS
 
 
@@ -20,7 +21,7 @@ def findings(report: AuditReport) -> list[tuple[str, int, str]]:
         (
             "rows seen in another version",
             len(report.near_seen),
-            "validation or test, a near twin in training",
+            "validation or test, a near duplicate in training",
         ),
         (
             "conflicting groups",
@@ -29,11 +30,12 @@ def findings(report: AuditReport) -> list[tuple[str, int, str]]:
         ),
         (
             "pixel-identical groups",
-            len(report.twin_groups),
-            f"{report.twin_rows:,} rows in all; {len(report.groups_across):,} groups across splits",
+            len(report.duplicate_groups),
+            f"{report.duplicate_rows:,} rows in all; "
+            f"{len(report.groups_across):,} groups across splits",
         ),
         (
-            "near-twin pairs",
+            "near-duplicate pairs",
             len(report.near_pairs),
             f"{len(report.near_across):,} across splits; "
             f"{sum(pair.mirrored for pair in report.near_pairs):,} mirrored",
@@ -66,15 +68,15 @@ def to_json(report: AuditReport) -> dict[str, Any]:
         A JSON object; names are those of `Samples.names`, e.g. ``row 17``.
     """
     samples = report.samples
-    return {
+    values = {
         "source": samples.source,
         "rows": len(samples),
         "labels": list(samples.label_set.keys),
         "counts": {s.value: counts.tolist() for s, counts in samples.counts().items()},
         "sizes_px": _sizes(report),
-        "twin_groups": len(report.twin_groups),
-        "twin_rows": report.twin_rows,
-        "twin_groups_across_splits": len(report.groups_across),
+        "duplicate_groups": len(report.duplicate_groups),
+        "duplicate_rows": report.duplicate_rows,
+        "duplicate_groups_across_splits": len(report.groups_across),
         "seen_rows": len(report.seen),
         "seen_rows_by_split": _by_split(report, report.seen),
         "near_pairs": len(report.near_pairs),
@@ -86,17 +88,22 @@ def to_json(report: AuditReport) -> dict[str, Any]:
         "tiny_rows": len(report.tiny),
         "damaged_rows": len(report.damaged),
         "ferplus": _ferplus(report),
-        "lists": {
-            "twin_groups": [_names(report, group) for group in report.twin_groups],
-            "conflicting_groups": [_names(report, group) for group in report.conflicting],
-            "seen": _names(report, report.seen),
-            "near_seen": _names(report, report.near_seen),
-            "near_pairs": [_pair(report, pair) for pair in report.near_pairs],
-            "constant": _names(report, report.constant),
-            "tiny": _names(report, report.tiny),
-            "damaged": [{"name": samples.names[row], "what": what} for row, what in report.damaged],
-        },
+        "lists": with_former_names(
+            {
+                "duplicate_groups": [_names(report, group) for group in report.duplicate_groups],
+                "conflicting_groups": [_names(report, group) for group in report.conflicting],
+                "seen": _names(report, report.seen),
+                "near_seen": _names(report, report.near_seen),
+                "near_pairs": [_pair(report, pair) for pair in report.near_pairs],
+                "constant": _names(report, report.constant),
+                "tiny": _names(report, report.tiny),
+                "damaged": [
+                    {"name": samples.names[row], "what": what} for row, what in report.damaged
+                ],
+            }
+        ),
     }
+    return with_former_names(values)
 
 
 def _names(report: AuditReport, rows: Iterable[int]) -> list[str]:

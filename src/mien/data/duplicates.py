@@ -1,6 +1,6 @@
-"""Exact twins: pictures that are the same pixel by pixel, within a split and across splits.
+"""Exact duplicates: pictures that are the same pixel by pixel, within a split and across splits.
 
-A row of the test part whose twin was trained on measures memory, not skill. FER-2013 has
+A row of the test part whose duplicate was trained on measures memory, not skill. FER-2013 has
 hundreds of them.
 """
 
@@ -11,7 +11,7 @@ from mien.data.fingerprints import digests
 from mien.samples import Images, Samples, Split
 
 
-def twin_groups(images: Images) -> list[NDArray[np.int64]]:
+def duplicate_groups(images: Images) -> list[NDArray[np.int64]]:
     """Groups of pixel-identical pictures.
 
     Args:
@@ -27,8 +27,8 @@ def twin_groups(images: Images) -> list[NDArray[np.int64]]:
     return groups_of(digests(images))
 
 
-def seen_twins(samples: Samples) -> NDArray[np.bool_]:
-    """Rows for validation or test whose pixel-identical twin is a training row.
+def seen_duplicates(samples: Samples) -> NDArray[np.bool_]:
+    """Rows for validation or test whose pixel-identical duplicate is a training row.
 
     Returns:
         bool (n,); never true for a training row.
@@ -40,7 +40,7 @@ def seen_twins(samples: Samples) -> NDArray[np.bool_]:
 
 
 def groups_of(found: NDArray[np.bytes_]) -> list[NDArray[np.int64]]:
-    """Groups of equal digests, as `twin_groups` has them."""
+    """Groups of equal digests, as `duplicate_groups` has them."""
     order = np.argsort(found, kind="stable")
     ordered = found[order]
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1

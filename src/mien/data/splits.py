@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.duplicates import seen_twins
+from mien.data.duplicates import seen_duplicates
 from mien.data.fingerprints import digests
 from mien.errors import DatasetError
 from mien.samples import Samples, Split
@@ -102,7 +102,7 @@ def cautions(parts: Mapping[Split, Samples]) -> list[str]:
     return found
 
 
-def without_training_twins(samples: Samples) -> Samples:
+def without_training_duplicates(samples: Samples) -> Samples:
     """Leave out training rows that are pixel-identical to a validation or test row.
 
     All pictures are decoded once.
@@ -117,12 +117,12 @@ def without_training_twins(samples: Samples) -> Samples:
     in_train = samples.splits == Split.TRAIN.value
     found = digests(samples.images)
     dropped = in_train & np.isin(found, found[~in_train])
-    left_out = f"{dropped.sum():,} training rows with a twin in validation or test left out"
+    left_out = f"{dropped.sum():,} training rows with a duplicate in validation or test left out"
     samples = replace(samples, layout=_told(samples, left_out))
     return samples.take(np.flatnonzero(~dropped))
 
 
-def without_validation_twins(samples: Samples) -> Samples:
+def without_validation_duplicates(samples: Samples) -> Samples:
     """Leave out validation rows that are pixel-identical to a training row.
 
     What is chosen on the others is not chosen by what was learned by heart. All pictures are
@@ -135,8 +135,8 @@ def without_validation_twins(samples: Samples) -> Samples:
     Raises:
         ImageError, ImageTooLargeError, DatasetError: a picture is damaged or refused.
     """
-    dropped = seen_twins(samples) & (samples.splits == Split.VALIDATION.value)
-    left_out = f"{dropped.sum():,} validation rows with a twin in training left out"
+    dropped = seen_duplicates(samples) & (samples.splits == Split.VALIDATION.value)
+    left_out = f"{dropped.sum():,} validation rows with a duplicate in training left out"
     samples = replace(samples, layout=_told(samples, left_out))
     return samples.take(np.flatnonzero(~dropped))
 

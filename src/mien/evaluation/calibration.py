@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from mien.errors import CalibrationError
 from mien.evaluation.confidence import ece, nll, reliability
 from mien.evaluation.predictions import Predictions
-from mien.model_card import Calibration, ModelCard
+from mien.model.card import Calibration, ModelCard
 from mien.provenance import commit
 from mien.samples import Split
 

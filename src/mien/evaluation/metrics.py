@@ -71,12 +71,12 @@ class Evaluation:
     accuracy_ci95: Interval
     """95 % interval, percentile bootstrap over rows."""
     accuracy_unseen: float | None
-    """Accuracy on the rows without a pixel-identical twin in training; None where unknown, or
+    """Accuracy on the rows without a pixel-identical duplicate in training; None where unknown, or
     where every row has one."""
     accuracy_unseen_ci95: Interval | None
     """95 % interval of it."""
-    n_seen_twins: int | None
-    """Rows with such a twin; None where the source has no training rows to compare with."""
+    n_seen_duplicates: int | None
+    """Rows with such a duplicate; None where the source has no training rows to compare with."""
     balanced_accuracy: float
     """Mean recall over the classes that have rows."""
     balanced_accuracy_ci95: Interval
@@ -128,10 +128,10 @@ def evaluate(
     matrix = confusion_matrix(predictions)
     resampled = bootstrap(matrix, n_resamples, np.random.default_rng(seed))
     unseen = unseen_ci95 = n_seen = None
-    if predictions.seen_twin is not None:
-        n_seen = int(predictions.seen_twin.sum())
+    if predictions.seen_duplicate is not None:
+        n_seen = int(predictions.seen_duplicate.sum())
         if n_seen < len(predictions):
-            unseen_matrix = confusion_matrix(predictions, ~predictions.seen_twin)
+            unseen_matrix = confusion_matrix(predictions, ~predictions.seen_duplicate)
             unseen = float(accuracy(unseen_matrix))
             drawn = bootstrap(unseen_matrix, n_resamples, np.random.default_rng(seed))
             unseen_ci95 = interval(accuracy(drawn))
@@ -144,7 +144,7 @@ def evaluate(
         accuracy_ci95=interval(accuracy(resampled)),
         accuracy_unseen=unseen,
         accuracy_unseen_ci95=unseen_ci95,
-        n_seen_twins=n_seen,
+        n_seen_duplicates=n_seen,
         balanced_accuracy=float(balanced_accuracy(matrix)),
         balanced_accuracy_ci95=interval(balanced_accuracy(resampled)),
         macro_f1=float(macro_f1(matrix)),

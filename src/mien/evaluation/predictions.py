@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mien.errors import DatasetError, ModelError
 from mien.labels import LabelSet, label_set_of
+from mien.recognition.tta import averaged
 from mien.results import Tta
 from mien.samples import Image, Samples, Split
-from mien.tta import averaged
 
 BATCH_FACES = 256
 """Faces held in memory at a time."""
@@ -46,7 +46,7 @@ class Predictions:
     """The split that was evaluated."""
     source: str
     """Where the faces come from, as the user named it."""
-    seen_twin: NDArray[np.bool_] | None = None
+    seen_duplicate: NDArray[np.bool_] | None = None
     """True where a pixel-identical face is among the source's training rows, (n,); None where
     the source has none to compare with."""
     tta: Tta = "none"
@@ -63,8 +63,8 @@ class Predictions:
             )
         if not 0 <= int(self.labels.min()) <= int(self.labels.max()) < classes:
             raise ValueError(f"expected labels below {classes}")
-        if self.seen_twin is not None and self.seen_twin.shape != (n,):
-            raise ValueError(f"expected seen_twin ({n},), got {self.seen_twin.shape}")
+        if self.seen_duplicate is not None and self.seen_duplicate.shape != (n,):
+            raise ValueError(f"expected seen_duplicate ({n},), got {self.seen_duplicate.shape}")
         if _first_bad_row(self.probabilities) is not None:
             raise ValueError("expected rows of probabilities that sum to 1")
 
@@ -106,7 +106,7 @@ def predict(
     split: Split,
     *,
     model_labels: LabelSet | None = None,
-    seen_twin: NDArray[np.bool_] | None = None,
+    seen_duplicate: NDArray[np.bool_] | None = None,
     tta: Tta = "none",
     progress: Callable[[int, int], None] | None = None,
 ) -> Predictions:
@@ -120,8 +120,9 @@ def predict(
         samples: labelled faces; rows of other splits are not touched.
         split: the split to evaluate.
         model_labels: the model's classes in the order of its outputs; the data's where None.
-        seen_twin: bool per row of ``samples``: a pixel-identical face is in the training split.
-        tta: as in `mien.tta.averaged`.
+        seen_duplicate: bool per row of ``samples``: a pixel-identical face is in the training
+            split.
+        tta: as in `mien.recognition.tta.averaged`.
         progress: called with (faces done, faces in all) after each batch.
 
     Returns:
@@ -156,7 +157,9 @@ def predict(
         label_set=label_set,
         split=split.value,
         source=samples.source,
-        seen_twin=None if seen_twin is None else seen_twin[samples.splits == split.value],
+        seen_duplicate=None
+        if seen_duplicate is None
+        else seen_duplicate[samples.splits == split.value],
         tta=tta,
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 from mien.errors import SourceError
 from mien.evaluation.compare import Candidate
 from mien.evaluation.predictions import Predictions
+from mien.former_names import renamed
 from mien.labels import label_set_of
 from mien.results import Tta
 
@@ -26,7 +27,7 @@ _METRICS, _PREDICTIONS = "metrics.json", "predictions.csv"
 
 
 def is_report(folder: Path) -> bool:
-    """True for a folder that `mien.evaluation.report.write_report` may have written."""
+    """True for a folder that `mien.reports.report.write_report` may have written."""
     return (folder / _METRICS).is_file() and (folder / _PREDICTIONS).is_file()
 
 
@@ -97,8 +98,8 @@ def _predictions(path: Path, values: dict[str, Any]) -> Predictions:
     label_set = label_set_of(tuple(values["labels"]))
     columns = [f"p_{key}" for key in label_set.keys]
     with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    seen = [row["seen_twin"] for row in rows]
+        rows = [renamed(row) for row in csv.DictReader(stream)]
+    seen = [row["seen_duplicate"] for row in rows]
     tta: Tta = "flip" if values["tta"] == "flip" else "none"
     return Predictions(
         names=tuple(row["name"] for row in rows),
@@ -107,7 +108,7 @@ def _predictions(path: Path, values: dict[str, Any]) -> Predictions:
         label_set=label_set,
         split=str(values["split"]),
         source=str(values["source"]),
-        seen_twin=None if "" in seen else np.array([word == "true" for word in seen]),
+        seen_duplicate=None if "" in seen else np.array([word == "true" for word in seen]),
         tta=tta,
     )
 

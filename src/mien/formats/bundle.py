@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mien.errors import ModelError, ParityError, needs_extra
 from mien.formats.graph_rewrites import renumber
 from mien.formats.onnx_cards import golden_rows, with_card
-from mien.model_card import ModelCard, golden_inputs
+from mien.model.card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Image

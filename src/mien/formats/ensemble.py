@@ -16,7 +16,7 @@ import numpy as np
 
 from mien.errors import ModelError, needs_extra
 from mien.formats.onnx_cards import with_card, with_runtime_golden
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier
 
 ARCHITECTURE = "ensemble"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ModelError
 from mien.labels import FERPLUS
-from mien.model_card import ModelCard, golden_inputs
+from mien.model.card import ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import softmax
 

@@ -23,7 +23,7 @@ from mien.evaluation.calibration import calibrate_card
 from mien.evaluation.predictions import Predictions
 from mien.formats import graph_rewrites
 from mien.formats.onnx_cards import with_card, with_runtime_golden
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier
 from mien.samples import Samples

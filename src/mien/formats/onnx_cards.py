@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from mien.errors import needs_extra
 from mien.files import atomic_file
-from mien.model_card import METADATA_KEY, ModelCard, golden_inputs
+from mien.model.card import METADATA_KEY, ModelCard, golden_inputs
+from mien.model.seal import SEAL_KEY, UNSEALED, seal
 from mien.recognition.classifier import softmax
-from mien.seal import SEAL_KEY, UNSEALED, seal
 
 
 def with_card(bundle: bytes, card: ModelCard) -> bytes:

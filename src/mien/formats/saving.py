@@ -39,7 +39,7 @@ from mien.formats.bundle import (
     with_golden,
 )
 from mien.formats.onnx_cards import write_bundle
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.preprocessing import to_network_input
 from mien.samples import Image
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mien.errors import MissingExtraError, needs_extra
 from mien.formats.bundle import logits_of
 from mien.formats.keras_files import CARD_ATTRIBUTE, CARD_MEMBER, load_network, load_weights
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 
 LABELS_FILE = "labels.txt"
 """Keys of the classes, one per line, where a format holds files of its own."""
@@ -130,9 +130,9 @@ def run_weights(
     path: Path, network: keras.Model, inputs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Run weights alone, in a copy of the network."""
-    twin = keras.models.clone_model(network)
-    load_weights(path, twin)
-    return logits_of(twin, inputs)
+    copy = keras.models.clone_model(network)
+    load_weights(path, copy)
+    return logits_of(copy, inputs)
 
 
 def _associated_files(card: ModelCard) -> dict[str, str]:

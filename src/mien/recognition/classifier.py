@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from mien.errors import ModelError
 from mien.labels import LabelSet
-from mien.model_card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_inputs
+from mien.model.card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_inputs
+from mien.model.seal import SEAL_KEY, is_intact
 from mien.preprocessing import to_network_input
 from mien.results import Expression
 from mien.samples import Image
-from mien.seal import SEAL_KEY, is_intact
 
 BATCH_FACES = 256
 """Faces that go through the network at a time: bounds the memory, whatever comes in."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from mien.preprocessing import CropGeometry
-from mien.recognition.detector import check_picture, clipped, in_reading_order
+from mien.recognition.detectors.detector import check_picture, clipped, in_reading_order
 from mien.results import Box, Detection
 from mien.samples import Image
 

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DetectorError
-from mien.model_files import resolve_model
+from mien.model.names import resolve_model
 from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
-from mien.recognition.detector import FaceDetector
 from mien.recognition.detectors import load_detector
+from mien.recognition.detectors.detector import FaceDetector
+from mien.recognition.tta import averaged, check_tta
 from mien.results import (
     Detection,
     Expression,
@@ -21,7 +22,6 @@ from mien.results import (
     check_min_confidence,
 )
 from mien.samples import Image
-from mien.tta import averaged, check_tta
 
 
 class Recognizer:

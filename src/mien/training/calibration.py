@@ -20,7 +20,7 @@ from mien.evaluation.predictions import predict
 from mien.files import write_text
 from mien.formats.bundle import logits_of
 from mien.formats.keras_files import load_network
-from mien.model_card import Calibration
+from mien.model.card import Calibration
 from mien.preprocessing import InputSpec, to_network_input
 from mien.recognition.classifier import softmax
 from mien.samples import Image, Samples, Split

@@ -18,7 +18,7 @@ import numpy as np
 from mien.errors import TrainingError
 from mien.files import atomic_file
 from mien.training.monitors import MONITORS, Checkpoint, better
-from mien.training.twin import EXPRESSION
+from mien.training.trainable import EXPRESSION
 
 
 class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]

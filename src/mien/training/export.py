@@ -12,8 +12,9 @@ from mien.errors import TrainingError
 from mien.formats.bundle import Parity, to_bundle
 from mien.formats.keras_files import load_network
 from mien.formats.onnx_cards import write_bundle
+from mien.former_names import renamed
 from mien.labels import FERPLUS
-from mien.model_card import ModelCard
+from mien.model.card import ModelCard
 from mien.samples import Image
 from mien.training import callbacks, run_folder
 from mien.training.calibration import read_calibration
@@ -69,7 +70,7 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
         TrainingError: a file is missing or damaged.
     """
     recipe, data, environment = (
-        _read_json(run / name) for name in ("recipe.json", "data.json", "environment.json")
+        renamed(_read_json(run / name)) for name in ("recipe.json", "data.json", "environment.json")
     )
     fitted = read_calibration(run)
     history = callbacks.read_history(run / "history.csv")

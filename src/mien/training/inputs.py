@@ -15,7 +15,7 @@ from mien.samples import Samples, Split
 from mien.training import objective
 from mien.training.recipe import Recipe
 from mien.training.teachers import Teaching
-from mien.training.twin import TEACHER_HEAD
+from mien.training.trainable import TEACHER_HEAD
 from mien.training.views import Views
 
 VALIDATION_BATCH = 256
@@ -46,10 +46,10 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
         TrainingError: one of the two has no rows.
     """
     assigned = splits.assign(samples, recipe.split)
-    if recipe.drop_twins:
-        assigned = splits.without_training_twins(assigned)
-    if recipe.drop_validation_twins:
-        assigned = splits.without_validation_twins(assigned)
+    if recipe.drop_duplicates:
+        assigned = splits.without_training_duplicates(assigned)
+    if recipe.drop_validation_duplicates:
+        assigned = splits.without_validation_duplicates(assigned)
     parts = {split: assigned.of(split) for split in (Split.TRAIN, Split.VALIDATION)}
     for split, part in parts.items():
         if not len(part):

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import RecipeError
-from mien.model_card import ModelCard
-from mien.model_files import find_keras_file, is_known, resolve_model
+from mien.model.card import ModelCard
+from mien.model.names import find_keras_file, is_known, resolve_model
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Samples
@@ -28,7 +28,7 @@ from mien.training.opening import RUN_NETWORK, open_network
 from mien.training.recipe import Recipe
 from mien.training.teacher_layer import Answer, LiveTeachers, Reading
 from mien.training.teachers import check_teachers, columns_of, identity
-from mien.training.twin import in_precision
+from mien.training.trainable import in_precision
 
 KERAS_SUFFIX = ".keras"
 """Ending of the files of teachers that are networks of the graph."""

@@ -1,7 +1,7 @@
 """What watches a training by a number of each epoch: which one is kept, when it ends or slows.
 
 The dataclasses are fields of recipes; the callbacks are Keras's own. Two things are added: a
-checkpoint holds the plain float32 network, not the training twin, and the state of a callback
+checkpoint holds the plain float32 network, not the trainable copy, and the state of a callback
 can be taken out and put back, so that a resumed training stops where an uninterrupted one does.
 """
 

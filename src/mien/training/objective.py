@@ -12,7 +12,7 @@ from mien.data.mixup import blend_targets
 from mien.samples import Samples
 from mien.training.phases import Phase
 from mien.training.recipe import Recipe
-from mien.training.twin import EXPRESSION, FERPLUS_HEAD, TEACHER_HEAD
+from mien.training.trainable import EXPRESSION, FERPLUS_HEAD, TEACHER_HEAD
 from mien.training.views import Views
 
 MOMENTUM = 0.9

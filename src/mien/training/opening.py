@@ -20,7 +20,7 @@ from mien.formats.keras_files import (
     load_weights,
     read_card_text,
 )
-from mien.model_card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
+from mien.model.card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import softmax
 from mien.training.export import card_of_run

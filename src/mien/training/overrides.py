@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mien.errors import RecipeError
+from mien.former_names import FORMER_NAMES
 
 
 def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
@@ -34,6 +35,7 @@ def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
         except ValueError:
             value = text
         path = name.strip().split(".")
+        path[0] = FORMER_NAMES.get(path[0], path[0])
         changed[path[0]] = _value(owner, path, value, changed)
     return _replaced(owner, changed)
 

@@ -45,29 +45,29 @@ class Phase:
             raise ValueError("learning_rate must be above 0")
 
 
-def freeze(twin: keras.Model, phase: Phase, head: str) -> None:
+def freeze(trainable: keras.Model, phase: Phase, head: str) -> None:
     """Set which layers of a network learn in a phase.
 
     Args:
-        twin: the network that is trained; must be compiled after this.
+        trainable: the network that is trained; must be compiled after this.
         phase: the phase.
         head: name of the head's first layer.
 
     Raises:
         RecipeError: the network has no such layer; nothing was changed.
     """
-    names = [layer.name for layer in twin.layers]
+    names = [layer.name for layer in trainable.layers]
     if phase.trainable == ALL:
         first = 0
     elif (name := head if phase.trainable == HEAD else phase.trainable) in names:
         first = names.index(name)
     else:
         raise RecipeError(
-            f"{twin.name} has no layer {phase.trainable!r} to train from; its last layers: "
+            f"{trainable.name} has no layer {phase.trainable!r} to train from; its last layers: "
             f"{', '.join(names[-6:])}"
         )
     backbone_end = names.index(head)
-    for index, layer in enumerate(twin.layers):
+    for index, layer in enumerate(trainable.layers):
         normalises = isinstance(layer, keras.layers.BatchNormalization)
         kept = phase.freeze_statistics and normalises and index < backbone_end
         layer.trainable = index >= first and not kept

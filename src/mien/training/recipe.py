@@ -41,9 +41,9 @@ class Recipe:
     """Weights of the backbone to start from: ``none``, ``imagenet``, or a file."""
     split: SplitPlan = field(default_factory=SplitPlan)
     """Where the validation rows come from; the default takes the data set's own splits."""
-    drop_twins: bool = False
+    drop_duplicates: bool = False
     """Leave out training rows that are pixel-identical to a validation or test row."""
-    drop_validation_twins: bool = False
+    drop_validation_duplicates: bool = False
     """Leave out validation rows that are pixel-identical to a training row, so that nothing is
     chosen by what was learned by heart."""
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -34,12 +34,12 @@ from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
 from mien.training.recipe import Recipe
 from mien.training.teachers import consult, write_teachers, write_teaching
-from mien.training.twin import (
+from mien.training.trainable import (
     EXPRESSION,
     FERPLUS_HEAD,
     copy_weights,
     ferplus_network,
-    training_twin,
+    trainable_copy,
 )
 from mien.training.views import views_of
 
@@ -137,7 +137,7 @@ def train(
     live, who = (
         live_teachers(teachers, rows, spec, folder, recipe) if recipe.is_live else (None, ())
     )
-    model, twin = training_twin(network, recipe, live)
+    model, trainable = trainable_copy(network, recipe, live)
     views = views_of(rows, spec, recipe)
     teaching = None
     if teachers and live is None:
@@ -159,7 +159,7 @@ def train(
 
     def update_network() -> None:
         with average.in_place() if average else nullcontext():
-            copy_weights(twin, network)
+            copy_weights(trainable, network)
 
     def save_best(path: Path) -> None:
         update_network()
@@ -177,13 +177,13 @@ def train(
         if index < position.phase or (index == position.phase and position.phase_ended):
             continue
         start = position.at_phase(index)
-        freeze(twin, phase, head)
+        freeze(trainable, phase, head)
         _compile(model, recipe, phase, train_batches.steps_per_epoch)
         if start.phase_epochs and backup:
             load_backup(model, backup)
         elif index:
             network.load_weights(folder / run_folder.BEST)
-            twin.set_weights(network.get_weights())
+            trainable.set_weights(network.get_weights())
         train_batches.first_epoch = start.epochs
         history.phase = index + 1
         stoppers = stoppers_of(recipe.early_stopping, recipe.reduce_on_plateau)

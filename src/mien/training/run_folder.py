@@ -30,6 +30,7 @@ from mien import provenance
 from mien.data.unlabelled import Unlabelled
 from mien.errors import TrainingError
 from mien.files import write_text
+from mien.former_names import renamed
 from mien.samples import Samples, Split
 from mien.training.backup import Position, latest_backup
 from mien.training.recipe import Recipe
@@ -74,7 +75,7 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     if stored.exists():
         here = recipe.as_dict()
         # Fields that a run of an earlier version does not have are as they were then: at rest.
-        there = Recipe("", "").as_dict() | json.loads(stored.read_text(encoding="utf-8"))
+        there = Recipe("", "").as_dict() | renamed(json.loads(stored.read_text(encoding="utf-8")))
         other = [name for name in {**there, **here} if there.get(name) != here.get(name)]
         if other:
             name = other[0]

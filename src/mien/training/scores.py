@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mien.errors import ModelError
 from mien.formats.onnx_cards import with_card, write_bundle
-from mien.model_card import ModelCard, Score
+from mien.former_names import renamed
+from mien.model.card import ModelCard, Score
 from mien.recognition.classifier import Classifier
 
 
@@ -38,7 +39,7 @@ def add_scores(bundle: Path, metrics: Sequence[Path], out: Path) -> ModelCard:
 
 def _score(path: Path, model_sha256: str) -> Score:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = renamed(json.loads(path.read_text(encoding="utf-8")))
         if values["model_sha256"] != model_sha256:
             raise ModelError(f"{path} is the evaluation of another model file; evaluate this one")
         low, high = values["accuracy_ci95"]
@@ -48,7 +49,7 @@ def _score(path: Path, model_sha256: str) -> Score:
             accuracy=values["accuracy"],
             accuracy_ci95=(low, high),
             accuracy_unseen=values["accuracy_unseen"],
-            n_seen_twins=values["n_seen_twins"],
+            n_seen_duplicates=values["n_seen_duplicates"],
             macro_f1=values["macro_f1"],
             ece=values["ece"],
             tta=values["tta"],

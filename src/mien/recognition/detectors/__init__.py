@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from mien import weights
 from mien.errors import DetectorError, WeightsError
-from mien.recognition.detector import FaceDetector
+from mien.model import store
+from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.whole import Whole
 from mien.recognition.detectors.yunet import YuNet
@@ -45,10 +45,10 @@ def load_detector(
         return Whole()
     if name not in DETECTOR_NAMES:
         raise DetectorError(f"no detector is called {name}; known: {', '.join(DETECTOR_NAMES)}")
-    found = weights.find("yunet")
+    found = store.find("yunet")
     try:
         if found is None and not offline:
-            found = weights.fetch_quickly("yunet") if name == "auto" else weights.fetch("yunet")
+            found = store.fetch_quickly("yunet") if name == "auto" else store.fetch("yunet")
         reason = "its file is not on this machine"
     except WeightsError as error:
         if name == "yunet":

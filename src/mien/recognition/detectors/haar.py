@@ -14,7 +14,7 @@ import cv2
 
 from mien.errors import DetectorError
 from mien.preprocessing import CropGeometry, to_grey
-from mien.recognition.detector import (
+from mien.recognition.detectors.detector import (
     check_picture,
     check_search_side,
     clipped,

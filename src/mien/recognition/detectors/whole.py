@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from mien.preprocessing import CropGeometry
-from mien.recognition.detector import check_picture
+from mien.recognition.detectors.detector import check_picture
 from mien.results import Detection
 from mien.samples import Image
 

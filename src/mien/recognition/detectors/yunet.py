@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.preprocessing import CropGeometry
-from mien.recognition.detector import (
+from mien.recognition.detectors.detector import (
     check_picture,
     check_search_side,
     clipped,
@@ -53,7 +53,7 @@ class YuNet:
     """OpenCV's ``FaceDetectorYN``, with five landmarks per face. May be shared by threads.
 
     Args:
-        model: the ONNX file, e.g. from ``mien.weights.find("yunet")``.
+        model: the ONNX file, e.g. from ``mien.model.store.find("yunet")``.
         score_threshold: faces below it are dropped, in [0, 1]; where None, `THRESHOLD`, or
             `VIDEO_THRESHOLD` with a ``search_side_px``.
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.

@@ -1,0 +1,1 @@
+"""Recognition in a window, in real time: the loop, the window, recordings."""

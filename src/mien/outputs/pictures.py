@@ -1,0 +1,25 @@
+"""Annotated pictures into files, whose endings choose the format."""
+
+from pathlib import Path
+
+import PIL.Image
+
+from mien.files import atomic_file
+from mien.outputs.paths import check_suffix
+from mien.samples import Image
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Endings that `write_picture` understands."""
+
+
+def write_picture(path: Path, image_rgb: Image) -> None:
+    """Write a picture, in the format of the path's ending; it appears when it is complete.
+
+    Raises:
+        OutputError: the ending is not of a picture, or the file cannot be written.
+    """
+    check_suffix(path, PICTURE_SUFFIXES, "picture")
+    picture = PIL.Image.fromarray(image_rgb)
+    with atomic_file(path) as temporary:
+        # Little compression: PNG's best level takes seconds for a photo.
+        picture.save(temporary, quality=92, compress_level=3)

@@ -1,0 +1,149 @@
+"""Segments into files: CSV, JSON, and WebVTT to load beside the video as subtitles."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from mien.files import write_text
+from mien.labels import UNCERTAIN
+from mien.outputs.paths import check_suffix
+from mien.outputs.rows import csv_lines
+from mien.recognition.segments import Segment, SegmentBuilder
+from mien.results import FrameResult
+from mien.sources.source import Frame
+
+SEGMENT_COLUMNS = (
+    *("track", "expression", "onset_s", "peak_s", "end_s"),
+    *("peak_confidence", "mean_confidence", "n_frames"),
+)
+"""Columns of a CSV, and fields in JSON, of `mien.recognition.segments.Segment`."""
+
+_SUBTITLE_LINES = 12
+"""Lines of subtitles that fit above each other; people beyond that share them."""
+
+
+class SegmentsFile:
+    """An `Output`: the segments of one video. It appears when it is closed, also after Ctrl-C.
+
+    Args:
+        path: ``.csv``, ``.json`` or ``.vtt``.
+
+    Raises:
+        OutputError: the ending is another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_suffix(path, SEGMENT_SUFFIXES, "file of segments")
+        self.path = path
+        self._builder = SegmentBuilder()
+        self._segments: list[Segment] = []
+        self._is_closed = False
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take one frame; see `mien.outputs.output.Output`."""
+        self._segments.extend(self._builder.add(result))
+
+    def close(self) -> None:
+        """Write the file; see `mien.outputs.output.Output`."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._segments.extend(self._builder.finish())
+            write_segments(self.path, self._segments)
+
+
+def write_segments(path: Path, segments: Iterable[Segment]) -> None:
+    """Write segments, by onset and track; the file appears when it is complete.
+
+    Args:
+        path: ``.csv``, ``.json`` or ``.vtt``.
+        segments: of one video, in any order.
+
+    Raises:
+        OutputError: the ending is another, or the file cannot be written.
+    """
+    check_suffix(path, SEGMENT_SUFFIXES, "file of segments")
+    ordered = sorted(segments, key=lambda segment: (segment.onset_s, segment.track))
+    write_text(path, _FORMATS[path.suffix.lower()](ordered))
+
+
+def segment_cells(segment: Segment) -> tuple[int | str | float, ...]:
+    """A segment's values in the order of `SEGMENT_COLUMNS`; seconds with 6 decimals,
+    probabilities with 7."""
+    return (
+        *(segment.track, segment.label.key),
+        *(round(time_s, 6) for time_s in (segment.onset_s, segment.peak_s, segment.end_s)),
+        *(round(segment.peak_confidence, 7), round(segment.mean_confidence, 7)),
+        segment.n_frames,
+    )
+
+
+def _csv(segments: Sequence[Segment]) -> str:
+    return csv_lines([SEGMENT_COLUMNS, *map(segment_cells, segments)])
+
+
+def _json(segments: Sequence[Segment]) -> str:
+    rows = [dict(zip(SEGMENT_COLUMNS, segment_cells(segment), strict=True)) for segment in segments]
+    return json.dumps({"segments": rows}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _vtt(segments: Sequence[Segment]) -> str:
+    """WebVTT (https://www.w3.org/TR/webvtt1/): cues by onset, each person on a line of their own,
+    as cues that are shown together would cover each other otherwise."""
+    lanes = _Lanes()
+    cues = []
+    for segment in segments:
+        begin, end = _milliseconds(segment.onset_s), _milliseconds(segment.end_s)
+        end = max(end, begin + 1)
+        line = -1 - lanes.lane(segment.track, begin, end) % _SUBTITLE_LINES
+        words = f"#{segment.track} {segment.label.display_name}"
+        if segment.label != UNCERTAIN:  # nothing was shown of which that would be the confidence
+            words += f" {segment.mean_confidence:.0%}"
+        # A line break would end the cue; per cent as in the rest of the program's prose.
+        text = escape(" ".join(words.replace("%", " %").split()), quote=False)
+        cues.append(f"{_clock(begin)} --> {_clock(end)} line:{line}\n{text}\n")
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+class _Lanes:
+    """Lines for people: each keeps theirs, and gets another's when that one has left."""
+
+    def __init__(self) -> None:
+        self._lane_of: dict[int, int] = {}
+        self._busy_until: list[int] = []
+        self._holder: list[int] = []
+
+    def lane(self, track: int, begin: int, end: int) -> int:
+        lane = self._lane_of.get(track, -1)
+        if lane < 0 or self._holder[lane] != track:
+            lane = next(
+                (free for free, until in enumerate(self._busy_until) if until <= begin),
+                len(self._busy_until),
+            )
+            if lane == len(self._busy_until):
+                self._busy_until.append(0)
+                self._holder.append(track)
+            self._lane_of[track] = lane
+        self._holder[lane] = track
+        self._busy_until[lane] = end
+        return lane
+
+
+def _milliseconds(time_s: float) -> int:
+    return max(0, round(time_s * 1000))
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}.{milliseconds:03d}"
+
+
+_FORMATS: dict[str, Callable[[Sequence[Segment]], str]] = {
+    ".csv": _csv,
+    ".json": _json,
+    ".vtt": _vtt,
+}
+SEGMENT_SUFFIXES = tuple(_FORMATS)
+"""Endings that `write_segments` understands."""

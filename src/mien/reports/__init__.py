@@ -1,0 +1,1 @@
+"""Numbers -> pages, tables and plots for people: of an evaluation, a comparison, an audit."""

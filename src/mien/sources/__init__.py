@@ -1,0 +1,83 @@
+"""Frame sources: files, streams, cameras, folders and arrays behind one interface."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mien.errors import SourceError
+from mien.images import IMAGE_SUFFIXES, MAX_PIXELS, find_by_suffix
+from mien.sources.addresses import is_address
+from mien.sources.cameras import Camera
+from mien.sources.decoding import MAX_FRAME_PIXELS
+from mien.sources.files import VideoFile, open_file
+from mien.sources.folders import PictureFolder
+from mien.sources.network import NetworkStream
+from mien.sources.source import FrameSource
+
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg"),
+        *(".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv", ".asf"),
+        *(".flv", ".3gp", ".3g2", ".ogv", ".mxf", ".vob", ".dv"),
+    )
+)
+"""Endings, lower case, by which videos are told from other files in folders. Animated pictures
+(GIF, WebP) count as pictures."""
+
+_CAMERA = re.compile(r"[0-9]{1,3}|/dev/video.*")
+
+
+def open_frames(
+    source: str | Path | int,
+    *,
+    frame_rate_hz: float | None = None,
+    max_pixels: int | None = None,
+    on_event: Callable[[str], None] = lambda message: None,
+) -> FrameSource:
+    """Open a source by what it is.
+
+    Args:
+        source: a camera's number (also as text) or device file, an address, a folder of pictures,
+            or a video file.
+        frame_rate_hz: pictures per second of a folder, which needs it; asked of a camera; no
+            matter to others, which have their own times.
+        max_pixels: width times height above which frames are refused; the sources' own limits
+            where None.
+        on_event: told of streams that drop and come back, and of damage that was passed over.
+
+    Raises:
+        SourceError: it cannot be read, or is a folder and no rate was given.
+        ValueError: the rate is not positive.
+    """
+    text = str(source)
+    if isinstance(source, int) or (_CAMERA.fullmatch(text) and not Path(text).is_dir()):
+        return Camera(int(text) if text.isdecimal() else text, frame_rate_hz=frame_rate_hz)
+    if isinstance(source, str) and is_address(source):
+        return NetworkStream(source, on_event=on_event, max_pixels=max_pixels or MAX_FRAME_PIXELS)
+    if Path(source).is_dir():
+        if frame_rate_hz is None:
+            raise SourceError(
+                f"{source} is a folder; say how many of its pictures make a second (a frame rate)"
+            )
+        return PictureFolder(source, frame_rate_hz, max_pixels=max_pixels or MAX_PIXELS)
+    return VideoFile(source, max_pixels=max_pixels or MAX_FRAME_PIXELS, on_warning=on_event)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its ending; by its content where that says nothing.
+
+    Sound in a video's container counts too: `VideoFile` says best what is wrong with it.
+    """
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES:
+        return suffix in VIDEO_SUFFIXES
+    try:
+        open_file(path).close()
+    except SourceError:
+        return False
+    return True
+
+
+def find_videos(folder: Path) -> Sequence[Path]:
+    """Videos of a folder; see `mien.images.find_by_suffix`."""
+    return find_by_suffix(folder, VIDEO_SUFFIXES)

@@ -1,1 +1,0 @@
-"""Sources, recognition and outputs joined into one running whole."""

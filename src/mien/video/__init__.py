@@ -1,1 +1,0 @@
-"""Pictures and results out: overlay and tables."""

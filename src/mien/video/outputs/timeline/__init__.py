@@ -1,5 +1,0 @@
-"""One HTML page that shows what the faces of a video expressed outwardly, over time."""
-
-from mien.video.outputs.timeline.file import TimelineFile
-
-__all__ = ["TimelineFile"]

@@ -1,0 +1,1 @@
+"""What joins the parts. Commands, Python users and services call these and compose nothing."""
