@@ -17,13 +17,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from mien.tta import averaged
 from numpy.typing import NDArray
 
 from mien.data import read_samples
 from mien.data.unlabelled import read_unlabelled
 from mien.model.names import resolve_model
 from mien.recognition.classifier import Classifier
+from mien.recognition.tta import averaged
 from mien.samples import Image, Images
 
 BATCH = 256

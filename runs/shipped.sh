@@ -12,7 +12,7 @@
 # Without a GPU: one network by labels, two more that it teaches, and a second round, taught by all
 # three. With one (KERAS_BACKEND=jax, or where nvidia-smi finds one): three large networks, and the
 # same small ones, taught by them. Teachers are asked live, about every changed crop
-# (docs/training.md). Environment: OUT, MIEN (the command), EPOCHS_* below, CREDIT (who made
+# (docs/training.md). Environment: FOLDER (in place of runs/out), MIEN (the command), EPOCHS_* below, CREDIT (who made
 # faces.zip, and its licence, for the cards).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,13 +23,13 @@ PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo pyth
 CREDIT=${CREDIT:-FairFace (Karkkainen and Joo, 2021), CC BY 4.0}
 SET=()  # what --smoke changes in every recipe
 if [ "${1:-}" = --smoke ]; then
-    OUT=${OUT:-runs/smoke}
+    OUT=${FOLDER:-runs/smoke}
     CSV=$OUT/data/fer2013.csv VOTES=$OUT/data/fer2013new.csv FACES=$OUT/data/faces.zip
     EPOCHS_LARGE=1 EPOCHS_FIRST=4 EPOCHS_SECOND=3
     SET=(--set batch_size=32 --set ema_momentum=0.7 --set warmup_epochs=0.5 --set tensorboard=false
          --set augmentation.erasing_probability=0 --set augmentation.height_shift=0.02)
 elif [ $# = 3 ]; then
-    OUT=${OUT:-runs/out}
+    OUT=${FOLDER:-runs/out}
     CSV=$1 VOTES=$2 FACES=$3
 else
     echo "usage: bash runs/shipped.sh FER2013_CSV FERPLUS_CSV FACES_ZIP | --smoke" >&2

@@ -13,15 +13,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ModelError, needs_extra
+from mien.errors import ModelError
 from mien.formats.bundle import logits_of
+from mien.formats.folded_weights import Array, folded_weights
 from mien.recognition.classifier import Classifier, softmax
 from mien.training.normalisation import settle
 
 MOST_DIFFERENCE = 0.02
 """Largest mean difference between the probabilities of the file and of the network."""
 _PROOFS = 64
-_Array = NDArray[np.float32]
 
 
 def load_bundle_weights(network: keras.Model, path: Path, faces: NDArray[Any]) -> str:
@@ -45,7 +45,7 @@ def load_bundle_weights(network: keras.Model, path: Path, faces: NDArray[Any]) -
     trouble = f"{path} does not fit {network.name}"
     if classifier.card.input_shape != tuple(network.input_shape[1:]):
         raise ModelError(f"{trouble}: it takes pictures of another size")
-    convolutions, (kernel, bias) = _weights(path)
+    convolutions, (kernel, bias) = folded_weights(path)
     convolutional = [each for each in network.layers if isinstance(each, keras.layers.Conv2D)]
     names = []
     for layer in convolutional:
@@ -76,45 +76,7 @@ def load_bundle_weights(network: keras.Model, path: Path, faces: NDArray[Any]) -
     return "all"
 
 
-def _shape(kernel: _Array, layer: keras.layers.Conv2D) -> tuple[int, ...]:
+def _shape(kernel: Array, layer: keras.layers.Conv2D) -> tuple[int, ...]:
     """The kernel's shape; that of 1 x 1 where it is a shortcut with its average folded in."""
     folded = layer.kernel_size == (1, 1) and kernel.shape[:2] == (2, 2)
     return (1, 1, *kernel.shape[2:]) if folded else kernel.shape
-
-
-def _weights(path: Path) -> tuple[list[tuple[_Array, _Array]], tuple[_Array, _Array]]:
-    """Kernel (h, w, in, out) and bias of the convolutions, in the order of the graph, and of the
-    classifier, (in, out) and (out,)."""
-    with needs_extra("train"):
-        import onnx
-        from onnx import numpy_helper
-    graph = onnx.load(str(path)).graph
-    known = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in known:
-            values, scale, zero = (known[name] for name in node.input)
-            known[node.output[0]] = _dequantised(values, scale, zero, _axis(node))
-    convolutions, dense = [], []
-    for node in graph.node:
-        stored = [np.asarray(known[name], np.float32) for name in node.input if name in known]
-        if node.op_type == "Conv" and len(stored) == 2:
-            convolutions.append((stored[0].transpose(2, 3, 1, 0), stored[1]))
-        elif node.op_type in ("Gemm", "MatMul", "Add") and stored:
-            dense += stored
-    try:
-        kernel, bias = dense[-2:]
-    except ValueError as error:
-        raise ModelError(f"{path} has no classifier that is known; name a Keras file") from error
-    return convolutions, (kernel if kernel.shape[1] == len(bias) else kernel.T, bias)
-
-
-def _axis(node: Any) -> int:
-    return next((int(each.i) for each in node.attribute if each.name == "axis"), 1)
-
-
-def _dequantised(values: Any, scale: Any, zero: Any, axis: int) -> _Array:
-    shape = [1] * values.ndim
-    if np.ndim(scale) == 1 and values.ndim:
-        shape[axis] = -1
-    difference = values.astype(np.float32) - np.reshape(zero, shape).astype(np.float32)
-    return np.asarray(difference * np.reshape(scale, shape), np.float32)
