@@ -39,8 +39,12 @@ if [ -z "${KERAS_BACKEND:-}" ] && nvidia-smi --list-gpus >/dev/null 2>&1; then
     KERAS_BACKEND=jax
 fi
 export KERAS_BACKEND=${KERAS_BACKEND:-tensorflow} TF_CPP_MIN_LOG_LEVEL=3
-GPU=${GPU:-$([ "$KERAS_BACKEND" = jax ] && echo yes || echo no)}
 mkdir -p "$OUT/done"
+# What was begun is ended: files that came from a GPU machine know that they did.
+if [ ! -e "$OUT/gpu" ]; then
+    echo "${GPU:-$([ "$KERAS_BACKEND" = jax ] && echo yes || echo no)}" >"$OUT/gpu"
+fi
+GPU=$(cat "$OUT/gpu")
 
 # ---------------------------------------------------------------- how a stage runs
 # stage NAME COMMAND...: run it, unless it was completed; note its minutes.

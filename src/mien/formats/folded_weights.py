@@ -19,8 +19,8 @@ def folded_weights(path: Path) -> tuple[list[tuple[Array, Array]], tuple[Array, 
         path: an ``.onnx`` file, float32 or in 8-bit integers with QuantizeLinear's nodes.
 
     Returns:
-        Kernel (h, w, in, out) and bias (out,) of each convolution, in the order of the graph; kernel
-        (in, out) and bias (out,) of the classifier. All float32; integers times their scale.
+        Kernel (h, w, in, out) and bias (out,) of each convolution, in the order of the graph;
+        kernel (in, out) and bias (out,) of the classifier. All float32; integers times their scale.
 
     Raises:
         ModelError: there is no classifier that is known.
