@@ -122,6 +122,9 @@ fi
 if [ "$GPU" = yes ]; then
     # The first learns labels and votes; two more have it as a teacher, and unlabelled faces.
     MORE=(--set "epochs=${EPOCHS_LARGE:-100}")
+    if [ "${1:-}" = --smoke ]; then
+        MORE+=(--set 'architecture_options={"stem": 8, "widths": [8, 16], "depths": [1, 1]}')
+    fi
     stage large_1 train large_1 large_resnet "${MORE[@]}"
     for seed in 2 3; do
         stage "large_$seed" student "large_$seed" large_resnet "${MORE[@]}" --set "seed=$seed" \
