@@ -35,11 +35,12 @@ MAY_IMPORT = {
         "workflows.training",
         "cli.progress",
     },
-    "tensorflow": {"formats", "training.trainable"},
+    "tensorflow": {"formats", "training.teacher_layer", "training.trainable"},
     "tf2onnx": {"formats.bundle"},
     "onnx": {
         "formats.bundle",
         "formats.ensemble",
+        "formats.folded_weights",
         "formats.graph_rewrites",
         "formats.int8",
         "formats.onnx_cards",

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mien.data.unlabelled import Unlabelled
     from mien.samples import Samples
     from mien.training.recipe import Recipe
 
@@ -36,7 +37,15 @@ def train(
         typer.Option(
             metavar="MODEL",
             help="A trained model to learn from beside the labels, where the recipe has a "
-            "teacher_weight; may be repeated.",
+            "teacher_weight; may be repeated. Live teachers may be Keras files, too.",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SRC",
+            help="A folder or zip of faces without labels, of which live teachers speak, where "
+            "the recipe has an unlabelled_share; may be repeated.",
         ),
     ] = None,
     pretrained: Annotated[
@@ -107,8 +116,8 @@ def train(
             told.append((chosen, left_out))
             bars.append(EpochProgress(chosen.total_epochs, len(chosen.plan)))
 
-        def begin(parts: "training.Parts", samples: "Samples") -> None:
-            errors.print(split_table(parts, samples))
+        def begin(parts: "training.Parts", samples: "Samples", others: "Unlabelled | None") -> None:
+            errors.print(split_table(parts, samples, others))
             chosen, left_out = told[0]
             for what in left_out:
                 errors.print(f"caution: {chosen.name} {what}", markup=False)
@@ -121,6 +130,7 @@ def train(
                 out,
                 ferplus=ferplus,
                 teachers=teacher or [],
+                unlabelled=unlabelled or [],
                 options={
                     "pretrained": pretrained,
                     "epochs": epochs,

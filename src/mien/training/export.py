@@ -115,7 +115,11 @@ def _card(
         input_shape=tuple(network.input_shape[1:]),
         framing=recipe["framing"],
         recipe=recipe,
-        data={split: data[split] for split in ("train", "validation")},
+        data={
+            name: data[name]
+            for name in ("train", "validation", run_folder.UNLABELLED)
+            if name != run_folder.UNLABELLED or name in data
+        },
         chosen={
             "epoch": int(best["epoch"]),
             "of_epochs": len(history),

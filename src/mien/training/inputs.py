@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from mien import zoo
 from mien.data import splits
 from mien.data.batches import Batches
+from mien.data.unlabelled import Unlabelled
 from mien.errors import RecipeError, TrainingError
 from mien.preprocessing import InputSpec, to_network_input
 from mien.samples import Samples, Split
 from mien.training import objective
 from mien.training.recipe import Recipe
 from mien.training.teachers import Teaching
+from mien.training.trainable import TEACHER_HEAD
 from mien.training.views import Views
 
 VALIDATION_BATCH = 256
@@ -78,6 +80,7 @@ def batches_of(
     recipe: Recipe,
     teaching: Teaching | None,
     views: Views | None = None,
+    unlabelled: Unlabelled | None = None,
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate.
 
@@ -87,6 +90,7 @@ def batches_of(
         recipe: targets, weights, order and blending of the rows.
         teaching: what teachers say of the training rows, where the recipe learns from them.
         views: as `views.views_of` gives them.
+        unlabelled: faces without labels, where the recipe wants a share of them.
     """
     train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
     taught = None if teaching is None else teaching.targets
@@ -99,6 +103,9 @@ def batches_of(
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
             views=None if views is None else views.pictures,
+            unlabelled=None if unlabelled is None else unlabelled.images,
+            unlabelled_share=recipe.unlabelled_share,
+            unlabelled_weights={TEACHER_HEAD: 1.0},
         ),
         Batches(
             validation,

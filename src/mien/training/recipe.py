@@ -83,6 +83,14 @@ class Recipe:
     teacher_weight: float = 0.0
     """Share of each target that is what teachers say of the face instead of its label (see
     `training.teachers`); needs ``--teacher``."""
+    teaching: Literal["stored", "live"] = "stored"
+    """When teachers are asked: ``stored``, once before the training; or ``live``, in every step,
+    about the very crop that the network sees (see `training.live_teachers`)."""
+    teacher_temperature: float = 1.0
+    """Both teachers' and network's distributions are softened by it where they are compared
+    (Hinton et al., 2015); above 0, other than 1 only with live teachers."""
+    teacher_mirror: bool = True
+    """Ask about the mirror image of each picture too, and learn the mean."""
     teacher_views: int = 0
     """Fixed variants of every training face, rotated, sheared, zoomed and shifted within the
     augmentation's ranges, that teachers are asked about and that the epochs show in turn (see
@@ -91,6 +99,11 @@ class Recipe:
     teacher_mixup: float = 0.0
     """Share of each view's pictures that are a blend of two faces, at least half of it the row's
     own. Teachers are asked about the blend; labels and votes are blended like the pictures."""
+    unlabelled_share: float = 0.0
+    """Share of every batch that is faces without labels, of which only live teachers speak; needs
+    ``--unlabelled``. An epoch is one pass over the labelled rows all the same."""
+    unlabelled_credit: str = ""
+    """Who made the unlabelled faces, and their licence, for the model card."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     early_stopping: EarlyStopping | None = None
@@ -116,7 +129,7 @@ class Recipe:
                 raise RecipeError(f"recipe {self.name}: {name} must be at least 1")
         if not self.learning_rate > 0:
             raise RecipeError(f"recipe {self.name}: learning_rate must be above 0")
-        for name in ("optimizer", "schedule", "precision", "class_weights"):
+        for name in ("optimizer", "schedule", "precision", "class_weights", "teaching"):
             allowed = typing.get_args(_annotations()[name])
             if getattr(self, name) not in allowed:
                 raise RecipeError(
@@ -144,6 +157,7 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name}: teacher_mixup must lie in [0, 1], and needs teacher_views"
             )
+        self._check_live()
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
         if (self.schedule == "step") != bool(self.step_epochs):
@@ -156,6 +170,33 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name}: reduce_on_plateau needs the constant schedule, no warm-up"
             )
+
+    def _check_live(self) -> None:
+        """Check the fields that go with live teachers."""
+        live = self.teaching == "live"
+        if live and not self.teacher_weight:
+            raise RecipeError(
+                f"recipe {self.name} has no teacher_weight; set teaching to stored, too"
+            )
+        if live and self.teacher_views:
+            raise RecipeError(
+                f"recipe {self.name}: live teachers see every picture anew; set teacher_views and "
+                "teacher_mixup to 0 (augmentation.mixup_alpha blends faces for both)"
+            )
+        if not self.teacher_temperature > 0 or (self.teacher_temperature != 1 and not live):
+            raise RecipeError(
+                f"recipe {self.name}: teacher_temperature must be above 0, and other than 1 only "
+                "with teaching=live"
+            )
+        if not 0 <= self.unlabelled_share < 1 or (self.unlabelled_share and not live):
+            raise RecipeError(
+                f"recipe {self.name}: unlabelled_share must lie in [0, 1), and needs teaching=live"
+            )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether teachers are asked in every step."""
+        return self.teaching == "live"
 
     @property
     def plan(self) -> tuple[Phase, ...]:
@@ -210,6 +251,23 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name} does not learn from teachers; leave out --teacher, or "
                 "--set teacher_weight=0.5"
+            )
+
+    def check_unlabelled(self, number: int) -> None:
+        """Check that there are faces without labels where the recipe wants some, and only there.
+
+        Raises:
+            RecipeError: there are none, or there are and it does not.
+        """
+        if self.unlabelled_share and not number:
+            raise RecipeError(
+                f"recipe {self.name} learns from faces without labels; name them: "
+                "--unlabelled SRC, or --set unlabelled_share=0"
+            )
+        if number and not self.unlabelled_share:
+            raise RecipeError(
+                f"recipe {self.name} does not learn from faces without labels; leave out "
+                "--unlabelled, or --set unlabelled_share=0.25"
             )
 
     def replace(self, overrides: Sequence[str]) -> "Recipe":

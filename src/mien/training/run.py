@@ -16,6 +16,7 @@ from mien import zoo
 from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches, own_errors
 from mien.data.splits import resolved
+from mien.data.unlabelled import Unlabelled
 from mien.files import atomic_file
 from mien.formats.bundle import Parity, can_export
 from mien.samples import Samples, Split
@@ -26,6 +27,7 @@ from mien.training.calibration import RunTemperature, calibrate_run
 from mien.training.curves import curves_png
 from mien.training.export import export_ferplus, export_run
 from mien.training.inputs import batches_of, input_spec, some_faces, split_samples
+from mien.training.live_teachers import live_teachers
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
@@ -33,7 +35,7 @@ from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
 from mien.training.proof_faces import read_proof_faces, write_proof_faces
 from mien.training.recipe import Recipe
-from mien.training.teachers import consult, write_teaching
+from mien.training.teachers import consult, write_teachers, write_teaching
 from mien.training.trainable import (
     EXPRESSION,
     FERPLUS_HEAD,
@@ -79,6 +81,7 @@ def train(
     folder: Path,
     *,
     teachers: Sequence[Path] = (),
+    unlabelled: Unlabelled | None = None,
     resume: bool = False,
     described: Callable[[Mapping[Split, Samples]], None] | None = None,
     progress: Progress | None = None,
@@ -91,7 +94,9 @@ def train(
         recipe: what to do.
         samples: labelled faces; pictures of the test split are not used.
         folder: the run folder; must be new unless ``resume``.
-        teachers: ``.onnx`` files of networks to learn from, where the recipe does.
+        teachers: ``.onnx`` files of networks to learn from, where the recipe does; live ones may
+            be ``.keras`` files, too.
+        unlabelled: faces without labels, where the recipe learns from such.
         resume: go on with the folder's training after its last whole epoch.
         described: called with the rows of each split before anything is done with them.
         progress: called after each epoch.
@@ -104,7 +109,8 @@ def train(
     Raises:
         TrainingError: the folder has a run already, or another one than is to be resumed; a
             split is empty; the loss is not a number. The folder keeps the last good state.
-        RecipeError: the recipe does not fit the zoo, the data or the teachers.
+        RecipeError: the recipe does not fit the zoo, the data, the teachers or the unlabelled
+            faces.
         ModelError: a teacher's file is damaged.
         SourceError, DatasetError: a picture in a file is damaged, refused or gone; the folder
             keeps the state after the last whole epoch.
@@ -112,6 +118,7 @@ def train(
     """
     recipe.check_teachers(len(teachers))
     recipe = replace(recipe, split=resolved(samples, recipe.split))
+    recipe.check_unlabelled(0 if unlabelled is None else len(unlabelled))
     run_folder.check_folder(folder, recipe, resume)
     backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
@@ -133,17 +140,23 @@ def train(
             recipe.pretrained,
             faces=lambda: some_faces(parts[Split.TRAIN], spec),
         )
-    model, trainable = trainable_copy(network, recipe)
-    views = views_of(parts[Split.TRAIN], spec, recipe)
-    teaching = (
-        consult(teachers, parts[Split.TRAIN], folder, views, consulting) if teachers else None
+    rows = parts[Split.TRAIN]
+    live, who = (
+        live_teachers(teachers, rows, spec, folder, recipe) if recipe.is_live else (None, ())
     )
-    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views)
+    model, trainable = trainable_copy(network, recipe, live)
+    views = views_of(rows, spec, recipe)
+    teaching = None
+    if teachers and live is None:
+        teaching = consult(teachers, rows, folder, views, consulting, mirror=recipe.teacher_mirror)
+    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views, unlabelled)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
-    run_folder.describe(folder, parts)
+    run_folder.describe(folder, parts, unlabelled, recipe.unlabelled_credit)
     if teaching is not None:
         write_teaching(folder, teaching)
+    elif live is not None:
+        write_teachers(folder, who)
     if source:
         run_folder.write_pretrained(folder, source)
     write_proof_faces(folder, parts[Split.VALIDATION], spec.channels)

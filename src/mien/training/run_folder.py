@@ -1,7 +1,7 @@
 """The files of a training, and how one is opened, described and resumed.
 
 recipe.json       every field of the recipe
-data.json         labels, and rows and hash of each split
+data.json         labels, rows and hash of each split, and of faces without labels
 environment.json  versions, processor, commit
 history.csv       one row per epoch
 pretrained.json   where weights came from that the network started with, if any did
@@ -21,12 +21,14 @@ ferplus.onnx      at the end: that of best_ferplus.keras
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from mien import provenance
+from mien.data.unlabelled import Unlabelled
 from mien.errors import TrainingError
 from mien.files import write_text
 from mien.former_names import renamed
@@ -51,6 +53,9 @@ BEST = "best.keras"
 
 BEST_FERPLUS = "best_ferplus.keras"
 """Name of the same network with FER+'s eight classes."""
+
+UNLABELLED = "unlabelled"
+"""Key of ``data.json`` and of the card: number, credit and sources of the faces without labels."""
 
 PRETRAINED = "pretrained.json"
 """Name of the file that says where the first weights came from."""
@@ -111,20 +116,34 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     write_text(folder / RECIPE, json.dumps(recipe.as_dict(), indent=1) + "\n")
 
 
-def describe(folder: Path, parts: Mapping[Split, Samples]) -> None:
+def describe(
+    folder: Path,
+    parts: Mapping[Split, Samples],
+    unlabelled: Unlabelled | None = None,
+    credit: str = "",
+) -> None:
     """Write ``data.json``, what the run sees, and ``environment.json``.
+
+    Args:
+        folder: the run folder.
+        parts: the rows of each split.
+        unlabelled: faces without labels, if any train.
+        credit: who made those, and their licence.
 
     Raises:
         TrainingError: a resumed run would see other data than it started with.
         OutputError: the folder cannot be written.
     """
     label_keys = parts[Split.TRAIN].label_set.keys
-    data = {
+    data: dict[str, Any] = {
         "source": Path(parts[Split.TRAIN].source).name,
         LAYOUT: parts[Split.TRAIN].layout,
         "labels": list(label_keys),
         **{split.value: {"n": len(part), "sha256": part.sha256()} for split, part in parts.items()},
     }
+    if unlabelled is not None:
+        sources = [asdict(source) for source in unlabelled.sources]
+        data[UNLABELLED] = {"n": len(unlabelled), "credit": credit, "sources": sources}
     stored = folder / "data.json"
     # The words may be another version's.
     if stored.exists() and json.loads(stored.read_text("utf-8")) | {LAYOUT: data[LAYOUT]} != data:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.data import read_samples
 from mien.data.splits import cautions
+from mien.data.unlabelled import Unlabelled, read_unlabelled
 from mien.model.names import resolve_model
 from mien.samples import Samples, Split
 from mien.workflows.measuring import calibration_line
@@ -27,11 +28,12 @@ def train(
     *,
     ferplus: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
+    unlabelled: Sequence[str | Path] = (),
     options: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
     on_recipe: "Callable[[Recipe, Sequence[str]], None]" = lambda recipe, left_out: None,
-    on_split: Callable[[Parts, Samples], None] = lambda parts, samples: None,
+    on_split: Callable[[Parts, Samples, Unlabelled | None], None] = lambda *found: None,
     progress: Callable[[dict[str, float]], None] | None = None,
     consulting: Callable[[int, int], None] | None = None,
     callbacks: "Callable[[], Sequence[keras.callbacks.Callback]]" = lambda: (),
@@ -48,6 +50,7 @@ def train(
         out: the run folder; a new one, but with ``resume``.
         ferplus: ``fer2013new.csv``: the FER+ votes of the same rows.
         teachers: trained models to learn from beside the labels, where the recipe does.
+        unlabelled: folders and zips of faces without labels, where the recipe learns from such.
         options: fields of the recipe that most people change: ``epochs``, ``batch_size``,
             ``learning_rate``, ``seed``, ``precision``, and ``pretrained``, the weights that the
             network starts with: ``imagenet``, ``none`` or a file. None stays as it is.
@@ -55,7 +58,8 @@ def train(
         resume: go on with the training that is in the folder.
         on_recipe: called before the data are read with the recipe as it will run, and a sentence
             for everything that it would learn from and that is not there.
-        on_split: called before the work with the rows of each split, and with all rows.
+        on_split: called before the work with the rows of each split, with all rows, and with the
+            faces without labels.
         progress: called after each epoch with its row of the history.
         consulting: called with (faces done, faces in all) while teachers are asked.
         callbacks: makes further Keras callbacks, after ``on_recipe``.
@@ -73,6 +77,7 @@ def train(
 
     load_keras_quietly()
     from mien.training.adjusting import for_run
+    from mien.training.live_teachers import find_teacher
     from mien.training.recipe import Recipe, load_recipe
     from mien.training.run import train as run_training
     from mien.training.run_folder import check_folder
@@ -84,17 +89,21 @@ def train(
     on_recipe(chosen, left_out)
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
-    models = [resolve_model(str(teacher)) for teacher in teachers]
-    chosen.check_teachers(len(models))
+    chosen.check_teachers(len(teachers))
+    chosen.check_unlabelled(len(unlabelled))
+    find = find_teacher if chosen.is_live else resolve_model
+    models = [find(str(teacher)) for teacher in teachers]
     check_folder(Path(out), chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
+    others = read_unlabelled([Path(source) for source in unlabelled]) if unlabelled else None
     return run_training(
         chosen,
         samples,
         Path(out),
         teachers=models,
+        unlabelled=others,
         resume=resume,
-        described=lambda parts: on_split(parts, samples),
+        described=lambda parts: on_split(parts, samples, others),
         progress=progress,
         consulting=consulting,
         extra_callbacks=callbacks(),
