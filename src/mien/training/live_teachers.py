@@ -24,8 +24,9 @@ from mien.model.names import find_keras_file, is_known, resolve_model
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Samples
+from mien.training.opening import open_network
 from mien.training.recipe import Recipe
-from mien.training.run_folder import BEST, open_network
+from mien.training.run_folder import BEST
 from mien.training.teacher_layer import Answer, LiveTeachers, Reading
 from mien.training.teachers import check_teachers, columns_of, identity
 from mien.training.trainable import in_precision
