@@ -167,3 +167,52 @@ def test_keras_gets_every_row_in_order_over_epochs_from_files():
     model.compile(loss="mse", run_eagerly=True)
     model.fit(make(images=faces, seed=5), epochs=3, steps_per_epoch=3, shuffle=False, verbose=0)
     assert model.rows == rows(make(seed=5), range(9))
+
+
+def with_others(n: int = 10, others: int = 5, **options: object) -> Batches:
+    """Batches whose unlabelled pictures are black, one pixel with their number apart."""
+    images = np.zeros((others, 48, 48), np.uint8)
+    images[:, 0, 0] = np.arange(others)
+    return make(
+        n,
+        seed=5,
+        unlabelled=images,
+        unlabelled_weights={"teacher": 1.0, "expression": 0},
+        **options,
+    )
+
+
+def test_a_share_of_every_batch_has_no_label():
+    batches = with_others(unlabelled_share=0.5)
+    assert batches.steps_per_epoch == 5
+    labelled, others = [], []
+    for step in range(10):
+        images, targets, weights = batches[step]
+        assert images.shape == (4, 48, 48, 1)
+        assert not images[2:, 1:].any() and not targets["expression"][2:].any()
+        assert not weights["expression"][2:].any()
+        labelled += weights["expression"][:2].astype(int).tolist()
+        others += images[2:, 0, 0, 0].tolist()
+    # An epoch is one pass over the labelled rows; the others come again when all have been seen.
+    assert sorted(labelled[:10]) == sorted(labelled[10:]) == list(range(10))
+    for first in range(0, 20, 5):
+        assert sorted(others[first : first + 5]) == list(range(5))
+    assert others[:5] != others[5:10] != others[10:15]
+
+
+def test_unlabelled_pictures_of_a_step_depend_on_the_seed_and_the_step_alone():
+    whole, resumed = with_others(unlabelled_share=0.25), with_others(unlabelled_share=0.25)
+    resumed.first_epoch = 3
+    expected = [whole[4 * 3 + step][0] for step in (2, 0, 1)]
+    for step, images in zip((2, 0, 1), expected, strict=True):
+        np.testing.assert_array_equal(resumed[step][0], images)
+
+
+def test_a_blend_with_an_unlabelled_picture_keeps_its_label_at_less_weight():
+    batches = with_others(unlabelled_share=0.5, mixup_alpha=5.0)
+    _, targets, weights = batches[0]
+    labelled = weights["expression"] > 0
+    # What is left of a label is a whole distribution; its weight says how much of it there is.
+    np.testing.assert_allclose(targets["expression"][labelled].sum(axis=1), 1, atol=1e-6)
+    assert not targets["expression"][~labelled].any()
+    assert not float(weights["expression"].sum()).is_integer()

@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "face.png").write_bytes(png(images[3].astype(np.uint8)))
     (folder / "tiny.py").write_text(RECIPE)
     done = mien(
-        *("train", "tiny.py", "--data", "faces.csv", "--out", "run", "--set", "epochs=2"),
+        *("train", "tiny.py", "--data", "faces.csv", "--out", "run", "--epochs", "2"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_export_of_a_run_is_the_same_file(place: Path) -> None:
-    done = mien("export", "run", "--data", "faces.csv", "--out", "again.onnx", cwd=place)
+    done = mien("export", "run", "--out", "again.onnx", cwd=place)
     assert done.returncode == 0, done.stderr
     assert (place / "again.onnx").read_bytes() == (place / "run" / "model.onnx").read_bytes()
 
@@ -91,7 +91,6 @@ def test_export_again_proves_parity(place: Path) -> None:
     assert again.card == first.card
     faces = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 1)).astype(np.float32)
     np.testing.assert_allclose(again.logits(faces), first.logits(faces), atol=1e-5)
-    assert mien("export", "run", cwd=place).returncode == 2
 
 
 def test_recognize_with_the_run(place: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels", "former_names"},
+    {"errors", "labels", "former_names", "spelling"},
     {"samples", "results", "cache_root", "clock", "pages", "files", "provenance"},
     {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
@@ -35,11 +35,12 @@ MAY_IMPORT = {
         "workflows.training",
         "cli.progress",
     },
-    "tensorflow": {"formats", "training.trainable"},
+    "tensorflow": {"formats", "training.teacher_layer", "training.trainable"},
     "tf2onnx": {"formats.bundle"},
     "onnx": {
         "formats.bundle",
         "formats.ensemble",
+        "formats.folded_weights",
         "formats.graph_rewrites",
         "formats.int8",
         "formats.onnx_cards",
@@ -84,6 +85,7 @@ CLI_MAY_IMPORT = {
     "errors": "",
     "results": "",
     "labels": "",
+    "spelling": "the nearest option to a wrong one",
     "reports.scores": "tables to be printed",
     "formats.reading": "what is said of a Keras file, as options say it",
     "formats.keras_import": "silences Keras before the bar of a training is made",

@@ -20,6 +20,7 @@ import keras
 from jax_process import Run
 from jax_steps import train_break_off_and_resume
 from mien.data.augmentation import Augmentation
+from mien.data.splits import OFFICIAL, SplitPlan
 from mien.errors import ModelError, OutputError, ParityError, RecipeError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.formats import bundle
@@ -32,7 +33,7 @@ from mien.training.calibration import read_calibration
 from mien.training.callbacks import best_row, read_history
 from mien.training.recipe import Recipe
 from mien.training.run import train
-from mien.training.run_folder import check_folder
+from mien.training.run_folder import check_folder, describe
 
 RECIPE = Recipe(
     name="tiny",
@@ -270,6 +271,24 @@ def test_a_run_of_an_earlier_version_resumes_with_fields_that_it_did_not_have(tm
         check_folder(tmp_path, other, resume=True)
 
 
+def test_a_run_of_an_earlier_version_resumes_with_its_split(tmp_path: Path):
+    stored = RECIPE.as_dict()
+    stored["split"] = {"validation_fraction": 0.0, "seed": 0}
+    (tmp_path / "recipe.json").write_text(json.dumps(stored))
+    check_folder(tmp_path, RECIPE, resume=True)  # before the data are read
+    check_folder(tmp_path, replace(RECIPE, split=OFFICIAL), resume=True)
+    with pytest.raises(TrainingError, match=r"split is .* there and .* here"):
+        check_folder(tmp_path, replace(RECIPE, split=SplitPlan(0.3)), resume=True)
+    parts = {split: tiny_samples().of(split) for split in (Split.TRAIN, Split.VALIDATION)}
+    describe(tmp_path, parts)
+    facts = json.loads((tmp_path / "data.json").read_text())
+    del facts["layout"]
+    (tmp_path / "data.json").write_text(json.dumps(facts))
+    describe(tmp_path, parts)
+    with pytest.raises(TrainingError, match="data differ"):
+        describe(tmp_path, {**parts, Split.TRAIN: tiny_samples(seed=9).of(Split.TRAIN)})
+
+
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path):
     recipe = replace(RECIPE, learning_rate=1e30, warmup_epochs=0.0, schedule="constant")
     with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+"):
@@ -280,8 +299,9 @@ def test_missing_votes_and_rows_are_explained(tmp_path: Path):
     with pytest.raises(RecipeError, match="--ferplus"):
         train(RECIPE, replace(tiny_samples(), votes=None), tmp_path / "a")
     only_training = replace(tiny_samples(), splits=np.full(72, "train"))
+    as_they_are = replace(RECIPE, split=OFFICIAL)
     with pytest.raises(TrainingError, match="no validation rows"):
-        train(RECIPE, only_training, tmp_path / "b")
+        train(as_they_are, only_training, tmp_path / "b")
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path):

@@ -143,7 +143,7 @@ class Samples:
         digest = hashlib.sha256("\n".join(self.label_set.keys).encode())
         digest.update(self.labels.astype("<i8").tobytes())
         if not isinstance(self.images, np.ndarray):
-            for hashes in _file_hashes(self.images):
+            for hashes in file_hashes(self.images):
                 digest.update(hashes)
             return digest.hexdigest()
         for image in self.iter_images():
@@ -156,8 +156,12 @@ _READERS = 4
 _FILES_PER_TASK = 256
 
 
-def _file_hashes(images: ImageSequence) -> Iterator[bytes]:
-    """Hashes of the pictures' files, in order, some at a time."""
+def file_hashes(images: ImageSequence) -> Iterator[bytes]:
+    """SHA-256 of the pictures' files as they are, 32 bytes each, in order, some at a time.
+
+    Raises:
+        SourceError, DatasetError: a picture's file cannot be read.
+    """
 
     def hashes(first: int) -> bytes:
         rows = range(first, min(first + _FILES_PER_TASK, len(images)))

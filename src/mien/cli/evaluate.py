@@ -81,8 +81,7 @@ def evaluate(
             command=command,
             progress=progress,
         )
-    title = f"{result.measurement.card.name} on {split} of {data}, {result.evaluation.n:,} faces"
-    for line in (title, *result.cautions):
+    for line in (result.title, *result.cautions):
         output.print(line, markup=False)
     output.print(boxed(scores_table(result.evaluation)))
     output.print(boxed(classes_table(result.evaluation), averages=2))

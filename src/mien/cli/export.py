@@ -39,8 +39,9 @@ def export(
         Path | None,
         typer.Option(
             metavar="SRC",
-            help="Labelled faces to prove the export on; the training's own will do, and for "
-            "onnx-int8 it must have a validation split.",
+            help="Labelled faces to prove the export on. [default: those that the training's "
+            "folder keeps] A Keras file of another origin needs some, and so does onnx-int8: with "
+            "a validation split, or those of the training.",
         ),
     ] = None,
     to: Annotated[Format, typer.Option(help="Format of the file.")] = Format.ONNX,
@@ -86,8 +87,8 @@ def export(
     """Export a network in a format that other programs read, with its model card inside.
 
     A file is written only if it gives the probabilities that Keras gives, to 1e-4, on real
-    faces (--data). With --scores and without --data the run's model.onnx, or the .onnx file, is
-    taken as it is, and the measured results go into its card.
+    faces: those that a run keeps, or --data. With --scores and without --data the run's
+    model.onnx, or the .onnx file, is taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a third of the size, and about twice as fast. It is
     written only if accuracy falls by 0.3 points at most on the validation faces without a duplicate
@@ -95,7 +96,7 @@ def export(
 
     For example:
 
-    mien export runs/plain_cnn --to litert --data fer2013.csv
+    mien export runs/plain_cnn --to litert
 
     mien export net.hdf5 --labels angry,happy,sad --scaling -1..1 --data fer2013.csv
     """

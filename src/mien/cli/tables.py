@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from mien.data.unlabelled import Unlabelled
     from mien.reports.document import Table
     from mien.samples import Samples
     from mien.workflows.training import Parts
@@ -45,7 +46,9 @@ def plain(table: "Table") -> RichTable:
     return rich
 
 
-def split_table(parts: "Parts", samples: "Samples") -> Group:
+def split_table(
+    parts: "Parts", samples: "Samples", unlabelled: "Unlabelled | None" = None
+) -> Group:
     """What was found and how it was split; see `mien.workflows.training.split_rows`."""
     from mien.workflows.training import split_rows
 
@@ -57,4 +60,6 @@ def split_table(parts: "Parts", samples: "Samples") -> Group:
         table.add_row(*row)
     table.add_section()
     table.add_row(*sums)
+    for source in unlabelled.sources if unlabelled is not None else ():
+        table.add_row(f"no label: {source.source}", f"{source.n:,}")
     return Group(Text(line), table, *map(Text, cautions))

@@ -9,6 +9,7 @@ Python generator is read ahead by an unknown number of batches, so both were rej
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mien.data.mixup import mix
 from mien.data.prepared import PreparedPictures
 from mien.errors import MienError, needs_extra
 from mien.preprocessing import InputSpec
-from mien.samples import Samples
+from mien.samples import Images, Samples
 
 with needs_extra("train"):
     import keras
@@ -41,7 +42,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     With ``seed`` the rows are shuffled anew in every epoch, blended in pairs where
     ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in
     order. With ``views``, uint8 (views, n, h, w, c), epoch e shows view e modulo their number in
-    place of the pictures. Pictures are handed over as uint8; those in files are decoded by worker
+    place of the pictures. With ``unlabelled`` that share of every batch are other pictures, all
+    of them once before any comes again; their targets are zeros and they weigh what
+    ``unlabelled_weights`` says, in other heads nothing. They stand behind the rows, and are
+    blended with them alike. Pictures are handed over as uint8; those in files are decoded by worker
     threads, and batches read ahead are bounded in bytes.
     """
 
@@ -56,17 +60,29 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int | None = None,
         mixup_alpha: float = 0.0,
         views: NDArray[np.uint8] | None = None,
+        unlabelled: Images | None = None,
+        unlabelled_share: float = 0.0,
+        unlabelled_weights: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._pictures = PreparedPictures(samples.images, spec)
+        self._unlabelled = None if unlabelled is None else PreparedPictures(unlabelled, spec)
+        self._unlabelled_weights = unlabelled_weights
+        self._unlabelled_rows = 0
+        if unlabelled is not None:
+            wanted = round(unlabelled_share * batch_size)
+            self._unlabelled_rows = min(max(1, wanted), batch_size - 1)
+        in_files = self._pictures.in_files or (
+            self._unlabelled is not None and self._unlabelled.in_files
+        )
         ahead = QUEUE_BYTES // (batch_size * math.prod(spec.shape))
         super().__init__(
-            workers=_WORKERS if self._pictures.in_files else 1,
+            workers=_WORKERS if in_files else 1,
             max_queue_size=max(2, min(_MAX_QUEUE, ahead)),
         )
         self._targets = targets
         self._weights = weights
         self._rows = len(samples)
-        self._batch_size = batch_size
+        self._batch_size = batch_size - self._unlabelled_rows
         self._seed = seed
         self._mixup_alpha = mixup_alpha
         self._views = views
@@ -75,6 +91,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.failure: MienError | None = None
         """Why a batch could not be made; see `own_errors`."""
         self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._passes: dict[int, NDArray[np.int64]] = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -92,6 +109,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch += self.first_epoch
         rows = self._epoch_order(epoch)[first : first + self._batch_size]
         images, targets, weights = self._examples(epoch, rows)
+        if self._unlabelled is not None:
+            position = epoch * self.steps_per_epoch + step
+            images, targets, weights = self._with_unlabelled(position, images, targets, weights)
         if self._mixup_alpha and self._seed is not None:
             random = np.random.default_rng((self._seed, epoch, step))
             return mix(images, targets, weights, self._mixup_alpha, random)
@@ -113,9 +133,53 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights = _rows({head: of[view] for head, of in self._weights.items()}, rows)
         return self._views[view][rows], targets, weights
 
-    def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _with_unlabelled(
+        self,
+        position: int,
+        images: NDArray[np.uint8],
+        targets: Targets,
+        weights: Weights,
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+        """The examples of a step of the training, counted from 0, and faces without labels."""
+        n = self._unlabelled_rows
+        faces = self._batch(self._unlabelled_order(position * n, n), self._unlabelled)
+        return (
+            np.concatenate([images, faces]),
+            {
+                head: np.concatenate([of, np.zeros((n, *of.shape[1:]), np.float32)])
+                for head, of in targets.items()
+            },
+            {
+                head: np.concatenate(
+                    [of, np.full(n, self._unlabelled_weights.get(head, 0), np.float32)]
+                )
+                for head, of in weights.items()
+            },
+        )
+
+    def _unlabelled_order(self, first: int, n: int) -> NDArray[np.int64]:
+        """Rows at the places ``first`` to ``first + n`` of an endless row of permutations."""
+        rows = len(self._unlabelled or ())
+        places = np.arange(first, first + n)
+        found = np.empty(n, np.int64)
+        for number in np.unique(places // rows).tolist():
+            order = self._passes.get(number)
+            if order is None:
+                # A third number: other permutations than those of the labelled rows.
+                random = np.random.default_rng((self._seed or 0, number, 1))
+                order = random.permutation(rows)
+                # Workers read ahead by a few batches, so older passes are not asked for again.
+                kept = {k: v for k, v in dict(self._passes).items() if k >= number - 1}
+                self._passes = {**kept, number: order}
+            here = places // rows == number
+            found[here] = order[places[here] % rows]
+        return found
+
+    def _batch(
+        self, rows: NDArray[np.int64], pictures: PreparedPictures | None = None
+    ) -> NDArray[np.uint8]:
         try:
-            return self._pictures.batch(rows)
+            return (self._pictures if pictures is None else pictures).batch(rows)
         except MienError as error:
             self.failure = error
             raise

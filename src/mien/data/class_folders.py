@@ -68,15 +68,7 @@ def read_folder(folder: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
         DatasetError: it has no class folders, or an unknown one or an empty one.
     """
     files, folders = _walk(folder)
-
-    def read(member: str) -> bytes:
-        try:
-            with open(f"{folder}/{member}", "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise ImageError(f"cannot read {folder / member}: {error.strerror}") from error
-
-    return _samples(files, folders, read, str(folder), max_pixels, "")
+    return _samples(files, folders, _reader(folder), str(folder), max_pixels, "")
 
 
 def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
@@ -101,6 +93,44 @@ def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
     )
 
 
+def pictures_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> EncodedImages:
+    """All pictures of a folder or zip archive, whatever its folders are called.
+
+    Args:
+        path: a folder, or a file, which must be a zip archive.
+        max_pixels: width times height above which a picture is refused by its header.
+
+    Returns:
+        The pictures in the order of their paths; there may be none.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DatasetError: the archive is none, damaged or refused.
+    """
+    if path.is_dir():
+        files, _ = _walk(path)
+        return EncodedImages(_pictures(files), _reader(path), str(path), max_pixels)
+    archive = Archive(path)
+    return EncodedImages(_pictures(archive.members), archive.read, str(path), max_pixels)
+
+
+def _reader(folder: Path) -> Callable[[str], bytes]:
+    """What reads the bytes of a picture of a folder."""
+
+    def read(member: str) -> bytes:
+        try:
+            with open(f"{folder}/{member}", "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise ImageError(f"cannot read {folder / member}: {error.strerror}") from error
+
+    return read
+
+
+def _pictures(files: Iterable[str]) -> list[str]:
+    return sorted(f for f in files if os.path.splitext(f)[1].lower() in IMAGE_SUFFIXES)
+
+
 def _samples(
     files: Iterable[str],
     folders: Iterable[str],
@@ -109,7 +139,7 @@ def _samples(
     max_pixels: int,
     container: str,
 ) -> Samples:
-    pictures = sorted(f for f in files if os.path.splitext(f)[1].lower() in IMAGE_SUFFIXES)
+    pictures = _pictures(files)
     found = arrange(pictures, folders, root)
     layout = found.layout + container
     if left_out := len(pictures) - len(found.pictures):

@@ -22,6 +22,7 @@ import numpy as np
 from mien.errors import TrainingError
 from mien.files import atomic_file
 from mien.training.monitors import put_state, state_of
+from mien.training.teacher_layer import LiveTeachers
 
 _NAME = re.compile(r"epoch_(\d+)\.npz")
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
@@ -142,8 +143,11 @@ def _read(path: Path) -> tuple[list[Any], Position]:
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:
-    """Everything that a training changes: weights, random states, optimiser."""
-    return [*model.variables, *model.optimizer.variables]
+    """Everything that a training changes: weights, random states, optimiser; not its teachers."""
+    teachers = (layer for layer in model.layers if isinstance(layer, LiveTeachers))
+    fixed = {id(variable) for layer in teachers for variable in layer.variables}
+    changed = [variable for variable in model.variables if id(variable) not in fixed]
+    return [*changed, *model.optimizer.variables]
 
 
 def _backups(folder: Path) -> list[tuple[Path, int]]:

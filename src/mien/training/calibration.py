@@ -24,6 +24,7 @@ from mien.model.card import Calibration
 from mien.preprocessing import InputSpec, to_network_input
 from mien.recognition.classifier import softmax
 from mien.samples import Image, Samples, Split
+from mien.training.run_folder import BEST
 
 CALIBRATION = "calibration.json"
 """Name of the file in the run folder."""
@@ -89,7 +90,7 @@ def read_calibration(run: Path) -> RunTemperature:
 
 
 def _fitted(run: Path, validation: Samples) -> RunTemperature:
-    network = load_network(run / "best.keras")
+    network = load_network(run / BEST)
     spec = InputSpec(*network.input_shape[1:])
 
     def probabilities_of(faces: Iterable[Image]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ its hash, so what is read from it is known before it is read.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, RecipeError
+from mien.training.normalisation import settle
 from mien.zoo.face_resnet import CHANNEL_MEANS, MEAN, SCALE
 
 SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
@@ -30,7 +31,6 @@ DEPTHS = (3, 4, 3, 3, 1)
 """Residual blocks of dlib's stages."""
 
 _WEIGHTED = re.compile(rb"con_4|affine_")
-_BATCH = 256
 _Array = NDArray[np.float32]
 
 
@@ -76,7 +76,7 @@ def load_dlib_faces(network: keras.Model, path: Path, faces: NDArray[Any]) -> st
     for stage in range(2, taken + 1):
         shortcut = network.get_layer(f"stage{stage}_block1_shortcut_conv")
         shortcut.set_weights([np.eye(*shortcut.kernel.shape[2:], dtype=np.float32)[None, None]])
-    _settle(network, [f"{name}_bn" for name in affine], faces)
+    settle(network, [f"{name}_bn" for name in affine], faces)
     return f"stages 1 to {taken}"
 
 
@@ -160,27 +160,3 @@ def _at_stride_one(kernel: _Array, bias: _Array, channels: int) -> tuple[_Array,
     if channels == 1:
         small = small.sum(axis=2, keepdims=True)
     return small.astype(np.float32), bias.astype(np.float32)
-
-
-def _settle(network: keras.Model, names: Sequence[str], faces: NDArray[Any]) -> None:
-    """Give normalisations the statistics of what arrives at them; what they give stays."""
-    layers = [network.get_layer(name) for name in names]
-    probe = keras.Model(network.input, [layer.input for layer in layers])
-    sums = [np.zeros((2, layer.gamma.shape[0])) for layer in layers]
-    pixels = [0] * len(layers)
-    for start in range(0, len(faces), _BATCH):
-        batch = np.asarray(faces[start : start + _BATCH], np.float32)
-        arrived = probe(batch, training=False)
-        for index, values in enumerate(arrived):
-            flat = np.asarray(keras.ops.convert_to_numpy(values), np.float64)
-            flat = flat.reshape(-1, flat.shape[-1])
-            sums[index] += flat.sum(axis=0), np.square(flat).sum(axis=0)
-            pixels[index] += len(flat)
-    for layer, both, n in zip(layers, sums, pixels, strict=True):
-        gamma, beta, *_ = layer.get_weights()
-        scale = gamma / np.sqrt(1 + layer.epsilon)
-        mean = both[0] / n
-        variance = np.maximum(both[1] / n - mean**2, 0)
-        layer.set_weights(
-            [scale * np.sqrt(variance + layer.epsilon), beta + scale * mean, mean, variance]
-        )

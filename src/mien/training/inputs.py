@@ -8,18 +8,24 @@ from numpy.typing import NDArray
 from mien import zoo
 from mien.data import splits
 from mien.data.batches import Batches
+from mien.data.unlabelled import Unlabelled
 from mien.errors import RecipeError, TrainingError
 from mien.preprocessing import InputSpec, to_network_input
 from mien.samples import Samples, Split
 from mien.training import objective
 from mien.training.recipe import Recipe
 from mien.training.teachers import Teaching
+from mien.training.trainable import TEACHER_HEAD
 from mien.training.views import Views
 
 VALIDATION_BATCH = 256
 """Faces of a validation step."""
 SOME = 2048
 """Faces that are enough for the statistics of a layer."""
+_REMEDY = {
+    Split.TRAIN: "set drop_duplicates to false, or add other faces",
+    Split.VALIDATION: "carve them out with --set split.validation_fraction=0.1, or add faces",
+}
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -43,17 +49,17 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
     Raises:
         TrainingError: one of the two has no rows.
     """
-    assigned = splits.assign(samples, recipe.split)
-    if recipe.drop_duplicates:
-        assigned = splits.without_training_duplicates(assigned)
-    if recipe.drop_validation_duplicates:
-        assigned = splits.without_validation_duplicates(assigned)
+    assigned = splits.divided(
+        samples,
+        recipe.split,
+        drop_duplicates=recipe.drop_duplicates,
+        drop_validation_duplicates=recipe.drop_validation_duplicates,
+    )
     parts = {split: assigned.of(split) for split in (Split.TRAIN, Split.VALIDATION)}
     for split, part in parts.items():
         if not len(part):
             raise TrainingError(
-                f"{samples.source} has no {split} rows for recipe {recipe.name}; "
-                "carve them out with --set split.validation_fraction=0.1"
+                f"{samples.source} has no {split} rows for recipe {recipe.name}; {_REMEDY[split]}"
             )
     return parts
 
@@ -74,6 +80,7 @@ def batches_of(
     recipe: Recipe,
     teaching: Teaching | None,
     views: Views | None = None,
+    unlabelled: Unlabelled | None = None,
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate.
 
@@ -83,6 +90,7 @@ def batches_of(
         recipe: targets, weights, order and blending of the rows.
         teaching: what teachers say of the training rows, where the recipe learns from them.
         views: as `views.views_of` gives them.
+        unlabelled: faces without labels, where the recipe wants a share of them.
     """
     train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
     taught = None if teaching is None else teaching.targets
@@ -95,6 +103,9 @@ def batches_of(
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
             views=None if views is None else views.pictures,
+            unlabelled=None if unlabelled is None else unlabelled.images,
+            unlabelled_share=recipe.unlabelled_share,
+            unlabelled_weights={TEACHER_HEAD: 1.0},
         ),
         Batches(
             validation,

@@ -1,4 +1,8 @@
-"""Precision, recall and F1 of each epoch: means over the classes, by the most probable class."""
+"""Accuracy, precision, recall and F1 of each epoch, by the most probable class.
+
+Precision, recall and F1 are means over the classes. Rows without a label, whose target is all
+zeros, do not count.
+"""
 
 from typing import Any
 
@@ -6,6 +10,14 @@ from mien.errors import needs_extra
 
 with needs_extra("train"):
     import keras
+
+
+class LabelledAccuracy(keras.metrics.CategoricalAccuracy):  # type: ignore[misc]
+    """Share of the labelled rows whose most probable class is that of the target."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch."""
+        super().update_state(y_true, y_pred, sample_weight=_is_labelled(y_true))
 
 
 class MacroF1(keras.metrics.F1Score):  # type: ignore[misc]
@@ -17,6 +29,10 @@ class MacroF1(keras.metrics.F1Score):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Name and dtype alone: the rest is what the class is."""
         return {"name": self.name, "dtype": self.dtype}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch."""
+        super().update_state(y_true, y_pred, sample_weight=_is_labelled(y_true))
 
 
 class MacroPrecision(MacroF1):
@@ -44,11 +60,16 @@ class MacroRecall(MacroF1):
 def epoch_metrics() -> list[keras.metrics.Metric]:
     """Accuracy, precision, recall and F1, from logits or probabilities and one-hot targets."""
     return [
-        keras.metrics.CategoricalAccuracy(name="accuracy"),
+        LabelledAccuracy(name="accuracy"),
         MacroPrecision(),
         MacroRecall(),
         MacroF1(),
     ]
+
+
+def _is_labelled(targets: Any) -> Any:
+    """1 for rows with a target, 0 for others, (n,)."""
+    return keras.ops.cast(keras.ops.any(targets > 0, axis=-1), "float32")
 
 
 def _mean_share(hits: Any, misses: Any) -> Any:

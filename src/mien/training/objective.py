@@ -12,7 +12,7 @@ from mien.data.mixup import blend_targets
 from mien.samples import Samples
 from mien.training.phases import Phase
 from mien.training.recipe import Recipe
-from mien.training.trainable import EXPRESSION, FERPLUS_HEAD
+from mien.training.trainable import EXPRESSION, FERPLUS_HEAD, TEACHER_HEAD
 from mien.training.views import Views
 
 MOMENTUM = 0.9
@@ -40,7 +40,9 @@ def targets(
 
     Returns:
         Per head, float32 (n, classes) and float32 (n,), where there are views (views, n, classes)
-        and (views, n). Rows that FER+'s rules drop weigh 0 in its head.
+        and (views, n). Rows that FER+'s rules drop weigh 0 in its head. Where teachers are live,
+        the head ``teacher`` has the share of each row that they take from its label; its targets
+        are empty, (n, 1), for what they say is part of the network's output.
 
     Raises:
         RecipeError: the recipe learns FER+ votes, but the samples have none.
@@ -58,6 +60,11 @@ def targets(
     if taught is not None:
         labels = heads[EXPRESSION]
         heads[EXPRESSION] = labels + np.float32(recipe.teacher_weight) * (taught - labels)
+    if recipe.is_live:
+        share = np.float32(recipe.teacher_weight if training else 0)
+        heads[TEACHER_HEAD] = np.zeros((len(samples), 1), np.float32)
+        weights[TEACHER_HEAD] = share * weights[EXPRESSION]
+        weights[EXPRESSION] = (1 - share) * weights[EXPRESSION]
     return heads, weights
 
 
@@ -87,20 +94,44 @@ def class_weights(samples: Samples) -> NDArray[np.float32]:
     return np.where(counts > 0, len(samples) / present, 0.0).astype(np.float32)
 
 
+class TaughtLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Cross-entropy of what teachers say and what the network says, both softened.
+
+    Args:
+        temperature: logits are divided by it, which the teachers have done already; the loss is
+            multiplied by its square, so that the gradients keep their size (Hinton et al., 2015).
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__(name="taught")
+        self.temperature = temperature
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss per row, (n,); ``y_pred`` is (n, 2 * classes), logits and what teachers say."""
+        logits, taught = keras.ops.split(y_pred, 2, axis=-1)
+        log_network = keras.ops.log_softmax(logits / self.temperature, axis=-1)
+        taught = keras.ops.stop_gradient(taught)
+        return -(self.temperature**2) * keras.ops.sum(taught * log_network, axis=-1)
+
+
 def losses(recipe: Recipe) -> dict[str, keras.losses.Loss]:
     """Cross-entropy of every head, from logits; only the kept head's labels are smoothed."""
-    kept = keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=recipe.label_smoothing
-    )
-    if not recipe.ferplus_weight:
-        return {EXPRESSION: kept}
-    return {EXPRESSION: kept, FERPLUS_HEAD: keras.losses.CategoricalCrossentropy(from_logits=True)}
+    made: dict[str, keras.losses.Loss] = {
+        EXPRESSION: keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        )
+    }
+    if recipe.ferplus_weight:
+        made[FERPLUS_HEAD] = keras.losses.CategoricalCrossentropy(from_logits=True)
+    if recipe.is_live:
+        made[TEACHER_HEAD] = TaughtLoss(recipe.teacher_temperature)
+    return made
 
 
 def loss_weights(recipe: Recipe) -> dict[str, float]:
     """Weight of every head's loss in their sum."""
     ferplus = {FERPLUS_HEAD: recipe.ferplus_weight} if recipe.ferplus_weight else {}
-    return {EXPRESSION: 1.0, **ferplus}
+    return {EXPRESSION: 1.0, **ferplus, **({TEACHER_HEAD: 1.0} if recipe.is_live else {})}
 
 
 def optimizer(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mien import zoo
 from mien.errors import ModelError, RecipeError, WeightsError
 from mien.formats.stored_layers import StoredLayer, stored_layers
+from mien.training.bundle_weights import load_bundle_weights
 from mien.training.dlib_faces import load_dlib_faces
 from mien.zoo.efficientnet_b2 import IMAGENET_DEVIATION, IMAGENET_MEAN
 from mien.zoo.resnet50 import FIRST, KERAS_FIRST
@@ -31,6 +32,9 @@ NONE, IMAGENET = "none", "imagenet"
 
 DLIB_SUFFIX = ".dat"
 """Ending of the name of dlib's files."""
+
+ONNX_SUFFIX = ".onnx"
+"""Ending of the name of exported networks (see `bundle_weights`)."""
 
 _OTHER_WAYS = "name a local file with --pretrained FILE, or start anew with --pretrained none"
 
@@ -83,8 +87,9 @@ def load_pretrained(
         architecture: its name in the zoo.
         source: ``none``; ``imagenet``; or the path of a ``.keras`` or ``.h5`` file: weights of
             keras.applications, a network of keras.applications, or one that mien saved; or dlib's
-            file (see `dlib_faces`), for ``face_resnet``.
-        faces: gives input of the network, (n, h, w, c), values 0..255; for dlib's file alone.
+            file (see `dlib_faces`), for ``face_resnet``; or an ``.onnx`` file that mien exported.
+        faces: gives input of the network, (n, h, w, c), values 0..255; for dlib's and ``.onnx``
+            files.
         folder_url: where ImageNet's file is fetched from, in place of Keras's own address.
 
     Returns:
@@ -110,9 +115,13 @@ def load_pretrained(
         if not path.is_file():
             raise WeightsError(
                 f"no such file of pretrained weights: {source}; "
-                f"name a .keras, .h5 or .dat file, {IMAGENET}, or {NONE}"
+                f"name a .keras, .h5, .onnx or .dat file, {IMAGENET}, or {NONE}"
             )
-    if path.suffix == DLIB_SUFFIX:
+    if path.suffix == ONNX_SUFFIX:
+        if faces is None:
+            raise RecipeError(f"{path.name} needs faces to measure statistics on")
+        layers = load_bundle_weights(network, path, faces())
+    elif path.suffix == DLIB_SUFFIX:
         if architecture != "face_resnet" or faces is None:
             raise RecipeError(f"{path.name} has weights for face_resnet, not for {architecture}")
         layers = load_dlib_faces(network, path, faces())

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mien.data.augmentation import Augmentation
 from mien.data.splits import SplitPlan
 from mien.errors import MienError, RecipeError
+from mien.spelling import nearest
 from mien.training.monitors import Checkpoint, EarlyStopping, ReduceOnPlateau
 from mien.training.overrides import with_overrides
 from mien.training.phases import Phase
@@ -40,7 +41,8 @@ class Recipe:
     pretrained: str = "none"
     """Weights of the backbone to start from: ``none``, ``imagenet``, or a file."""
     split: SplitPlan = field(default_factory=SplitPlan)
-    """Where the validation rows come from; the default takes the data set's own splits."""
+    """Where the validation rows come from; the default takes the data set's own, and where it
+    has none a tenth of each training class."""
     drop_duplicates: bool = False
     """Leave out training rows that are pixel-identical to a validation or test row."""
     drop_validation_duplicates: bool = False
@@ -81,6 +83,14 @@ class Recipe:
     teacher_weight: float = 0.0
     """Share of each target that is what teachers say of the face instead of its label (see
     `training.teachers`); needs ``--teacher``."""
+    teaching: Literal["stored", "live"] = "stored"
+    """When teachers are asked: ``stored``, once before the training; or ``live``, in every step,
+    about the very crop that the network sees (see `training.live_teachers`)."""
+    teacher_temperature: float = 1.0
+    """Both teachers' and network's distributions are softened by it where they are compared
+    (Hinton et al., 2015); above 0, other than 1 only with live teachers."""
+    teacher_mirror: bool = True
+    """Ask about the mirror image of each picture too, and learn the mean."""
     teacher_views: int = 0
     """Fixed variants of every training face, rotated, sheared, zoomed and shifted within the
     augmentation's ranges, that teachers are asked about and that the epochs show in turn (see
@@ -89,6 +99,11 @@ class Recipe:
     teacher_mixup: float = 0.0
     """Share of each view's pictures that are a blend of two faces, at least half of it the row's
     own. Teachers are asked about the blend; labels and votes are blended like the pictures."""
+    unlabelled_share: float = 0.0
+    """Share of every batch that is faces without labels, of which only live teachers speak; needs
+    ``--unlabelled``. An epoch is one pass over the labelled rows all the same."""
+    unlabelled_credit: str = ""
+    """Who made the unlabelled faces, and their licence, for the model card."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     early_stopping: EarlyStopping | None = None
@@ -112,9 +127,9 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"recipe {self.name}: {name} must be at least 1")
-        if not self.learning_rate > 0 or self.weight_decay < 0:
+        if not self.learning_rate > 0:
             raise RecipeError(f"recipe {self.name}: learning_rate must be above 0")
-        for name in ("optimizer", "schedule", "precision", "class_weights"):
+        for name in ("optimizer", "schedule", "precision", "class_weights", "teaching"):
             allowed = typing.get_args(_annotations()[name])
             if getattr(self, name) not in allowed:
                 raise RecipeError(
@@ -123,8 +138,13 @@ class Recipe:
                 )
         if self.ema_momentum is not None and not 0 < self.ema_momentum < 1:
             raise RecipeError(f"recipe {self.name}: ema_momentum must lie between 0 and 1")
-        if not 0 <= self.label_smoothing < 1 or self.ferplus_weight < 0:
+        if not 0 <= self.label_smoothing < 1:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
+        for name in ("weight_decay", "warmup_epochs", "ferplus_weight"):
+            if not getattr(self, name) >= 0:
+                raise RecipeError(f"recipe {self.name}: {name} must not be below 0")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise RecipeError(f"recipe {self.name}: clip_norm must be above 0")
         if not 0 <= self.teacher_weight <= 1:
             raise RecipeError(f"recipe {self.name}: teacher_weight must lie in [0, 1]")
         if self.teacher_views < 0:
@@ -137,17 +157,46 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name}: teacher_mixup must lie in [0, 1], and needs teacher_views"
             )
+        self._check_live()
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
-        if (self.schedule == "step") != bool(self.step_epochs) or not 0 < self.step_factor < 1:
+        if (self.schedule == "step") != bool(self.step_epochs):
             raise RecipeError(
-                f"recipe {self.name}: the schedule step goes with step_epochs and a step_factor "
-                "between 0 and 1"
+                f"recipe {self.name}: the schedule step goes with step_epochs, and no other does"
             )
+        if not 0 < self.step_factor < 1:
+            raise RecipeError(f"recipe {self.name}: step_factor must lie between 0 and 1")
         if self.reduce_on_plateau and (self.schedule != "constant" or self.warmup_epochs):
             raise RecipeError(
                 f"recipe {self.name}: reduce_on_plateau needs the constant schedule, no warm-up"
             )
+
+    def _check_live(self) -> None:
+        """Check the fields that go with live teachers."""
+        live = self.teaching == "live"
+        if live and not self.teacher_weight:
+            raise RecipeError(
+                f"recipe {self.name} has no teacher_weight; set teaching to stored, too"
+            )
+        if live and self.teacher_views:
+            raise RecipeError(
+                f"recipe {self.name}: live teachers see every picture anew; set teacher_views and "
+                "teacher_mixup to 0 (augmentation.mixup_alpha blends faces for both)"
+            )
+        if not self.teacher_temperature > 0 or (self.teacher_temperature != 1 and not live):
+            raise RecipeError(
+                f"recipe {self.name}: teacher_temperature must be above 0, and other than 1 only "
+                "with teaching=live"
+            )
+        if not 0 <= self.unlabelled_share < 1 or (self.unlabelled_share and not live):
+            raise RecipeError(
+                f"recipe {self.name}: unlabelled_share must lie in [0, 1), and needs teaching=live"
+            )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether teachers are asked in every step."""
+        return self.teaching == "live"
 
     @property
     def plan(self) -> tuple[Phase, ...]:
@@ -184,7 +233,8 @@ class Recipe:
         """
         if self.ferplus_weight and not present:
             raise RecipeError(
-                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
+                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv, "
+                "or --set ferplus_weight=0"
             )
 
     def check_teachers(self, number: int) -> None:
@@ -201,6 +251,23 @@ class Recipe:
             raise RecipeError(
                 f"recipe {self.name} does not learn from teachers; leave out --teacher, or "
                 "--set teacher_weight=0.5"
+            )
+
+    def check_unlabelled(self, number: int) -> None:
+        """Check that there are faces without labels where the recipe wants some, and only there.
+
+        Raises:
+            RecipeError: there are none, or there are and it does not.
+        """
+        if self.unlabelled_share and not number:
+            raise RecipeError(
+                f"recipe {self.name} learns from faces without labels; name them: "
+                "--unlabelled SRC, or --set unlabelled_share=0"
+            )
+        if number and not self.unlabelled_share:
+            raise RecipeError(
+                f"recipe {self.name} does not learn from faces without labels; leave out "
+                "--unlabelled, or --set unlabelled_share=0.25"
             )
 
     def replace(self, overrides: Sequence[str]) -> "Recipe":
@@ -225,9 +292,14 @@ def load_recipe(path: Path) -> Recipe:
         RecipeError: no such file, the file fails, or it has no `Recipe` named RECIPE.
     """
     if not path.is_file():
-        raise RecipeError(
-            f"no such recipe: {path}; name a Python file such as recipes/plain_cnn.py"
+        stems = {other.stem: other for other in sorted(path.parent.glob("*.py"))}
+        near = [str(stems[stem]) for stem in nearest(path.stem, list(stems), most=1)]
+        there = (
+            f"did you mean {near[0]}?"
+            if near
+            else "name a Python file such as recipes/plain_cnn.py"
         )
+        raise RecipeError(f"no such recipe: {path}; {there}")
     try:
         module = runpy.run_path(str(path))
     except MienError:

@@ -7,7 +7,7 @@ the run folder (see `run_folder`).
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -15,8 +15,10 @@ import keras
 from mien import zoo
 from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches, own_errors
+from mien.data.splits import resolved
+from mien.data.unlabelled import Unlabelled
 from mien.files import atomic_file
-from mien.formats.bundle import PARITY_FACES, Parity, can_export
+from mien.formats.bundle import Parity, can_export
 from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
@@ -25,13 +27,15 @@ from mien.training.calibration import RunTemperature, calibrate_run
 from mien.training.curves import curves_png
 from mien.training.export import export_ferplus, export_run
 from mien.training.inputs import batches_of, input_spec, some_faces, split_samples
+from mien.training.live_teachers import live_teachers
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
 from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
+from mien.training.proof_faces import read_proof_faces, write_proof_faces
 from mien.training.recipe import Recipe
-from mien.training.teachers import consult, write_teaching
+from mien.training.teachers import consult, write_teachers, write_teaching
 from mien.training.trainable import (
     EXPRESSION,
     FERPLUS_HEAD,
@@ -77,7 +81,9 @@ def train(
     folder: Path,
     *,
     teachers: Sequence[Path] = (),
+    unlabelled: Unlabelled | None = None,
     resume: bool = False,
+    described: Callable[[Mapping[Split, Samples]], None] | None = None,
     progress: Progress | None = None,
     consulting: Callable[[int, int], None] | None = None,
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -88,8 +94,11 @@ def train(
         recipe: what to do.
         samples: labelled faces; pictures of the test split are not used.
         folder: the run folder; must be new unless ``resume``.
-        teachers: ``.onnx`` files of networks to learn from, where the recipe does.
+        teachers: ``.onnx`` files of networks to learn from, where the recipe does; live ones may
+            be ``.keras`` files, too.
+        unlabelled: faces without labels, where the recipe learns from such.
         resume: go on with the folder's training after its last whole epoch.
+        described: called with the rows of each split before anything is done with them.
         progress: called after each epoch.
         consulting: called with (faces done, faces in all) while teachers are asked.
         extra_callbacks: further Keras callbacks, e.g. a progress bar.
@@ -100,16 +109,21 @@ def train(
     Raises:
         TrainingError: the folder has a run already, or another one than is to be resumed; a
             split is empty; the loss is not a number. The folder keeps the last good state.
-        RecipeError: the recipe does not fit the zoo, the data or the teachers.
+        RecipeError: the recipe does not fit the zoo, the data, the teachers or the unlabelled
+            faces.
         ModelError: a teacher's file is damaged.
         SourceError, DatasetError: a picture in a file is damaged, refused or gone; the folder
             keeps the state after the last whole epoch.
         OutputError: the folder cannot be written.
     """
     recipe.check_teachers(len(teachers))
+    recipe = replace(recipe, split=resolved(samples, recipe.split))
+    recipe.check_unlabelled(0 if unlabelled is None else len(unlabelled))
     run_folder.check_folder(folder, recipe, resume)
     backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
+    if described is not None:
+        described(parts)
     spec = input_spec(recipe)
     keras.utils.set_random_seed(recipe.seed)
     network = zoo.build(
@@ -126,19 +140,26 @@ def train(
             recipe.pretrained,
             faces=lambda: some_faces(parts[Split.TRAIN], spec),
         )
-    model, trainable = trainable_copy(network, recipe)
-    views = views_of(parts[Split.TRAIN], spec, recipe)
-    teaching = (
-        consult(teachers, parts[Split.TRAIN], folder, views, consulting) if teachers else None
+    rows = parts[Split.TRAIN]
+    live, who = (
+        live_teachers(teachers, rows, spec, folder, recipe) if recipe.is_live else (None, ())
     )
-    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views)
+    model, trainable = trainable_copy(network, recipe, live)
+    views = views_of(rows, spec, recipe)
+    teaching = None
+    if teachers and live is None:
+        teaching = consult(teachers, rows, folder, views, consulting, mirror=recipe.teacher_mirror)
+    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views, unlabelled)
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
-    run_folder.describe(folder, parts)
+    run_folder.describe(folder, parts, unlabelled, recipe.unlabelled_credit)
     if teaching is not None:
         write_teaching(folder, teaching)
+    elif live is not None:
+        write_teachers(folder, who)
     if source:
         run_folder.write_pretrained(folder, source)
+    write_proof_faces(folder, parts[Split.VALIDATION], spec.channels)
     if not position.epochs:
         _draw_batch(folder, recipe, train_batches)
 
@@ -245,7 +266,7 @@ def _finish(
     temperature = calibrate_run(folder, validation)
     if not can_export():
         return Run(folder, history, None, None, temperature, monitor)
-    faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
+    faces = read_proof_faces(folder)
     exported = export_run(folder, faces)
     if (folder / run_folder.BEST_FERPLUS).is_file():
         export_ferplus(folder, faces)

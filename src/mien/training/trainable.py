@@ -24,6 +24,8 @@ EXPRESSION = "expression"
 """Name of the head that is kept."""
 FERPLUS_HEAD = "ferplus"
 """Name of the head that learns vote distributions."""
+TEACHER_HEAD = "teacher"
+"""Name of the output that holds the network's logits beside what live teachers say."""
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -56,17 +58,68 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         return outputs
 
 
-def trainable_copy(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, keras.Model]:
+def trainable_copy(
+    network: keras.Model, recipe: Recipe, teachers: keras.layers.Layer | None = None
+) -> tuple[keras.Model, keras.Model]:
     """Build what is trained from what is saved.
 
     Args:
         network: a float32 network of the zoo; its weights are copied.
         recipe: precision, augmentation and heads.
+        teachers: live ones, float32 (n, h, w, c), values 0..255 -> (n, classes); they see the
+            pictures as the augmentation leaves them, as the copy does.
 
     Returns:
         The training model, uint8 (n, h, w, c) -> {"expression": logits, ...}, and the copy
-        within it, whose weights `copy_weights` brings back.
+        within it, whose weights `copy_weights` brings back. With teachers there is one more
+        output, ``teacher``: the logits and beside them what they say, (n, 2 * classes).
     """
+    trainable = _copy(network, recipe)
+    inputs = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
+    x: Any = keras.layers.Rescaling(1.0, dtype="float32", name="to_float")(inputs)
+    for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
+        x = layer(x)
+    outputs = {}
+    if not recipe.ferplus_weight:
+        outputs[EXPRESSION] = trainable(x)
+    else:
+        trunk = keras.Model(
+            trainable.inputs,
+            [trainable.get_layer("features").output, trainable.outputs[0]],
+            name=trainable.name,
+        )
+        features, outputs[EXPRESSION] = trunk(x)
+        votes = keras.layers.Dense(len(FERPLUS), dtype="float32", name=FERPLUS_HEAD)
+        outputs[FERPLUS_HEAD] = votes(features)
+    if teachers is not None:
+        beside = keras.layers.Concatenate(dtype="float32", name=TEACHER_HEAD)
+        outputs[TEACHER_HEAD] = beside([outputs[EXPRESSION], teachers(x)])
+    return keras.Model(inputs, outputs, name="training"), trainable
+
+
+def in_precision(network: keras.Model, precision: str) -> keras.Model:
+    """A copy of a network that computes in a precision, its weights and logits float32.
+
+    Args:
+        network: float32 (n, h, w, c) -> logits (n, classes).
+        precision: a name of Keras's policies, e.g. ``mixed_bfloat16``.
+    """
+    policy = keras.mixed_precision.DTypePolicy(precision)
+    last = network.layers[-1].name
+
+    def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if not isinstance(layer, keras.layers.InputLayer) and layer.name != last:
+            config["dtype"] = policy
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=convert)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _copy(network: keras.Model, recipe: Recipe) -> keras.Model:
+    """The network in the recipe's precision, with fused batch normalisation."""
     policy = keras.mixed_precision.DTypePolicy(recipe.precision)
 
     def convert(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -80,23 +133,7 @@ def trainable_copy(network: keras.Model, recipe: Recipe) -> tuple[keras.Model, k
 
     trainable = keras.models.clone_model(network, clone_function=convert)
     trainable.set_weights(network.get_weights())
-
-    inputs = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
-    x: Any = keras.layers.Rescaling(1.0, dtype="float32", name="to_float")(inputs)
-    for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
-        x = layer(x)
-    if not recipe.ferplus_weight:
-        return keras.Model(inputs, {EXPRESSION: trainable(x)}, name="training"), trainable
-    trunk = keras.Model(
-        trainable.inputs,
-        [trainable.get_layer("features").output, trainable.outputs[0]],
-        name=trainable.name,
-    )
-    features, logits = trunk(x)
-    votes = keras.layers.Dense(len(FERPLUS), dtype="float32", name=FERPLUS_HEAD)(features)
-    return keras.Model(
-        inputs, {EXPRESSION: logits, FERPLUS_HEAD: votes}, name="training"
-    ), trainable
+    return trainable
 
 
 def copy_weights(trainable: keras.Model, network: keras.Model) -> None:

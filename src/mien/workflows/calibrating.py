@@ -15,8 +15,9 @@ from mien.outputs.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
 from mien.reports.document import Table
 from mien.samples import Split
-from mien.workflows.measuring import Progress, by_majority, divided, unseen_validation
+from mien.workflows.measuring import Progress, by_majority, unseen_validation
 from mien.workflows.models import open_model
+from mien.workflows.trained_split import divided, with_validation
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -120,6 +121,7 @@ def calibrate(
     classifier = Classifier(content)
     if recipe_split:
         samples = divided(samples, classifier.card)
+    samples = with_validation(samples, classifier.card)
     if Split.VALIDATION not in samples.counts():
         raise DatasetError(
             f"{data} has no validation split, which a temperature is fitted on; add a folder of "

@@ -27,6 +27,7 @@ from mien.results import Tta
 from mien.samples import Split
 from mien.workflows.measuring import Progress, known_parameters, measure
 from mien.workflows.models import open_model
+from mien.workflows.trained_split import with_validation
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Makes a progress bar of some words."""
@@ -194,6 +195,9 @@ def _measured(
     curves = {name: read_curve(folder / HISTORY) for name, folder in folders.items() if folder}
     models = {name: open_model(run) for name, run in runs.items()}
     samples = read_samples(data)
+    if split is Split.VALIDATION:
+        cards = (model.classifier(samples.images).card for model in models.values())
+        samples = with_validation(samples, *cards)
     found = {}
     for name, model in models.items():
         with bar(f"classifying faces: {name}") as progress:

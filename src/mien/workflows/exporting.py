@@ -12,8 +12,9 @@ from mien.formats.reading import Reading
 from mien.model.names import is_known, resolve_model
 from mien.outputs.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
-from mien.samples import Split
+from mien.samples import Image, Split
 from mien.workflows.measuring import by_majority, calibration_line, unseen_validation
+from mien.workflows.trained_split import with_validation
 
 FORMATS = ("onnx", "onnx-int8", "litert", "saved-model", "keras", "h5")
 """What a network can be exported to."""
@@ -49,8 +50,9 @@ def export(
         model: the folder of a training, or a Keras file; for ``onnx-int8``, and for scores
             without data, also ``default``, another name, or an ``.onnx`` file.
         to: one of `FORMATS`.
-        data: labelled faces to prove the export on; for ``onnx-int8`` they need a training and a
-            validation split.
+        data: labelled faces to prove the export on; those that the run keeps where None. A Keras
+            file of another origin needs some, and so does ``onnx-int8``: with a training and a
+            validation split, or those of the training.
         out: the file or folder to write; in the run folder, or beside the Keras file, where None.
         ferplus: ``onnx-int8``: ``fer2013new.csv``, where the model has FER+'s classes.
         name: ``onnx-int8``: name in the card; the model's with ``-int8`` where None.
@@ -73,7 +75,7 @@ def export(
     files = [Path(path) for path in scores]
     if to == "onnx-int8":
         return _to_int8(str(model), data, ferplus, target, name)
-    if data is None:
+    if data is None and scores:
         return _with_scores(str(model), files, target)
     return _converted(Path(model), to, data, target, files, weights_only, reading)
 
@@ -95,16 +97,18 @@ def _check_arguments(
         raise ArgumentError("scores", "goes with --to onnx alone")
     if weights_only and to not in ("keras", "h5"):
         raise ArgumentError("weights-only", "goes with --to keras or h5")
-    if data is None and not scores:
-        raise ArgumentError("data", "name faces to prove the export on")
     if to == "onnx-int8":
         if data is None:
-            raise ArgumentError("data", "name labelled faces to quantise on")
+            raise ArgumentError(
+                "data",
+                "onnx-int8 is measured on labelled faces, and those that a training keeps have no "
+                "labels; name them, the training's own best",
+            )
         return
     for value, option in ((ferplus, "ferplus"), (name, "name")):
         if value is not None:
             raise ArgumentError(option, "goes with --to onnx-int8 alone")
-    if data is None:
+    if data is None and scores:
         if reading is not None and not reading.is_empty:
             raise ArgumentError("labels and its like", "goes with --data alone")
         if out is None and is_known(str(model)) and not Path(model).exists():
@@ -123,7 +127,7 @@ class ArgumentError(ValueError):
 def _converted(
     model: Path,
     to: str,
-    data: str | Path,
+    data: str | Path | None,
     out: Path | None,
     scores: Sequence[Path],
     weights_only: bool,
@@ -138,18 +142,22 @@ def _converted(
     from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
-    from mien.formats.bundle import PARITY_FACES
     from mien.formats.saving import check_name, default_output, export_to
     from mien.training.opening import open_network
+    from mien.training.proof_faces import run_of
 
     target = out or default_output(to, model, weights_only=weights_only)
     # Before the work, not after it.
     check_name(to, target, weights_only=weights_only)
+    run = run_of(model)
+    if data is None and run is None and model.exists():
+        raise ArgumentError(
+            "data", f"{model} is not of a training, which keeps faces to prove it on; name some"
+        )
     opened = open_network(model, reading or Reading())
     if target.exists() and target.samefile(opened.path):
         raise OutputError(f"{target} is what is exported; name another file with --out")
-    samples = read_samples(data)
-    faces = [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
+    faces = _proof_faces(run or model, data)
     parity = export_to(to, opened.network, opened.card, faces, target, weights_only=weights_only)
     lines = [
         f"{target}: agrees with Keras to {parity.largest_difference:.0e} on {parity.faces} faces"
@@ -157,6 +165,18 @@ def _converted(
     if scores:
         lines += _put_scores(target, scores, target)
     return ExportResult(target, tuple(lines))
+
+
+def _proof_faces(run: Path, data: str | Path | None) -> list[Image]:
+    """The faces to prove an export on: of the data, or else those that the run keeps."""
+    if data is None:
+        from mien.training.proof_faces import read_proof_faces
+
+        return read_proof_faces(run)
+    from mien.formats.bundle import PARITY_FACES
+
+    samples = read_samples(data)
+    return [samples.images[index] for index in range(min(len(samples), PARITY_FACES))]
 
 
 def _with_scores(model: str, scores: Sequence[Path], out: Path | None) -> ExportResult:
@@ -187,10 +207,11 @@ def _to_int8(
     check_onnx_output(target, [source])
     from mien.formats.int8 import to_int8
 
-    label_set = Classifier(source).label_set
+    card = Classifier(source).card
     content = source.read_bytes()
-    samples = unseen_validation(read_samples(str(data), ferplus=ferplus))
-    relabelled = by_majority(samples, label_set, Split.VALIDATION)
+    samples = with_validation(read_samples(str(data), ferplus=ferplus), card)
+    samples = unseen_validation(samples)
+    relabelled = by_majority(samples, card.label_set, Split.VALIDATION)
     samples = samples if relabelled is None else relabelled.samples
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)
     if not len(calibration) or not len(check):

@@ -11,8 +11,7 @@ from mien import pages
 from mien.data import read_samples
 from mien.data.duplicates import seen_duplicates
 from mien.data.ferplus import majority_labels
-from mien.data.splits import SplitPlan, assign, without_validation_duplicates
-from mien.errors import ModelError
+from mien.data.splits import without_validation_duplicates
 from mien.evaluation import metrics
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions, predict
@@ -27,6 +26,7 @@ from mien.reports.scores import classes_table, scores_table
 from mien.results import Tta
 from mien.samples import Samples, Split
 from mien.workflows.models import OpenModel, open_model
+from mien.workflows.trained_split import divided, with_validation
 from mien.zoo import ARCHITECTURES
 
 Progress = Callable[[int, int], None]
@@ -49,6 +49,8 @@ class Measurement:
     """The measured faces."""
     note: str = ""
     """What else a reader must know of the faces or labels."""
+    is_carved: bool = False
+    """Whether the faces are those that the model's training carved out of the training faces."""
 
     @property
     def data_sha256(self) -> str:
@@ -107,6 +109,10 @@ def measure(
     classifier = model.classifier(samples.images)
     if recipe_split:
         samples = divided(samples, classifier.card)
+    as_read = samples
+    if split is Split.VALIDATION:
+        samples = with_validation(samples, classifier.card)
+    is_carved = samples is not as_read
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_duplicates(samples) if has_training_rows and split is not Split.TRAIN else None
     relabelled = by_majority(samples, classifier.label_set, split)
@@ -128,6 +134,7 @@ def measure(
         model.sha256,
         samples.of(split),
         "" if relabelled is None else relabelled.note,
+        is_carved,
     )
 
 
@@ -148,9 +155,10 @@ class EvaluationResult:
     def title(self) -> str:
         """Model, split, source and number of faces in one line."""
         predictions = self.measurement.predictions
+        carved = ", those that its training carved out of the training faces"
         return (
             f"{self.measurement.card.name} on {predictions.split} of {predictions.source}, "
-            f"{self.evaluation.n:,} faces"
+            f"{self.evaluation.n:,} faces{carved if self.measurement.is_carved else ''}"
         )
 
     def __repr__(self) -> str:
@@ -260,21 +268,6 @@ def known_parameters(card: ModelCard) -> int | None:
         return None
     is_listed = card.input_shape == entry.default_input.shape and len(card.labels) == 7
     return entry.parameters if is_listed else None
-
-
-def divided(samples: Samples, card: ModelCard) -> Samples:
-    """Samples divided by the plan in a model's card.
-
-    Raises:
-        ModelError: the card has none.
-    """
-    try:
-        plan = SplitPlan(**card.recipe["split"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{card.name} does not say how its training divided the faces; leave out --recipe-split"
-        ) from error
-    return assign(samples, plan)
 
 
 def unseen_validation(samples: Samples) -> Samples:

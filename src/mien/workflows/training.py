@@ -1,12 +1,12 @@
 """A training in one call: recipe, labelled faces and teachers to a run folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.data import read_samples
 from mien.data.splits import cautions
+from mien.data.unlabelled import Unlabelled, read_unlabelled
 from mien.model.names import resolve_model
 from mien.samples import Samples, Split
 from mien.workflows.measuring import calibration_line
@@ -28,10 +28,12 @@ def train(
     *,
     ferplus: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
-    pretrained: str | None = None,
+    unlabelled: Sequence[str | Path] = (),
+    options: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
-    on_start: "Callable[[Recipe, Parts, Samples], None] | None" = None,
+    on_recipe: "Callable[[Recipe, Sequence[str]], None]" = lambda recipe, left_out: None,
+    on_split: Callable[[Parts, Samples, Unlabelled | None], None] = lambda *found: None,
     progress: Callable[[dict[str, float]], None] | None = None,
     consulting: Callable[[int, int], None] | None = None,
     callbacks: "Callable[[], Sequence[keras.callbacks.Callback]]" = lambda: (),
@@ -48,14 +50,19 @@ def train(
         out: the run folder; a new one, but with ``resume``.
         ferplus: ``fer2013new.csv``: the FER+ votes of the same rows.
         teachers: trained models to learn from beside the labels, where the recipe does.
-        pretrained: weights that the network starts with: ``imagenet``, ``none`` or a file; the
-            recipe's where None.
-        overrides: fields of the recipe as ``name=value``, e.g. ``epochs=2``.
+        unlabelled: folders and zips of faces without labels, where the recipe learns from such.
+        options: fields of the recipe that most people change: ``epochs``, ``batch_size``,
+            ``learning_rate``, ``seed``, ``precision``, and ``pretrained``, the weights that the
+            network starts with: ``imagenet``, ``none`` or a file. None stays as it is.
+        overrides: any field of the recipe as ``name=value``, e.g. ``augmentation.zoom=0``.
         resume: go on with the training that is in the folder.
-        on_start: called with the recipe, the rows of each split and all rows, before the work.
+        on_recipe: called before the data are read with the recipe as it will run, and a sentence
+            for everything that it would learn from and that is not there.
+        on_split: called before the work with the rows of each split, with all rows, and with the
+            faces without labels.
         progress: called after each epoch with its row of the history.
         consulting: called with (faces done, faces in all) while teachers are asked.
-        callbacks: makes further Keras callbacks, after ``on_start``.
+        callbacks: makes further Keras callbacks, after ``on_recipe``.
 
     Raises:
         RecipeError: there is no such recipe, or it does not fit the data or the teachers.
@@ -69,42 +76,46 @@ def train(
     from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
-    from mien.training.inputs import split_samples
+    from mien.training.adjusting import for_run
+    from mien.training.live_teachers import find_teacher
     from mien.training.recipe import Recipe, load_recipe
     from mien.training.run import train as run_training
     from mien.training.run_folder import check_folder
 
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe))
-    chosen = chosen.replace(overrides)
-    if pretrained is not None:
-        chosen = replace(chosen, pretrained=pretrained)
+    chosen, left_out = for_run(
+        chosen, options or {}, overrides, votes=ferplus is not None, teachers=len(teachers)
+    )
+    on_recipe(chosen, left_out)
     # Before the work, not after it.
     chosen.check_votes(ferplus is not None)
-    models = [resolve_model(str(teacher)) for teacher in teachers]
-    chosen.check_teachers(len(models))
+    chosen.check_teachers(len(teachers))
+    chosen.check_unlabelled(len(unlabelled))
+    find = find_teacher if chosen.is_live else resolve_model
+    models = [find(str(teacher)) for teacher in teachers]
     check_folder(Path(out), chosen, resume)
     samples = read_samples(data, ferplus=ferplus)
-    if on_start is not None:
-        on_start(chosen, split_samples(samples, chosen), samples)
+    others = read_unlabelled([Path(source) for source in unlabelled]) if unlabelled else None
     return run_training(
         chosen,
         samples,
         Path(out),
         teachers=models,
+        unlabelled=others,
         resume=resume,
+        described=lambda parts: on_split(parts, samples, others),
         progress=progress,
         consulting=consulting,
         extra_callbacks=callbacks(),
     )
 
 
-def result_lines(run: "Run", name: str, data: str | Path) -> list[str]:
+def result_lines(run: "Run", name: str) -> list[str]:
     """What a training came to, a line each.
 
     Args:
         run: a training that has ended.
         name: of its recipe.
-        data: what it trained on, for the command that exports it elsewhere.
     """
     best = run.best
     lines = [
@@ -121,7 +132,7 @@ def result_lines(run: "Run", name: str, data: str | Path) -> list[str]:
     if run.bundle is None or run.parity is None:
         lines.append(
             "no ONNX bundle: this Keras backend cannot export; run "
-            f"KERAS_BACKEND=tensorflow mien export {run.folder} --data {data}"
+            f"KERAS_BACKEND=tensorflow mien export {run.folder}"
         )
     else:
         lines.append(
