@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def fer2013(shared_folder: Path) -> tuple[np.ndarray, list[dict[str, str]]]:
     """FER-2013's Training and PublicTest: uint8 (n, 48, 48) and the rows with the votes."""
     images, rows = unpack_tool(shared_folder).read(shared_folder / "data/fer2013", None)
     return images, rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_networks_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Free what networks and their graphs hold, gigabytes after some modules."""
+    yield
+    if keras := getattr(request.module, "keras", None):
+        keras.backend.clear_session()
+        gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,13 @@ def built(name: str) -> keras.Model:
     return zoo.build(name, InputSpec(*SHAPE), 7)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """The networks are forgotten at the end."""
+    yield
+    built.cache_clear()
+
+
 def ours(name: str) -> keras.Model:
     """A network of ours, all of whose weights are 0: building one takes seconds."""
     network = built(name)

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -279,6 +278,8 @@ def test_odd_names_of_sources(kind: Kind, path: Path, name: str):
 @contextmanager
 def full_disk(after_bytes: int) -> Iterator[None]:
     """No file can be longer than so many bytes, as where a disk is full."""
+    import resource  # not on every system
+
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (after_bytes, before[1]))

@@ -4,6 +4,7 @@ Networks made for large pictures are tested at 64 x 64: nothing but the time dep
 """
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,10 @@ def spec_of(name: str) -> InputSpec:
     return InputSpec(64, 64, spec.channels) if spec.height_px > 64 else spec
 
 
-def build(name: str) -> keras.Model:
-    """A network whose normalisation statistics are not the neutral ones of a new one."""
+@functools.cache
+def shared(name: str) -> keras.Model:
+    """A network whose normalisation statistics are not the neutral ones of a new one; for tests
+    that change nothing in it."""
     keras.utils.set_random_seed(3)
     network = zoo.build(name, spec_of(name), len(FER2013))
     random = np.random.default_rng(0)
@@ -45,10 +48,20 @@ def build(name: str) -> keras.Model:
     return network
 
 
-@functools.cache
-def shared(name: str) -> keras.Model:
-    """The same, for tests that change nothing in it."""
-    return build(name)
+@pytest.fixture
+def borrowed(name: str) -> Iterator[keras.Model]:
+    """The same, for tests that change its weights."""
+    network = shared(name)
+    before = network.get_weights()
+    yield network
+    network.set_weights(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """The networks are forgotten at the end."""
+    yield
+    shared.cache_clear()
 
 
 def faces(name: str, n: int = 8) -> np.ndarray:
@@ -127,8 +140,10 @@ def test_onnx_parity_and_size(name: str):
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_trainable_copy_has_the_networks_weights_and_answers(name: str, precision: str):
-    network = build(name)
+def test_the_trainable_copy_has_the_networks_weights_and_answers(
+    name: str, precision: str, borrowed: keras.Model
+):
+    network = borrowed
     model, trainable = trainable_copy(network, Recipe("r", name, precision=precision))
     for ours, theirs in zip(network.get_weights(), trainable.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -143,8 +158,8 @@ def test_the_trainable_copy_has_the_networks_weights_and_answers(name: str, prec
     np.testing.assert_array_equal(network.get_weights()[0], trainable.get_weights()[0])
 
 
-def test_fused_normalisation_equals_keras_own(name: str):
-    network = build(name)
+def test_fused_normalisation_equals_keras_own(name: str, borrowed: keras.Model):
+    network = borrowed
     _, trainable = trainable_copy(network, Recipe("r", name))
     fused = [layer for layer in trainable.layers if isinstance(layer, FusedBatchNormalization)]
     plain = [
