@@ -11,6 +11,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.reports.notebook import pictures_html, video_html
+from mien.reports.wording import counted
 from mien.results import FrameResult, Tta
 from mien.sources.source import SourceInfo
 from mien.workflows.files import Paths, WantedFiles, paths_of
@@ -35,8 +36,8 @@ class FolderResult:
     def __repr__(self) -> str:
         """One line, however large the folder is."""
         return (
-            f"FolderResult({len(self.pictures)} pictures, {len(self.videos)} videos, "
-            f"{len(self.problems)} problems)"
+            f"FolderResult({counted(len(self.pictures), 'picture')}, "
+            f"{counted(len(self.videos), 'video')}, {counted(len(self.problems), 'problem')})"
         )
 
     def _repr_html_(self) -> str:
