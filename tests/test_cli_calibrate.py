@@ -173,7 +173,7 @@ def test_a_keras_file(place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "reason"), [("test", "no longer be measured"), ("train", "surer")]
+    ("split", "reason"), [("test", "no longer be measured"), ("train", "more confident")]
 )
 def test_other_splits_are_wrong_usage(place: Path, split: str, reason: str, tmp_path: Path) -> None:
     out = tmp_path / "o.onnx"
