@@ -89,8 +89,9 @@ def _abstaining(evaluation: Evaluation, predictions: Predictions) -> str:
         gain = 100 * (usual.accuracy - evaluation.accuracy)
         text += (
             f" Answering the most confident {percent(usual.coverage)} of the faces "
-            f"(--min-confidence {_rounded(usual.threshold)}) gives an accuracy of {percent(usual.accuracy)}, "
-            f"{abs(gain):.1f} points {'more' if gain >= 0 else 'less'} than answering all."
+            f"(--min-confidence {_rounded(usual.threshold)}) gives an accuracy of "
+            f"{percent(usual.accuracy)}, {abs(gain):.1f} points "
+            f"{'more' if gain >= 0 else 'less'} than answering all."
         )
     if predictions.tta != "none":
         text += (
