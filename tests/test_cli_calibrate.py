@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from mien.cli.app import COMMANDS, app
 from mien.data import read_samples
 from mien.evaluation.calibration import fit_temperature
+from mien.formats.reading import Reading
 from mien.labels import FER2013
 from mien.model.card import METADATA_KEY
 from mien.recognition.classifier import Classifier
@@ -160,7 +161,8 @@ def test_a_keras_file(place: Path, tmp_path: Path) -> None:
 
     foreign = save(tutorial_cnn(), tmp_path / "net.h5")
     said = ",".join(FER2013.keys), "0..255"
-    probabilities = open_model(str(foreign), *said).classifier(FACES).probabilities(FACES)
+    reading = Reading(labels=FER2013.keys, scaling=said[1])
+    probabilities = open_model(foreign, reading).classifier(FACES).probabilities(FACES)
     data = write_csv(tmp_path / "faces.csv", drawn(probabilities, 3.0), ["PublicTest"] * N)
     out = tmp_path / "net.onnx"
     words = ("--labels", said[0], "--scaling", said[1])

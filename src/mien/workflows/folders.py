@@ -72,6 +72,10 @@ class _Collector(Listener):
         if self._on_problem is not None:
             self._on_problem(line)
 
+    def notice(self, line: str) -> None:
+        if self._on_problem is not None:
+            self._on_problem(line)
+
     def progress(self, done: int, total: int) -> None:
         if self._on_progress is not None:
             self._on_progress(done, total)
@@ -123,7 +127,7 @@ def recognize_folder(
         search_side_px: for videos, as in `VideoRecognizer`.
         max_pixels: largest picture or frame that is decoded; 100 and 67 million where None.
         offline: never touch the network.
-        on_problem: called with each problem as it comes.
+        on_problem: called with each problem as it comes, and where Haar stands in for YuNet.
         on_progress: called with (inputs done, inputs in all).
 
     Raises:

@@ -92,6 +92,9 @@ class Listener:
     def problem(self, line: str) -> None:
         """Something could not be read, or a stream was opened again."""
 
+    def notice(self, line: str) -> None:
+        """Something is worth knowing, as that one detector stands in for another."""
+
     def progress(self, done: int, total: int) -> None:
         """So many inputs are done."""
 
@@ -273,7 +276,7 @@ class Job:
                 self.model,
                 self.detector,
                 offline=self.offline,
-                on_fallback=self.listener.problem,
+                on_fallback=self.listener.notice,
                 min_confidence=self.min_confidence,
                 tta=self.tta,
             )
