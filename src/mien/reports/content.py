@@ -113,10 +113,10 @@ def _guide(evaluation: Evaluation) -> list[str]:
         "who labelled it. It classifies the expression that a face shows, not what the person "
         "feels; labellers often disagree, too.",
         f"Intervals: these {evaluation.n:,} faces are a sample, and chance chose them. An interval "
-        "made like this holds the accuracy on all faces of the same kind in about 95 of 100 "
+        "made like this contains the accuracy on all faces of the same kind in about 95 of 100 "
         f"cases; here it is {100 * low:.1f} to {100 * high:.1f} %. Two models whose intervals "
-        "overlap widely have not been told apart. The interval knows nothing of other cameras, "
-        "ages or cultures, nor of another training with another seed.",
+        "overlap widely are not told apart by them. The interval says nothing about other "
+        "cameras, ages or cultures, nor about a training with another seed.",
         "Balanced accuracy and macro F1 give every class that has faces the same weight, so that "
         "a rare expression counts as much as a frequent one.",
         "Calibration: among the faces classified with a confidence of 80 %, about 80 % should be "
