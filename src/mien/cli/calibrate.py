@@ -36,7 +36,7 @@ def calibrate(
     architecture: ArchitectureOption = None,
     input_size: InputSizeOption = None,
 ) -> None:
-    """Fit a model's temperature, so that its confidences are as high as it is right.
+    """Fit a model's temperature, so that its confidences match its accuracy.
 
     Writes a copy of the model whose card holds the temperature and how it was fitted. The most
     probable class of every face stays the same. Validation faces with a pixel-identical duplicate

@@ -112,7 +112,7 @@ def live(
 ) -> None:
     """Show expressions live in a window; comes with: pip install 'mien[live]'.
 
-    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h helps.
+    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h shows the keys.
     Nothing is stored unless you ask.
 
     For example:
