@@ -1,4 +1,4 @@
-"""``mien calibrate``: a model whose confidences are as high as it is right."""
+"""``mien calibrate``: a model whose confidences match its accuracy."""
 
 from pathlib import Path
 from typing import Annotated
