@@ -83,7 +83,7 @@ def recognize(
             min=0.001,
             max=1000.0,
             metavar="HZ",
-            help="The pictures of a folder are the frames of one video, so many a second.",
+            help="Take the pictures of a folder as the frames of one video, at this rate.",
         ),
     ] = None,
     max_pixels: Annotated[

@@ -11,6 +11,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.reports.notebook import pictures_html, video_html
+from mien.reports.wording import counted
 from mien.results import FrameResult, Tta
 from mien.sources.source import SourceInfo
 from mien.workflows.files import Paths, WantedFiles, paths_of
@@ -35,8 +36,8 @@ class FolderResult:
     def __repr__(self) -> str:
         """One line, however large the folder is."""
         return (
-            f"FolderResult({len(self.pictures)} pictures, {len(self.videos)} videos, "
-            f"{len(self.problems)} problems)"
+            f"FolderResult({counted(len(self.pictures), 'picture')}, "
+            f"{counted(len(self.videos), 'video')}, {counted(len(self.problems), 'problem')})"
         )
 
     def _repr_html_(self) -> str:
@@ -68,6 +69,10 @@ class _Collector(Listener):
 
     def problem(self, line: str) -> None:
         self.problems.append(line)
+        if self._on_problem is not None:
+            self._on_problem(line)
+
+    def notice(self, line: str) -> None:
         if self._on_problem is not None:
             self._on_problem(line)
 
@@ -122,7 +127,7 @@ def recognize_folder(
         search_side_px: for videos, as in `VideoRecognizer`.
         max_pixels: largest picture or frame that is decoded; 100 and 67 million where None.
         offline: never touch the network.
-        on_problem: called with each problem as it comes.
+        on_problem: called with each problem as it comes, and where Haar stands in for YuNet.
         on_progress: called with (inputs done, inputs in all).
 
     Raises:

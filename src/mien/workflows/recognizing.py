@@ -87,10 +87,13 @@ class VideoFindings:
 
 
 class Listener:
-    """What is told what a `Job` finds; does nothing with it. Front ends override what they need."""
+    """Hears what a `Job` finds, and does nothing with it. Front ends override what they need."""
 
     def problem(self, line: str) -> None:
         """Something could not be read, or a stream was opened again."""
+
+    def notice(self, line: str) -> None:
+        """Something is worth knowing, as that one detector stands in for another."""
 
     def progress(self, done: int, total: int) -> None:
         """So many inputs are done."""
@@ -209,7 +212,7 @@ class Job:
         return failures
 
     def _picture(self, picture: Picture, copy: Path | None, tables: Sequence[Table]) -> bool:
-        """Recognise a picture; False where it cannot be read, which is told."""
+        """Recognise a picture; False where it cannot be read, which is reported."""
         try:
             image_rgb = read_image(picture.path, max_pixels=self.max_pixels or MAX_PIXELS)
         except SourceError as error:
@@ -226,7 +229,7 @@ class Job:
     def _video(
         self, video: Video, copy: Path | None, tables: Sequence[Table], files: WantedFiles
     ) -> bool:
-        """Go through a video; False where it cannot be read or breaks off, which is told."""
+        """Go through a video; False where it cannot be read or breaks off, which is reported."""
         try:
             source = open_frames(
                 video.source,
@@ -273,7 +276,7 @@ class Job:
                 self.model,
                 self.detector,
                 offline=self.offline,
-                on_fallback=self.listener.problem,
+                on_fallback=self.listener.notice,
                 min_confidence=self.min_confidence,
                 tta=self.tta,
             )
