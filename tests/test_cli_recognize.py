@@ -1,4 +1,4 @@
-"""The command as people run it: a process, its exit code, stdout and stderr."""
+"""The command as people run it: its exit code, stdout and stderr."""
 
 import csv
 import errno
@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
+import command_line
 import mien
 from mien.cli.app import COMMANDS, app
 from mien.labels import FER2013, UNCERTAIN
@@ -31,6 +32,11 @@ def place(tmp_path_factory):
 
 
 def mien_command(place, *arguments, stdout=subprocess.PIPE):
+    """Inside this process, where nothing is said about stdout."""
+    if stdout is subprocess.PIPE:
+        done = command_line.mien(*arguments, cwd=place)
+        streams = done.stdout.encode(), done.stderr.encode()
+        return subprocess.CompletedProcess(done.args, done.returncode, *streams)
     environment = {**os.environ, "MIEN_CACHE": str(place / "cache"), "COLUMNS": "200"}
     environment.pop("FORCE_COLOR", None)
     return subprocess.run(

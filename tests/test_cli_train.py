@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
-from command_line import assert_fails_on_one_line, mien
+from command_line import assert_fails_on_one_line, mien, mien_process
 from mien.recognition.classifier import Classifier
 from samples_factory import fer_csv, png
 
@@ -119,7 +119,7 @@ def test_without_keras_the_extra_is_named(place: Path, command: tuple[str, ...])
     (place / "blocked" / "keras" / "__init__.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')"
     )
-    done = mien(*command, "--out", "nothing", cwd=place, path=place / "blocked")
+    done = mien_process(*command, "--out", "nothing", cwd=place, path=place / "blocked")
     assert_fails_on_one_line(done, "keras is not installed", "pip install 'mien[train]'")
 
 

@@ -59,7 +59,7 @@ def test_everything_in_one_pass(with_yunet: Path, shared_folder: Path) -> None:
     clip = shared_folder / "media" / "WolfgangLanger_Pexels.mp4"
     outputs = ("--out", "a.mp4", "--table", "t.parquet", "--table", "t.csv", "--table", "t.jsonl")
     outputs += ("--segments", "s.vtt", "--segments", "s.json", "--timeline", "t.html")
-    done = mien("recognize", clip, *outputs, "--offline", cwd=with_yunet, timeout_s=300)
+    done = mien("recognize", clip, *outputs, "--offline", cwd=with_yunet)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "472 frames, 0:19.7, 640 x 360, 1 track" in done.stdout
 

@@ -153,11 +153,12 @@ def test_missing_file_and_other_archives(tmp_path):
 def test_zip_without_anything_useful(tmp_path):
     with pytest.raises(DatasetError, match="no class folders"):
         read_samples(zip_of(tmp_path / "a.zip", {"README": b"x"}))
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("fer2013.csv", CSV)
+    content = path.read_bytes()
     with pytest.raises(DatasetError, match="is damaged"):
-        path = tmp_path / "b.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("fer2013.csv", CSV)
-        read(path, path.read_bytes()[:-30])
+        read(path, content[:-30])
 
 
 def test_decode_rows_by_hand():

@@ -429,7 +429,7 @@ def test_full_disk_keeps_the_older_report(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="No space left"):
         write(out)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

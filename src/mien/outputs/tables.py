@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mien.errors import OutputError
 from mien.outputs.growing_file import GrowingFile
 from mien.outputs.parquet import check_parquet, csv_to_parquet
 from mien.outputs.paths import check_suffix
@@ -144,7 +145,11 @@ class Table:
     def _open(self) -> GrowingFile | WholeFile:
         name = self.path.name + JOURNAL_SUFFIX if self._is_parquet else self.path.name
         place = self.path.with_name(name)
-        file = GrowingFile(place) if self._of_videos else WholeFile(place)
+        try:
+            file = GrowingFile(place) if self._of_videos else WholeFile(place)
+        except OutputError:
+            self._is_closed = True  # there is nothing to complete, and it was told
+            raise
         self._file = file
         if not self._is_json:
             file.append(as_bytes(csv_lines([columns(self._keys, with_raw=self._of_videos)])))
