@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
     {"errors", "labels", "former_names"},
-    {"samples", "results", "cache_root", "pages", "files", "provenance"},
-    {"images", "preprocessing"},
+    {"samples", "results", "cache_root", "pages", "files", "finding", "provenance"},
+    {"images", "preprocessing", "heif", "deep_grey", "metadata"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},
@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "http": {"model.store"},
     "socket": {"model.store"},
     "pickle": set(),
-    "av": {"sources", "outputs"},
+    "av": {"sources", "outputs", "heif"},
     "scipy": {"recognition.tracks", "evaluation.calibration"},
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mien.errors import one_line
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -32,7 +34,7 @@ errors = Console(stderr=True, highlight=False)
 
 def warn(message: str) -> None:
     """Print a warning or error, as one line on stderr."""
-    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+    print("mien:", one_line(message), file=sys.stderr)
 
 
 class Terminated(KeyboardInterrupt):

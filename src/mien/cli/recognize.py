@@ -155,7 +155,14 @@ def _find(sources: Sequence[str], frame_rate_hz: float | None) -> "tuple[list[In
     failures = 0
     for source in sources:
         try:
-            inputs.extend(find_inputs(source, frame_rate_hz=frame_rate_hz))
+            unread: list[str] = []
+            found = find_inputs(
+                source, frame_rate_hz=frame_rate_hz, on_left_out=warn, on_failure=unread.append
+            )
+            inputs.extend(found)
+            failures += len(unread)
+            for line in unread:
+                warn(line)
         except SourceError as error:
             warn(str(error))
             failures += 1

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DetectorError
+from mien.images import Readable, as_image
 from mien.model.names import resolve_model
 from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
@@ -123,12 +124,18 @@ class Recognizer:
         return averaged(self.classifier.probabilities, crops, self.tta)
 
     def recognize(
-        self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
+        self,
+        image_rgb: Image | Readable,
+        *,
+        source: str = "",
+        frame: int = 0,
+        time_s: float = 0.0,
     ) -> FrameResult:
         """Recognise the expressions in one picture.
 
         Args:
-            image_rgb: uint8 (H, W, 3) RGB.
+            image_rgb: uint8 (H, W, 3) RGB, or what `read_image` reads: a path, a file's bytes, a
+                picture of Pillow's.
             source: path or URL of the picture, kept in the result.
             frame: number of the frame in its source, kept in the result.
             time_s: presentation time in seconds, kept in the result.
@@ -138,7 +145,9 @@ class Recognizer:
 
         Raises:
             ValueError: the picture is not uint8 (H, W, 3).
+            SourceError: it cannot be read.
         """
+        image_rgb = as_image(image_rgb)
         found, crops = self.find(image_rgb)
         expressions = [
             Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)

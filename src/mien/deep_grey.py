@@ -1,0 +1,67 @@
+"""Grey of more than 8 bits -> 8 bits: which values the file means by black and white.
+
+Scientific cameras store 10, 12 or 14 bits in 16, and programs write floats of 0 to 1. Taken for
+the whole range of their type, such pictures are nearly black, and show other expressions or no
+face at all. Where the file tells its range, that holds; else the range is the smallest usual one
+that holds the largest value. Stretching every picture to its own extremes was rejected: the same
+scene would get another brightness with every lamp in it.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.samples import Image
+
+USUAL_BITS = (8, 10, 12, 14, 16, 20, 24, 32)
+"""Depths that whole numbers are taken for, where the file does not tell."""
+_USUAL_WHITES = (1.0, 255.0, *(2.0**bits - 1 for bits in USUAL_BITS[1:]))
+"""The same for floats, which have 0 to 1 before all others."""
+_ROUNDING = 1e-3
+"""How far over its white a float may be, as a part of it: filters overshoot."""
+
+
+def to_eight_bits(grey: NDArray[Any], *, white: int | None = None, inverted: bool = False) -> Image:
+    """Scale deep grey values to 0..255.
+
+    Args:
+        grey: whole numbers or floats, (H, W). Values below 0 shift the range: the lowest is black.
+            What is no number is black.
+        white: the value that the file tells to be white; from the data where None, or where
+            the data goes beyond it.
+        inverted: whether the file tells that 0 is white.
+
+    Returns:
+        uint8 (H, W). Whole numbers lose their lowest bits, so 8 bits that another program
+        stored in more come back exactly, whether they were shifted or repeated.
+    """
+    eight = _from_floats(grey, white) if grey.dtype.kind == "f" else _from_whole(grey, white)
+    return np.asarray(255 - eight, dtype=np.uint8) if inverted else eight
+
+
+def _from_whole(grey: NDArray[Any], white: int | None) -> Image:
+    lowest, highest = (int(grey.min()), int(grey.max())) if grey.size else (0, 0)
+    values = grey
+    if lowest < 0:
+        values, highest = grey.astype(np.int64) - lowest, highest - lowest
+    if white is not None and highest <= white:
+        n_bits = white.bit_length()
+        if white != 2**n_bits - 1 or n_bits < 8:
+            return (values.astype(np.int64) * 255 // max(white, 1)).astype(np.uint8)
+    else:
+        n_bits = next((bits for bits in USUAL_BITS if highest < 2**bits), 64)
+    return np.asarray(values >> (n_bits - 8), dtype=np.uint8)
+
+
+def _from_floats(grey: NDArray[Any], white: int | None) -> Image:
+    values = np.nan_to_num(grey.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if lowest < -_ROUNDING * max(highest, 1.0):
+        values, highest = values - lowest, highest - lowest
+    if white is None or highest > white:
+        usual = (value for value in _USUAL_WHITES if highest <= value * (1 + _ROUNDING))
+        found = next(usual, highest)
+    else:
+        found = float(white)
+    return np.clip(np.rint(values * (255 / found)), 0, 255).astype(np.uint8)
