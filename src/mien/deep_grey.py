@@ -37,7 +37,7 @@ def to_eight_bits(grey: NDArray[Any], *, white: int | None = None, inverted: boo
         stored in more come back exactly, whether they were shifted or repeated.
     """
     eight = _from_floats(grey, white) if grey.dtype.kind == "f" else _from_whole(grey, white)
-    return np.asarray(255 - eight, dtype=np.uint8) if inverted else eight
+    return np.asarray(255 - eight if inverted else eight, dtype=np.uint8)
 
 
 def _from_whole(grey: NDArray[Any], white: int | None) -> Image:
@@ -48,7 +48,7 @@ def _from_whole(grey: NDArray[Any], white: int | None) -> Image:
     if white is not None and highest <= white:
         n_bits = white.bit_length()
         if white != 2**n_bits - 1 or n_bits < 8:
-            return (values.astype(np.int64) * 255 // max(white, 1)).astype(np.uint8)
+            return np.asarray(values.astype(np.int64) * 255 // max(white, 1), dtype=np.uint8)
     else:
         n_bits = next((bits for bits in USUAL_BITS if highest < 2**bits), 64)
     return np.asarray(values >> (n_bits - 8), dtype=np.uint8)

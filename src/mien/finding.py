@@ -107,21 +107,29 @@ def walk(folder: Path) -> Tree:
 
 
 def left_out(
-    others: Iterable[str], *, hidden: int = 0, repeated: Collection[str] = (), more: str = ""
+    others: Iterable[str],
+    *,
+    outside: int = 0,
+    hidden: int = 0,
+    repeated: Collection[str] = (),
+    same_names: int = 0,
 ) -> str:
     """What of a folder or archive is not looked at, in words; empty where that is nothing.
 
     Args:
         others: names of files of other kinds.
+        outside: pictures outside of the folders that are meant.
         hidden: hidden files.
         repeated: links to folders that are read already.
-        more: further words, put last.
+        same_names: files in an archive whose name another one has.
 
     Returns:
         For example ``3 files of other kinds (.txt, .xmp), 1 hidden file left out``.
     """
     endings = Counter(os.path.splitext(name)[1].lower() or "without an ending" for name in others)
     parts = []
+    if outside:
+        parts.append(f"{_count(outside, 'picture')} outside of them")
     if endings:
         names = [ending for ending, _ in endings.most_common(_KINDS_SHOWN)]
         names += ["..."] * (len(endings) > _KINDS_SHOWN)
@@ -131,7 +139,8 @@ def left_out(
     if repeated:
         what = _count(len(repeated), "link")
         parts.append(f"{what} to folders that are read already ({min(repeated)})")
-    parts += [more] * bool(more)
+    if same_names:
+        parts.append(f"{_count(same_names, 'file')} whose name another one has")
     return f"{', '.join(parts)} left out" if parts else ""
 
 

@@ -170,6 +170,6 @@ def _label_set(names: set[str], root: str) -> LabelSet:
 def _no_class_folders(root: str) -> DatasetError:
     known = ", ".join(FERPLUS.keys)
     return DatasetError(
-        f"{root} has no class folders with pictures; the layouts understood are {_UNDERSTOOD}, "
-        f"also inside one wrapping folder, where CLASS is one of {known}"
+        f"{root} has no class folders with pictures; arrange them as {_UNDERSTOOD}, also inside "
+        f"one wrapping folder, where CLASS is one of {known}"
     )
