@@ -51,7 +51,8 @@ def _from_whole(grey: NDArray[Any], white: int | None) -> Image:
             return np.asarray(values.astype(np.int64) * 255 // max(white, 1), dtype=np.uint8)
     else:
         n_bits = next((bits for bits in USUAL_BITS if highest < 2**bits), 64)
-    return np.asarray(values >> (n_bits - 8), dtype=np.uint8)
+    eight: Image = (values >> (n_bits - 8)).astype(np.uint8)
+    return eight
 
 
 def _from_floats(grey: NDArray[Any], white: int | None) -> Image:
@@ -64,4 +65,5 @@ def _from_floats(grey: NDArray[Any], white: int | None) -> Image:
         found = next(usual, highest)
     else:
         found = float(white)
-    return np.clip(np.rint(values * (255 / found)), 0, 255).astype(np.uint8)
+    eight: Image = np.clip(np.rint(values * (255 / found)), 0, 255).astype(np.uint8)
+    return eight
