@@ -56,7 +56,8 @@ def _from_whole(grey: NDArray[Any], white: int | None) -> Image:
 
 
 def _from_floats(grey: NDArray[Any], white: int | None) -> Image:
-    values = np.nan_to_num(grey.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    with np.errstate(invalid="ignore"):  # which some of what is no number is even as it is copied
+        values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if lowest < -_ROUNDING * max(highest, 1.0):
         values, highest = values - lowest, highest - lowest

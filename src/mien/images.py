@@ -9,11 +9,13 @@ Whatever a decoder raises means that the file is damaged: a list of the errors t
 was rejected, because damaged files found new ones for years, and each cost a whole folder.
 """
 
+import ctypes
+import functools
 import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +60,8 @@ _TURNS = {
 """What brings a picture upright, by its orientation in EXIF."""
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
 _WHITE_IS_ZERO = 0
-_PILLOW_LIMIT = threading.Lock()
+_PILLOW = threading.Lock()
+"""Held while Pillow's globals, and Python's warnings, are other than usual."""
 
 
 def read_image(source: Readable, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Image:
@@ -193,8 +196,7 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
         Exception: it is damaged; `whole` says so.
     """
     # Pillow's own limit is a global; ours is an argument and is checked here instead.
-    with _PILLOW_LIMIT, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quietly():
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
             picture = PIL.Image.open(file, formats=FORMATS)
@@ -206,7 +208,26 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
         finally:
             PIL.Image.MAX_IMAGE_PIXELS = limit
     _check(picture.size, name, max_pixels)
+    if picture.format == "TIFF":
+        _silence_libtiff()
     return picture
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Pillow's warnings about what is wrong around the pixels."""
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff, in Pillow, from printing on stderr what it raises as well."""
+    with suppress(OSError, AttributeError):  # on some systems it is no library of its own
+        pillow = ctypes.CDLL(PIL.Image.core.__file__)
+        pillow.TIFFSetErrorHandler(None)
+        pillow.TIFFSetWarningHandler(None)
 
 
 def _check(size: tuple[int, int], name: str, max_pixels: int) -> None:
@@ -233,7 +254,9 @@ def whole(name: str) -> Iterator[None]:
 def _pixels(picture: PIL.Image.Image, keep_grey: bool) -> Image:
     is_deep = picture.mode.startswith("I;16") or picture.mode in ("I", "F")
     white, inverted = _range_told(picture) if is_deep else (None, False)
-    picture.load()
+    # Pillow warns of what is odd in a TIFF while it loads it.
+    with _quietly() if picture.format == "TIFF" else nullcontext():
+        picture.load()
     turn = _TURNS.get(_orientation(picture))
     if is_deep:
         grey = to_eight_bits(np.asarray(picture), white=white, inverted=inverted)
@@ -264,7 +287,8 @@ def _orientation(picture: PIL.Image.Image) -> int:
     if told is not None:
         return told
     try:  # where other formats have it: TIFF's tags, texts in PNG, XMP
-        value = picture.getexif().get(0x0112, 1)
+        with _quietly():
+            value = picture.getexif().get(0x0112, 1)
     except MemoryError:
         raise
     except Exception:
