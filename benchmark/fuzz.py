@@ -98,7 +98,10 @@ def _pictures() -> Iterator[tuple[str, bytes]]:
     yield "deep.tif", encode(rgb[..., 0].astype(np.uint16) * 4, "TIFF")
     yield "float.tif", encode((rgb[..., 0] / 255).astype(np.float32), "TIFF")
     yield "a.ppm", encode(rgb, "PPM")
-    yield "deep.pgm", b"P5 64 48 4095\n" + (rgb[..., 0].astype(">u2") * 16).tobytes()
+    yield (
+        "deep.pgm",
+        b"P5 64 48 4095\n" + (rgb[..., 0].astype(np.uint16) * 16).astype(">u2").tobytes(),
+    )
     yield "plain.pgm", b"P2 2 2 255\n1 2 3 255\n"
     yield "a.avif", encode(rgb, "AVIF", exif=exif)
     yield "animated.avif", encode(rgb, "AVIF", **several)

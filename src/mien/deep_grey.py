@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mien.samples import Image
 
-USUAL_BITS = (8, 10, 12, 14, 16, 20, 24, 32)
-"""Depths that whole numbers are taken for, where the file does not tell."""
+USUAL_BITS = (8, 10, 12, 14, 16, 20, 24, 31, 32)
+"""Depths that whole numbers are taken for, where the file does not tell; 31 with a sign."""
 _USUAL_WHITES = (1.0, 255.0, *(2.0**bits - 1 for bits in USUAL_BITS[1:]))
 """The same for floats, which have 0 to 1 before all others."""
 _ROUNDING = 1e-3

@@ -12,6 +12,7 @@ was rejected, because damaged files found new ones for years, and each cost a wh
 import ctypes
 import functools
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ _TURNS = {
 """What brings a picture upright, by its orientation in EXIF."""
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
 _WHITE_IS_ZERO = 0
+# What Pillow logs it raises, too; without a handler, Python prints it on stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _PILLOW = threading.Lock()
 """Held while Pillow's globals, and Python's warnings, are other than usual."""
 
@@ -201,6 +205,9 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
         try:
             picture = PIL.Image.open(file, formats=FORMATS)
         except PIL.UnidentifiedImageError as error:
+            file.seek(0)
+            if _begins_as_a_picture(file.read(HEAD_BYTES)):
+                raise ValueError("its header cannot be read") from error
             raise ImageError(
                 f"{name} is not a picture that can be read; use JPEG, PNG, WebP, HEIC, AVIF, "
                 "TIFF, BMP, PPM or GIF"
@@ -211,6 +218,13 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
     if picture.format == "TIFF":
         _silence_libtiff()
     return picture
+
+
+def _begins_as_a_picture(head: bytes) -> bool:
+    """Whether a file that Pillow does not know begins as those that it should know."""
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return head.startswith(starts) or is_webp or head[4:12] in (b"ftypavif", b"ftypavis")
 
 
 @contextmanager

@@ -15,8 +15,8 @@ _VALUE_FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 _MAX_ENTRIES = 1000
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_KEPT = frozenset((b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT"))
-"""Optional chunks of a few bytes that change what is shown."""
+_PNG_KEPT = frozenset((b"tRNS",))
+"""Optional chunks that change the pixels: transparency."""
 _JPEG_DROPPED = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
 """Markers of application data and comments; APP0 (JFIF) and APP14 (Adobe) tell the colours."""
 _SCAN = 0xDA
