@@ -269,7 +269,7 @@ class Child:
         answer = process.stdout.readline().decode() if ready else ""
         if not answer:
             self.stop()
-            return f"no answer after {HANG_S:.0f} s" if not ready else f"crash {process.returncode}"
+            return f"crash {process.returncode}" if ready else f"no answer after {HANG_S:.0f} s"
         fault = str(json.loads(answer))
         if not fault and (size := self._noise.stat().st_size) > before:
             with self._noise.open("rb") as file:
@@ -280,8 +280,8 @@ class Child:
     def stop(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with self._process as process:  # closes its pipes, and waits
+                process.kill()
             self._process = None
 
     def _started(self) -> "subprocess.Popen[bytes]":
