@@ -7,7 +7,8 @@ pieces put in, taken out and repeated, numbers at their limits, two files in one
 the members and their names), and read as the commands read them, in a process of its own. A
 fault is anything but success or a `MienError` of one line under 300 characters: another error, a
 crash, a hang of 20 s, or something that a library prints of its own. Each fault is printed with its
-input's number, which with the same seed makes the same file again; ``--keep`` writes those files.
+input's number, which with the same seed makes the same file again, but for the times that some
+formats write into it; ``--keep`` writes those files.
 
 The last line is "N inputs, F faults". The tests run 500 inputs of it with a fixed seed.
 """
