@@ -118,7 +118,7 @@ def test_broken_off_picture(tmp_path, picture_format, kept):
     [
         (b"", r"empty \(0 bytes\)"),
         (b"hello, world", "not a picture"),
-        (b"\xff\xd8\xff", r"damaged \(its header cannot be read\)"),
+        (b"\xff\xd8\xff", r"damaged \(its header is broken"),
     ],
 )
 def test_not_a_picture(tmp_path, content, message):

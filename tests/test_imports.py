@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 LAYERS = (
     {"errors", "labels", "former_names"},
     {"samples", "results", "cache_root", "pages", "files", "finding", "provenance"},
-    {"images", "preprocessing", "heif", "deep_grey", "metadata"},
+    {"images", "preprocessing", "heif", "deep_pixels", "metadata"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},

@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 import PIL.Image
 
-from mien.deep_grey import to_eight_bits
+from mien.deep_pixels import decode_deep_colour, to_eight_bits
 from mien.errors import ImageError, ImageTooLargeError, SourceError
 from mien.finding import find_by_suffix
 from mien.heif import HEAD_BYTES, is_heif, read_heif
@@ -61,6 +61,8 @@ _TURNS = {
 """What brings a picture upright, by its orientation in EXIF."""
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
 _WHITE_IS_ZERO = 0
+_FEW_BITS = 64
+"""The upper 8 of 16 bits, rounded, go no further where a picture has 14 bits or fewer."""
 # What Pillow logs it raises, too; without a handler, Python prints it on stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -188,7 +190,28 @@ def _read_file(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> I
 
 def _read_with_pillow(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> Image:
     with open_with_pillow(file, name, max_pixels) as picture:
-        return _pixels(picture, keep_grey)
+        may_be_dark = _has_deep_colour(picture)
+        pixels = _pixels(picture, keep_grey)
+        if may_be_dark and pixels.max() <= _FEW_BITS:
+            file.seek(0)
+            deep_rgb = decode_deep_colour(file.read())
+            if deep_rgb is not None:
+                eight = PIL.Image.fromarray(to_eight_bits(deep_rgb))
+                pixels = to_pixels(_upright(eight, _orientation(picture)), keep_grey=keep_grey)
+        return pixels
+
+
+def _has_deep_colour(picture: PIL.Image.Image) -> bool:
+    """Whether a picture that was not loaded yet is RGB of 16 bits, of which Pillow keeps 8."""
+    tiles = getattr(picture, "tile", None)
+    arguments = tiles[0][-1] if tiles else ""
+    told = arguments if isinstance(arguments, tuple) else (arguments,)
+    return picture.mode == "RGB" and (";16" in str(told[0]) or told == ("RGB", 65535))
+
+
+def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
 
 
 def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Image:
@@ -207,7 +230,7 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
         except PIL.UnidentifiedImageError as error:
             file.seek(0)
             if _begins_as_a_picture(file.read(HEAD_BYTES)):
-                raise ValueError("its header cannot be read") from error
+                raise ValueError("its header is broken, or of a rare kind") from error
             raise ImageError(
                 f"{name} is not a picture that can be read; use JPEG, PNG, WebP, HEIC, AVIF, "
                 "TIFF, BMP, PPM or GIF"
@@ -239,7 +262,7 @@ def _quietly() -> Iterator[None]:
 def _silence_libtiff() -> None:
     """Keep libtiff, in Pillow, from printing on stderr what it raises as well."""
     with suppress(OSError, AttributeError):  # on some systems it is no library of its own
-        pillow = ctypes.CDLL(PIL.Image.core.__file__)
+        pillow = ctypes.CDLL(str(vars(PIL.Image)["core"].__file__))
         pillow.TIFFSetErrorHandler(None)
         pillow.TIFFSetWarningHandler(None)
 
@@ -271,12 +294,11 @@ def _pixels(picture: PIL.Image.Image, keep_grey: bool) -> Image:
     # Pillow warns of what is odd in a TIFF while it loads it.
     with _quietly() if picture.format == "TIFF" else nullcontext():
         picture.load()
-    turn = _TURNS.get(_orientation(picture))
+    orientation = _orientation(picture)
     if is_deep:
         grey = to_eight_bits(np.asarray(picture), white=white, inverted=inverted)
         picture = PIL.Image.fromarray(grey)
-    upright = picture if turn is None else picture.transpose(turn)
-    return to_pixels(upright, keep_grey=keep_grey)
+    return to_pixels(_upright(picture, orientation), keep_grey=keep_grey)
 
 
 def to_pixels(picture: PIL.Image.Image, *, keep_grey: bool = False) -> Image:

@@ -1,4 +1,4 @@
-"""Grey of more than 8 bits: the same picture comes out, however it is stored."""
+"""Pixels of more than 8 bits: the same picture comes out, however it is stored."""
 
 import io
 
@@ -7,9 +7,10 @@ import PIL.Image
 import PIL.TiffImagePlugin
 import pytest
 
-from mien.deep_grey import to_eight_bits
+from mien.deep_pixels import to_eight_bits
+from mien.errors import ImageError
 from mien.images import read_image, read_tile
-from picture_factory import encode
+from picture_factory import encode, gradient
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -123,3 +124,28 @@ def test_deep_grey_is_turned_upright() -> None:
     exif[0x0112] = 6
     content = encode(RAMP.astype(np.uint16) * 257, "PNG", exif=exif)
     assert np.array_equal(read_image(content)[..., 0], np.rot90(RAMP, -1))
+
+
+def deep_colour(bits: int, ending: str) -> bytes:
+    """A gradient in the lower bits of 16, by OpenCV, which writes such files."""
+    import cv2
+
+    deep = gradient().astype(np.uint16) << (bits - 8)
+    done, content = cv2.imencode(ending, deep[..., ::-1])
+    assert done
+    return content.tobytes()
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".ppm"])
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_colour_of_every_depth(bits: int, ending: str) -> None:
+    image = read_image(deep_colour(bits, ending))
+    assert np.abs(image.astype(int) - gradient()).max() <= 1
+
+
+def test_a_broken_picture_of_deep_colour(capfd: pytest.CaptureFixture[str]) -> None:
+    for ending in (".png", ".tif"):
+        content = deep_colour(12, ending)
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(content[: len(content) // 2])
+    assert capfd.readouterr() == ("", "")
