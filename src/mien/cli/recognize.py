@@ -124,6 +124,7 @@ def recognize(
             out=out,
             frame_rate_hz=frame_rate,
             on_problem=warn,
+            on_left_out=warn,
         )
     except recognizing.OneVideoError as error:
         raise typer.BadParameter(str(error), param_hint=f"--{error.what}") from error

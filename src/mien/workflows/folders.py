@@ -32,6 +32,8 @@ class FolderResult:
     """The videos, in the order of their names."""
     problems: tuple[str, ...]
     """A line for everything that could not be read, or broke off."""
+    left_out: tuple[str, ...] = ()
+    """A line for each folder that was named, on what in it is no picture and no video."""
 
     def __repr__(self) -> str:
         """One line, however large the folder is."""
@@ -139,11 +141,13 @@ def recognize_folder(
     """
     sources = [folder] if isinstance(folder, str | Path) else list(folder)
     found = _Collector(on_problem, on_progress)
+    left_out: list[str] = []
     planned = plan(
         [str(source) for source in sources],
         files=WantedFiles(tables=paths_of(table)),
         out=None if out is None else str(out),
         on_problem=found.problem,
+        on_left_out=left_out.append,
     )
     if not planned.inputs and planned.problems:
         raise SourceError(planned.problems[0])
@@ -160,4 +164,6 @@ def recognize_folder(
         keep_segments=True,
     )
     job.run(planned)
-    return FolderResult(tuple(found.pictures), tuple(found.videos), tuple(found.problems))
+    return FolderResult(
+        tuple(found.pictures), tuple(found.videos), tuple(found.problems), tuple(left_out)
+    )
