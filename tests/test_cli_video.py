@@ -358,7 +358,7 @@ def test_the_same_from_python(shared_folder: Path, tmp_path: Path) -> None:
     frame = result.to_dataframe()
     assert len(frame) == result.summary.n_faces == len(rows_of(tmp_path / "t.csv")) > 400
     assert set(frame["track"]) == {track.track for track in result.summary.tracks}
-    assert repr(result).endswith(f"472 frames, 1 tracks, {len(result.segments)} segments)")
+    assert repr(result).endswith(f"472 frames, 1 track, {len(result.segments)} segments)")
     assert len(result.segments_to_dataframe()) == len(result.segments) > 0
     assert (tmp_path / "s.vtt").read_text().count("-->") == len(result.segments)
     unsure = package.Recognizer(detector="haar", search_side_px=320, min_confidence=0.7, tta="flip")

@@ -149,11 +149,10 @@ def test_a_photo_with_transparency(place: Path, shared_folder: Path) -> None:
     assert (place / "out.jpg").is_file()
 
 
-def test_the_readmes_five_lines(shared_folder: Path) -> None:
+def test_the_readmes_first_lines(shared_folder: Path) -> None:
     import mien as package
 
-    recognizer = package.Recognizer(detector="haar")
-    result = recognizer.recognize(package.read_image(shared_folder / "media" / "multi_face.jpg"))
+    result = package.recognize(shared_folder / "media" / "multi_face.jpg", detector="haar")
     assert len(result.faces) >= 3
     for face in result.faces:
         assert face.expression is not None

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
     {"errors", "labels", "former_names", "spelling"},
-    {"samples", "results", "cache_root", "clock", "pages", "files", "provenance"},
-    {"images", "preprocessing"},
+    {"samples", "results", "cache_root", "clock", "pages", "files", "finding", "provenance"},
+    {"images", "preprocessing", "heif", "deep_pixels", "metadata"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},
@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "http": {"model.store"},
     "socket": {"model.store"},
     "pickle": set(),
-    "av": {"sources", "outputs"},
+    "av": {"sources", "outputs", "heif"},
     "scipy": {"recognition.tracks", "evaluation.calibration"},
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},

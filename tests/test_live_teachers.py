@@ -232,6 +232,10 @@ def test_a_run_without_any_labels_learns_and_says_of_whom(tmp_path: Path):
     assert (others["n"], others["credit"]) == (10, "somebody, CC BY 4.0")
     assert [each["source"] for each in others["sources"]] == ["faces"]
     assert len(others["sources"][0]["sha256"]) == 64
+    for row in run.history:
+        # Without labels all of the loss is the teachers', and validation has none of theirs.
+        assert row["loss"] == pytest.approx(row["teacher_loss"])
+        assert row["val_loss"] > 0 == row["val_teacher_loss"]
 
 
 def stop(row: dict[str, float]) -> None:

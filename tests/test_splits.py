@@ -156,22 +156,12 @@ def test_no_training_rows():
         assign(samples_of(random_faces(2, side=8), [0, 1], ["test", "test"]))
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (1, r"made up: class disgust has 1 training row, .* 30 % .* takes 4; .* leave the class"),
-        (3, r"class disgust has 3 training rows, .* takes 4; .* take a larger fraction"),
-    ],
-)
-def test_a_class_that_has_no_row_to_give_away(rows, message):
-    with pytest.raises(DatasetError, match=message):
-        assign(of_counts([20, rows, 20]), SplitPlan(validation_fraction=0.3))
-
-
-def test_the_smallest_class_that_can_be_carved():
+@pytest.mark.parametrize(("rows", "given"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (7, 2)])
+def test_a_small_class_gives_one_row_and_keeps_its_last(rows, given):
     plan = SplitPlan(validation_fraction=0.3)
-    parts = assign(of_counts([20, 4, 0, 20]), plan).counts()
-    assert parts[Split.VALIDATION][:4].tolist() == [6, 1, 0, 6]
+    parts = assign(of_counts([20, rows, 20]), plan).counts()
+    assert parts[Split.VALIDATION][:3].tolist() == [6, given, 6]
+    assert parts[Split.TRAIN][:3].tolist() == [14, rows - given, 14]
 
 
 def test_cautions_name_the_classes():

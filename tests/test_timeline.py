@@ -381,7 +381,9 @@ def test_uncertain_stretches_are_on_the_page(tmp_path):
     happy, sad = FER2013[3].display_name, FER2013[4].display_name
     titles = page.values("title")
     assert [title.split(",")[0] for title in titles] == [happy, "Uncertain", sad]
-    assert titles[1] == ("Uncertain, 0:02.0 to 0:03.0, the likeliest expression at 40% on average")
+    assert titles[1] == (
+        "Uncertain, 0:02.0 to 0:03.0, the most probable expression at 40% on average"
+    )
     assert "no expression is as probable as 60\u00a0%" in page.text
     assert "test-time augmentation: flip" in page.text
     assert "Uncertain 25%" in page.text and "3 segments" in page.text

@@ -71,7 +71,6 @@ def test_other_rows_are_left_as_they_are():
         card_of(own, OFFICIAL),
     ):
         assert with_validation(samples, unknown) is samples
-    # A class that is too small for the plan is no error: the rows are simply others.
     few = samples_of(random_faces(8, side=8), [0] * 7 + [1], ["train"] * 8)
     assert with_validation(few, card_of(samples, SplitPlan(0.3))) is few
 

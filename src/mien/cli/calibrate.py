@@ -1,4 +1,4 @@
-"""``mien calibrate``: a model whose confidences are as high as it is right."""
+"""``mien calibrate``: a model whose confidences match its accuracy."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,13 +36,13 @@ def calibrate(
     architecture: ArchitectureOption = None,
     input_size: InputSizeOption = None,
 ) -> None:
-    """Fit a model's temperature, so that its confidences are as high as it is right.
+    """Fit a model's temperature, so that its confidences match its accuracy.
 
     Writes a copy of the model whose card holds the temperature and how it was fitted. The most
     probable class of every face stays the same. Validation faces with a pixel-identical duplicate
-    among the training faces are left out. Training faces are refused, as the model is surer of them
-    than of new ones, and so is the test split, which chooses nothing. A training of mien ends with
-    this; use it for older runs, for other faces, and for Keras files.
+    among the training faces are left out. Training faces are refused, as the model is more
+    confident of them than of new ones, and so is the test split, which chooses nothing. A
+    training of mien ends with this; use it for older runs, for other faces, and for Keras files.
 
     For example:
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from mien.errors import one_line
+
 for _name in ("stdout", "stderr"):
     if getattr(sys, _name) is None:  # closed by whoever started us
         setattr(sys, _name, open(os.devnull, "w"))  # noqa: SIM115  (for as long as we run)
@@ -24,7 +26,7 @@ errors = Console(stderr=True, highlight=False)
 
 def warn(message: str) -> None:
     """Print a warning or error, as one line on stderr."""
-    print("mien:", " ".join(message.splitlines()), file=sys.stderr)
+    print("mien:", one_line(message), file=sys.stderr)
 
 
 class Terminated(KeyboardInterrupt):

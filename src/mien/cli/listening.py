@@ -55,6 +55,10 @@ class Terminal(Listener):
         """Warn."""
         warn(line)
 
+    def notice(self, line: str) -> None:
+        """Warn."""
+        warn(line)
+
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
         self.show(done, total)

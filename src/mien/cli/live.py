@@ -28,7 +28,7 @@ from mien.cli.recognition_options import (
 if TYPE_CHECKING:
     from mien.live.loop import Live
 
-_HINT = "keys: q quits, r records, s takes a snapshot, m mirrors, space freezes, h helps"
+_HINT = "keys: q quits, r records, s takes a snapshot, m mirrors, space freezes, h shows the keys"
 _SIZE = re.compile(r"([1-9][0-9]{1,4})[xX]([1-9][0-9]{1,4})")
 
 
@@ -112,7 +112,7 @@ def live(
 ) -> None:
     """Show expressions live in a window; comes with: pip install 'mien[live]'.
 
-    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h helps.
+    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h shows the keys.
     Nothing is stored unless you ask.
 
     For example:

@@ -49,8 +49,7 @@ HalfLifeOption = Annotated[
         "--half-life",
         min=0.0,
         metavar="S",
-        help="Smoothing of videos: after so many seconds a frame counts half; 0: none. "
-        "[default: 0.08]",
+        help="Half-life in seconds of the smoothing of videos; 0: none. [default: 0.08]",
     ),
 ]
 """``--half-life``."""

@@ -83,7 +83,7 @@ def recognize(
             min=0.001,
             max=1000.0,
             metavar="HZ",
-            help="The pictures of a folder are the frames of one video, so many a second.",
+            help="Take the pictures of a folder as the frames of one video, at this rate.",
         ),
     ] = None,
     max_pixels: Annotated[
@@ -124,6 +124,7 @@ def recognize(
             out=out,
             frame_rate_hz=frame_rate,
             on_problem=warn,
+            on_left_out=warn,
         )
     except recognizing.OneVideoError as error:
         raise typer.BadParameter(str(error), param_hint=f"--{error.what}") from error

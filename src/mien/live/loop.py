@@ -41,7 +41,7 @@ _REFRESH_S = 0.25
 """How often the figures change, so that they can be read."""
 _MESSAGE_S = 4.0
 _SILENCE_S = 2.0
-"""A source without frames for so long is told of."""
+"""A source that gives no frame for so long is reported."""
 
 
 class LiveWindow(Protocol):

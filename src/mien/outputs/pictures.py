@@ -21,7 +21,7 @@ def write_picture(
     Args:
         path: where it goes.
         image_rgb: uint8 (H, W, 3) RGB.
-        suffixes: the endings that an error names, where other files may be written there, too.
+        suffixes: the endings that an error names, where other files may be written, too.
 
     Raises:
         OutputError: the ending is not of a picture, or the file cannot be written.

@@ -99,7 +99,9 @@ def _vtt(segments: Sequence[Segment]) -> str:
         end = max(end, begin + 1)
         line = -1 - lanes.lane(segment.track, begin, end) % _SUBTITLE_LINES
         words = f"#{segment.track} {segment.label.display_name}"
-        if segment.label != UNCERTAIN:  # nothing was shown of which that would be the confidence
+        if (
+            segment.label != UNCERTAIN
+        ):  # an uncertain face shows no class that the confidence belongs to
             words += f" {segment.mean_confidence:.0%}"
         # A line break would end the cue; per cent as in the rest of the program's prose.
         text = escape(" ".join(words.replace("%", " %").split()), quote=False)

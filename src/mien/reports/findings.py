@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from mien.clock import clock
 from mien.recognition.summary import TrackSummary, VideoSummary
+from mien.reports.wording import counted
 from mien.results import Expression, FrameResult
 from mien.sources.source import SourceInfo
 
@@ -43,10 +44,10 @@ def video_line(info: SourceInfo, summary: VideoSummary, detector: str, smallest_
         detector: name of the detector.
         smallest_px: width of the smallest face that it finds in this video.
     """
-    tracks = "no face found" if not summary.n_faces else _count(summary.n_tracks, "track")
+    tracks = "no face found" if not summary.n_faces else counted(summary.n_tracks, "track")
     manner = "" if summary.tta == "none" else f", tta {summary.tta}"
     return (
-        f"{info.name}: {_count(summary.n_frames, 'frame')}, {clock(summary.duration_s, 1)}, "
+        f"{info.name}: {counted(summary.n_frames, 'frame')}, {clock(summary.duration_s, 1)}, "
         f"{info.width_px} x {info.height_px}, {tracks} "
         f"({detector}, faces from {smallest_px:.0f} px{manner})"
     )
@@ -74,10 +75,6 @@ def _track_row(track: TrackSummary) -> tuple[str, ...]:
         ", ".join(shown[:3]),
         f"{track.label_changes_per_minute:.0f} (raw {track.raw_label_changes_per_minute:.0f})",
     )
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _ranked(expression: Expression) -> list[str]:

@@ -11,6 +11,7 @@ from mien.reports.findings import (
     track_rows,
     tracks_left_out,
 )
+from mien.reports.wording import counted
 from mien.results import FrameResult
 from mien.sources.source import SourceInfo
 
@@ -45,8 +46,8 @@ def pictures_html(results: Iterable[FrameResult], problems: Iterable[str] = ()) 
 def video_html(info: SourceInfo, summary: VideoSummary) -> str:
     """A line about a video, and a table of its tracks."""
     html = pages.paragraph(
-        f"{info.name}: {summary.n_frames:,} frames, {summary.duration_s:.1f} s, "
-        f"{summary.n_tracks:,} tracks"
+        f"{info.name}: {counted(summary.n_frames, 'frame')}, {summary.duration_s:.1f} s, "
+        f"{counted(summary.n_tracks, 'track')}"
     )
     if summary.tracks:
         html += pages.table(TRACK_COLUMNS, track_rows(summary), numeric_from=len(TRACK_COLUMNS))

@@ -18,7 +18,7 @@ import numpy as np
 from mien.errors import TrainingError
 from mien.files import atomic_file
 from mien.training.monitors import MONITORS, Checkpoint, better
-from mien.training.trainable import EXPRESSION
+from mien.training.trainable import EXPRESSION, TEACHER_HEAD
 
 
 class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]
@@ -71,11 +71,15 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 class PlainNames(keras.callbacks.Callback):  # type: ignore[misc]
     """Rename an epoch's numbers for every later callback: val_expression_f1 -> val_f1.
 
-    Keras puts the head's name into them where there is more than one head.
+    Keras puts the head's name into them where there is more than one head. The loss is that of the
+    kept head, from labels and from live teachers together.
     """
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Rename in place: Keras hands the same dictionary to all callbacks."""
+        for part in ("", "val_"):
+            if logs and f"{part}{TEACHER_HEAD}_loss" in logs:
+                logs[f"{part}{EXPRESSION}_loss"] += logs[f"{part}{TEACHER_HEAD}_loss"]
         for name in list(logs or {}):
             logs[name.replace(f"{EXPRESSION}_", "")] = logs.pop(name)
 

@@ -1,4 +1,4 @@
-"""Fitting the temperature of a model, so that its confidences are as high as it is right."""
+"""Fitting the temperature of a model, so that its confidences match its accuracy."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,6 +11,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.reports.notebook import pictures_html, video_html
+from mien.reports.wording import counted
 from mien.results import FrameResult, Tta
 from mien.sources.source import SourceInfo
 from mien.workflows.files import Paths, WantedFiles, paths_of
@@ -31,12 +32,14 @@ class FolderResult:
     """The videos, in the order of their names."""
     problems: tuple[str, ...]
     """A line for everything that could not be read, or broke off."""
+    left_out: tuple[str, ...] = ()
+    """A line for each folder that was named, on what in it is no picture and no video."""
 
     def __repr__(self) -> str:
         """One line, however large the folder is."""
         return (
-            f"FolderResult({len(self.pictures)} pictures, {len(self.videos)} videos, "
-            f"{len(self.problems)} problems)"
+            f"FolderResult({counted(len(self.pictures), 'picture')}, "
+            f"{counted(len(self.videos), 'video')}, {counted(len(self.problems), 'problem')})"
         )
 
     def _repr_html_(self) -> str:
@@ -68,6 +71,10 @@ class _Collector(Listener):
 
     def problem(self, line: str) -> None:
         self.problems.append(line)
+        if self._on_problem is not None:
+            self._on_problem(line)
+
+    def notice(self, line: str) -> None:
         if self._on_problem is not None:
             self._on_problem(line)
 
@@ -122,7 +129,7 @@ def recognize_folder(
         search_side_px: for videos, as in `VideoRecognizer`.
         max_pixels: largest picture or frame that is decoded; 100 and 67 million where None.
         offline: never touch the network.
-        on_problem: called with each problem as it comes.
+        on_problem: called with each problem as it comes, and where Haar stands in for YuNet.
         on_progress: called with (inputs done, inputs in all).
 
     Raises:
@@ -134,11 +141,13 @@ def recognize_folder(
     """
     sources = [folder] if isinstance(folder, str | Path) else list(folder)
     found = _Collector(on_problem, on_progress)
+    left_out: list[str] = []
     planned = plan(
         [str(source) for source in sources],
         files=WantedFiles(tables=paths_of(table)),
         out=None if out is None else str(out),
         on_problem=found.problem,
+        on_left_out=left_out.append,
     )
     if not planned.inputs and planned.problems:
         raise SourceError(planned.problems[0])
@@ -155,4 +164,6 @@ def recognize_folder(
         keep_segments=True,
     )
     job.run(planned)
-    return FolderResult(tuple(found.pictures), tuple(found.videos), tuple(found.problems))
+    return FolderResult(
+        tuple(found.pictures), tuple(found.videos), tuple(found.problems), tuple(left_out)
+    )

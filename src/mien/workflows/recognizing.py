@@ -64,7 +64,7 @@ class Plan:
     files: WantedFiles
     """What else is written."""
     problems: tuple[str, ...]
-    """A line for every source that cannot be read at all."""
+    """A line for every source, and every folder in a folder, that cannot be read at all."""
 
     @property
     def n_videos(self) -> int:
@@ -87,10 +87,13 @@ class VideoFindings:
 
 
 class Listener:
-    """What is told what a `Job` finds; does nothing with it. Front ends override what they need."""
+    """Hears what a `Job` finds, and does nothing with it. Front ends override what they need."""
 
     def problem(self, line: str) -> None:
         """Something could not be read, or a stream was opened again."""
+
+    def notice(self, line: str) -> None:
+        """Something is worth knowing, as that one detector stands in for another."""
 
     def progress(self, done: int, total: int) -> None:
         """So many inputs are done."""
@@ -118,6 +121,7 @@ def plan(
     out: str | None = None,
     frame_rate_hz: float | None = None,
     on_problem: Callable[[str], None] = lambda line: None,
+    on_left_out: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Find the inputs, and check every output before the work.
 
@@ -126,7 +130,10 @@ def plan(
         files: tables over all, and files about one video.
         out: where annotated copies go: a folder, or a file for one input.
         frame_rate_hz: the pictures of a folder are the frames of one video, so many a second.
-        on_problem: called with a line for every source that cannot be read at all.
+        on_problem: called with a line for every source, and every folder in a folder, that cannot
+            be read at all.
+        on_left_out: called with a line about each folder, on what in it is no picture and no
+            video.
 
     Raises:
         OneVideoError: segments or a timeline are wanted of none or of several videos.
@@ -135,12 +142,23 @@ def plan(
     files = files or WantedFiles()
     inputs: list[Input] = []
     problems: list[str] = []
+
+    def fail(line: str) -> None:
+        problems.append(line)
+        on_problem(line)
+
     for source in sources:
         try:
-            inputs.extend(find_inputs(source, frame_rate_hz=frame_rate_hz))
+            inputs.extend(
+                find_inputs(
+                    source,
+                    frame_rate_hz=frame_rate_hz,
+                    on_left_out=on_left_out,
+                    on_failure=fail,
+                )
+            )
         except SourceError as error:
-            problems.append(str(error))
-            on_problem(str(error))
+            fail(str(error))
     n_videos = sum(isinstance(item, Video) for item in inputs)
     if inputs and (files.segments or files.timelines) and n_videos != 1:
         raise OneVideoError(n_videos, "segments" if files.segments else "timeline")
@@ -209,7 +227,7 @@ class Job:
         return failures
 
     def _picture(self, picture: Picture, copy: Path | None, tables: Sequence[Table]) -> bool:
-        """Recognise a picture; False where it cannot be read, which is told."""
+        """Recognise a picture; False where it cannot be read, which is reported."""
         try:
             image_rgb = read_image(picture.path, max_pixels=self.max_pixels or MAX_PIXELS)
         except SourceError as error:
@@ -226,7 +244,7 @@ class Job:
     def _video(
         self, video: Video, copy: Path | None, tables: Sequence[Table], files: WantedFiles
     ) -> bool:
-        """Go through a video; False where it cannot be read or breaks off, which is told."""
+        """Go through a video; False where it cannot be read or breaks off, which is reported."""
         try:
             source = open_frames(
                 video.source,
@@ -273,7 +291,7 @@ class Job:
                 self.model,
                 self.detector,
                 offline=self.offline,
-                on_fallback=self.listener.problem,
+                on_fallback=self.listener.notice,
                 min_confidence=self.min_confidence,
                 tta=self.tta,
             )

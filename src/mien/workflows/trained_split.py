@@ -55,7 +55,7 @@ def with_validation(samples: Samples, *cards: ModelCard) -> Samples:
                     drop_validation_duplicates=bool(card.recipe.get("drop_validation_duplicates")),
                 )
             except DatasetError:
-                return samples  # no training rows, or classes too small for this plan
+                return samples  # there are no training rows
         rows = found.of(Split.VALIDATION)
         if len(rows) != known.get("n") or rows.sha256() != known.get("sha256"):
             return samples

@@ -19,6 +19,7 @@ from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.summary import VideoSummary, VideoSummaryBuilder
 from mien.recognition.video_recognizer import VideoRecognizer
 from mien.reports.notebook import video_html
+from mien.reports.wording import counted
 from mien.results import FrameResult, Tta
 from mien.sources import open_frames
 from mien.sources.source import Frame, FrameSource, SourceInfo
@@ -165,8 +166,9 @@ class VideoResult:
     def __repr__(self) -> str:
         """One line, however long the video is."""
         return (
-            f"VideoResult({self.info.name!r}, {len(self.frames)} frames, "
-            f"{self.summary.n_tracks} tracks, {len(self.segments)} segments)"
+            f"VideoResult({self.info.name!r}, {counted(len(self.frames), 'frame')}, "
+            f"{counted(self.summary.n_tracks, 'track')}, "
+            f"{counted(len(self.segments), 'segment')})"
         )
 
     def _repr_html_(self) -> str:

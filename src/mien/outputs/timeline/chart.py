@@ -163,7 +163,7 @@ def _side(share: float) -> str:
 def _facts(segment: Segment) -> str:
     span = f"{clock(segment.onset_s, 1)} to {clock(segment.end_s, 1)}"
     if segment.label == UNCERTAIN:
-        likeliest = f"the likeliest expression at {segment.mean_confidence:.0%}"
+        likeliest = f"the most probable expression at {segment.mean_confidence:.0%}"
         return f"{segment.label.display_name}, {span}, {likeliest} on average"
     return (
         f"{segment.label.display_name}, {span}, "

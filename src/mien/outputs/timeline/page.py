@@ -35,7 +35,7 @@ LISTED_TRACKS = 200
 SHOWN_SEGMENTS = 400
 """Rows of a track's table, the longest segments."""
 _BAND_SEGMENTS = 250
-"""Blocks of a band; where there are more segments, it tells what was shown most of the time."""
+"""Blocks of a band; where there are more segments, it shows what was shown for most of the time."""
 
 _GAP_S = 0.25
 """A face that is away for longer leaves a hole in its chart."""
