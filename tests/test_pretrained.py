@@ -325,7 +325,8 @@ def test_what_there_is_not():
     with pytest.raises(RecipeError, match="no architecture 'vgg'; known: wide_cnn"):
         load_pretrained(None, "vgg", "none")
     with pytest.raises(
-        WeightsError, match=r"imagenets; name a \.keras, \.h5, \.onnx or \.dat file, imagenet, or none"
+        WeightsError,
+        match=r"imagenets; name a \.keras, \.h5, \.onnx or \.dat file, imagenet, or none",
     ):
         load_pretrained(None, "resnet50", "imagenets")
 
