@@ -99,7 +99,7 @@ def test_run_folder_is_complete(whole_run: Path):
     assert files == {
         *("recipe.json", "data.json", "environment.json", "history.csv", "best.keras"),
         *("augmentation.png", "curves.png", "model.onnx", "backup", "tensorboard"),
-        *("best_ferplus.keras", "ferplus.onnx", "calibration.json"),
+        *("best_ferplus.keras", "ferplus.onnx", "calibration.json", "faces.png"),
     }
     assert json.loads((whole_run / "recipe.json").read_text())["epochs"] == 3
     assert json.loads((whole_run / "data.json").read_text())["train"]["n"] == 48
