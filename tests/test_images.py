@@ -403,7 +403,7 @@ def test_arrays_are_pictures_already():
 def test_what_no_picture_is_read_from(wrong):
     with pytest.raises(SourceError, match=f"got {type(wrong).__name__}") as caught:
         as_image(wrong)
-    assert ("None is what other readers return" in str(caught.value)) == (wrong is None)
+    assert ("cv2.imread gives None" in str(caught.value)) == (wrong is None)
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "a\0b.png", "data:image/png;base64," + "A" * 9000])

@@ -47,7 +47,7 @@ class Recipe:
     """Leave out training rows that are pixel-identical to a validation or test row."""
     drop_validation_duplicates: bool = False
     """Leave out validation rows that are pixel-identical to a training row, so that nothing is
-    chosen by what was learned by heart."""
+    chosen by what was memorised."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training pictures."""
     class_weights: Literal["none", "balanced"] = "none"
