@@ -25,7 +25,16 @@ from mien.data import read_samples
 
 PACKAGES = (
     *("keras", "namex", "optree", "opencv-python-headless<5", "platformdirs", "pooch"),
-    *("typer", "shellingham", "rich", "pygments", "markdown-it-py", "mdurl", "click"),
+    *(
+        "typer",
+        "annotated-doc",
+        "shellingham",
+        "rich",
+        "pygments",
+        "markdown-it-py",
+        "mdurl",
+        "click",
+    ),
 )
 PLATFORMS = ("2_28", "2_27", "2_17", "2_24")
 SIDE_PX = 48
