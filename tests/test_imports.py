@@ -44,7 +44,7 @@ MAY_IMPORT = {
         "formats.int8",
         "formats.onnx_cards",
     },
-    "onnxruntime": {"recognition.classifier", "formats.int8", "formats.onnx_cards"},
+    "onnxruntime": {"recognition.sessions", "formats.int8", "formats.onnx_cards"},
     "pooch": {"model.store"},
     "requests": {"model.store"},
     "urllib": {"model.store"},

@@ -1,4 +1,4 @@
-"""YuNet, a small convolutional face detector (Wu et al., 2023), through OpenCV.
+"""YuNet, a small convolutional face detector (Wu et al., 2023).
 
 It finds faces of about 60 to 450 pixels best, measured on upsampled FER-2013 tiles: 98 % at 160
 pixels, 71 % at 640, 6 % at 1280. So a picture is searched twice: at 640 to 1280 pixels, to which
@@ -8,11 +8,9 @@ faces of 48 pixels, 96 % in place of 58 % (see benchmark/chain.py). For video th
 limited to one pass at a smaller size.
 """
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +24,7 @@ from mien.recognition.detectors.detector import (
     reduced_to,
     resized_to,
 )
+from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
 from mien.results import Detection
 from mien.samples import Image
 
@@ -46,14 +45,13 @@ fills its frame, shrunk onto a plain ground, 92 % from 24 and all from 30."""
 
 _COARSE_SIDE_PX = 320
 _SMALLEST_SIDE_PX = 160
-_NMS_IOU = 0.3
 
 
 class YuNet:
-    """OpenCV's ``FaceDetectorYN``, with five landmarks per face. May be shared by threads.
+    """Faces of pictures, with five landmarks each. May be shared by threads.
 
     Args:
-        model: the ONNX file, e.g. from ``mien.model.store.find("yunet")``.
+        model: the pinned ONNX file, from ``mien.model.store.find("yunet")``.
         score_threshold: faces below it are dropped, in [0, 1]; where None, `THRESHOLD`, or
             `VIDEO_THRESHOLD` with a ``search_side_px``.
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.
@@ -89,16 +87,13 @@ class YuNet:
         self._minimum_side_px = minimum_side_px
         if score_threshold is None:
             score_threshold = THRESHOLD if search_side_px is None else VIDEO_THRESHOLD
-        self._lock = threading.Lock()  # input size and detection belong together
+        self._score_threshold = score_threshold
         try:
-            # Bytes, so that OpenCV neither opens paths itself nor complains of them on stderr.
-            content = np.frombuffer(model.read_bytes(), np.uint8)
-            self._network = cv2.FaceDetectorYN.create(
-                "onnx", content, np.empty(0, np.uint8), (320, 320), score_threshold, _NMS_IOU
-            )
-        except (OSError, cv2.error) as error:
+            self._network = YuNetNetwork(model.read_bytes())
+        except (OSError, DetectorError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise DetectorError(
-                f"{model} is not a YuNet model; get a good copy with: mien fetch yunet"
+                f"cannot use {model}: {reason}; get a good copy with: mien fetch yunet"
             ) from error
 
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
@@ -132,19 +127,12 @@ class YuNet:
         fine = min(max(longest, ENLARGED_SIDE_PX), LONGEST_SIDE_PX)
         coarse = min(max(longest, _SMALLEST_SIDE_PX), _COARSE_SIDE_PX)
         rows = np.concatenate([self._search(image_rgb, side) for side in (fine, coarse)])
-        if len(rows):
-            keep = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), 0.0, _NMS_IOU)
-            rows = rows[np.asarray(keep, np.int64)]
-        return rows
+        return suppressed(rows, rows[:, :4].astype(np.float64))
 
     def _search(self, image_rgb: Image, longest_side_px: int) -> NDArray[np.float32]:
         """Rows of x, y, width, height, ten landmark coordinates and the score, (n, 15)."""
         resized, scale = resized_to(image_rgb, longest_side_px)
-        bgr = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)
-        with self._lock:
-            self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
-            found = self._network.detect(bgr)[1]
-        rows = np.array([] if found is None else found, np.float32).reshape(-1, 15)
+        rows = self._network.find(resized, self._score_threshold)
         rows[:, :14] /= scale
         return rows
 
