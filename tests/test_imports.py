@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "socket": {"model.store"},
     "pickle": set(),
     "av": {"sources", "outputs"},
-    "scipy": {"recognition.tracks", "evaluation.calibration"},
+    "scipy": set(),
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},
     "pyarrow": {"outputs"},

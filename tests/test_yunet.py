@@ -11,9 +11,12 @@ import pytest
 
 from mien.errors import DetectorError
 from mien.images import read_image
+from mien.recognition import detectors
 from mien.recognition.detectors import yunet_file
+from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.detectors.yunet_file import free_network
 from mien.recognition.detectors.yunet_network import NMS_IOU, YuNetNetwork
+from mien.results import Detection
 from mien.sources import open_frames
 
 YUNET_FILE = "models/face_detection_yunet_2023mar.onnx"
@@ -160,3 +163,74 @@ def test_all_kinds_of_fields() -> None:
 def test_what_is_no_message(content) -> None:
     with pytest.raises(ValueError, match="expected a protobuf message"):
         list(yunet_file._fields(content))
+
+
+# --- close-ups
+
+
+def people(shared_folder: Path) -> list[tuple[np.ndarray, Detection]]:
+    """Six faces and the pictures that they are in."""
+    yunet = YuNet(shared_folder / YUNET_FILE)
+    media = shared_folder / "media"
+    pictures = [read_image(media / name) for name in ("multi_face.jpg", "Image_with_alpha.png")]
+    return [(image, face) for image in pictures for face in yunet.detect(image)]
+
+
+def around(image: np.ndarray, face: Detection, times: float) -> np.ndarray:
+    """The part of a picture with so many times the width and height of a face's box."""
+    x, y, width, height = face.box_xywh_px
+    left, top = x + width / 2 - times * width / 2, y + height / 2 - times * height / 2
+    rows = slice(max(0, int(top)), int(top + times * height))
+    return image[rows, max(0, int(left)) : int(left + times * width)]
+
+
+def enlarged(image: np.ndarray, width: int) -> np.ndarray:
+    size = (width, round(width * image.shape[0] / image.shape[1]))
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("width", [640, 1000, 3000])
+@pytest.mark.parametrize("times", [1.0, 1.1])
+def test_a_face_as_wide_as_the_picture_is_one(shared_folder, times, width) -> None:
+    yunet = YuNet(shared_folder / YUNET_FILE)
+    found = people(shared_folder)
+    assert len(found) == 6
+    for image, face in found:
+        (one,) = yunet.detect(enlarged(around(image, face, times), width))
+        assert one.box_xywh_px[2] > 0.7 * width / times
+
+
+def test_parts_of_a_close_up_would_be_faces(shared_folder, monkeypatch) -> None:
+    """So the test above is about something."""
+    monkeypatch.setattr(detectors.yunet, "_LARGE_PX", 10_000)
+    yunet = YuNet(shared_folder / YUNET_FILE)
+    counts = [
+        len(yunet.detect(enlarged(around(*each, 1.0), 1000))) for each in people(shared_folder)
+    ]
+    assert sum(count > 1 for count in counts) >= 4
+
+
+@pytest.mark.parametrize("width", [700, 2000])
+@pytest.mark.parametrize("share", [0.25, 0.4])
+@pytest.mark.parametrize("at", [(0.25, 0.72), (0.72, 0.72)])
+def test_a_child_before_its_mother_is_somebody(shared_folder, width, share, at) -> None:
+    yunet = YuNet(shared_folder / YUNET_FILE)
+    found = people(shared_folder)
+    mother = enlarged(around(*found[4], 1.2), width)
+    for number in (2, 3):
+        side = round(share * width * 1.5)
+        child = cv2.resize(around(*found[number], 1.5), (side, side))
+        both = mother.copy()
+        left, top = (
+            round(min(max(0, part * length - side / 2), length - side))
+            for part, length in zip(at, both.shape[1::-1], strict=True)
+        )
+        rows, columns = np.mgrid[:side, :side] - side / 2
+        head = np.hypot(rows, columns) < 0.48 * side
+        both[top : top + side, left : left + side][head] = child[head]
+        faces = sorted(yunet.detect(both), key=lambda face: face.box_xywh_px[2])
+        assert len(faces) == 2
+        small, large = (face.box_xywh_px for face in faces)
+        assert abs(small[0] + small[2] / 2 - left - side / 2) < 0.2 * side
+        assert abs(small[1] + small[3] / 2 - top - side / 2) < 0.2 * side
+        assert large[2] > 0.5 * width

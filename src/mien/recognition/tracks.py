@@ -3,18 +3,18 @@
 A track is the continuous presence of one face in one shot. Detections and a description of each
 one's appearance enter, track numbers leave. Every pair of track and detection gets a cost, from
 how far the detection lies from where the track should be, how much its size and its appearance
-changed; SciPy's `linear_sum_assignment` finds the pairs of the least total cost (Kuhn, 1955;
-Crouse, 2016). Everything is measured in face widths and seconds, so sizes and frame rates do not
-matter. Libraries that were considered are in LOG.md, semantics in docs/tracks.md.
+changed; the pairs of the least total cost are taken. Everything is measured in face widths and
+seconds, so sizes and frame rates do not matter. Libraries that were considered are in LOG.md,
+semantics in docs/tracks.md.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from mien.recognition.appearance import SIZE, Appearances, distances, mixed
+from mien.recognition.assignment import cheapest_pairs
 from mien.results import Detection
 
 MAX_GAP_S = 1.5
@@ -151,7 +151,7 @@ def _pairs(
     )
     # Cut off, so that pairs that are none do not push the others apart.
     costs = np.minimum(costs, _MOST_COST)
-    rows, columns = linear_sum_assignment(costs)
+    rows, columns = cheapest_pairs(costs)
     paired = costs[rows, columns] < _MOST_COST
     return rows[paired], columns[paired]
 

@@ -46,6 +46,13 @@ fills its frame, shrunk onto a plain ground, 92 % from 24 and all from 30."""
 _COARSE_SIDE_PX = 320
 _SMALLEST_SIDE_PX = 160
 
+_LARGE_PX = 400
+"""Faces that are wider than this in the picture of the fine search fall apart in it."""
+_PART = 0.5
+"""Share of its area with which a box lies in another one."""
+_SAME_FACE_IOU = 0.5
+"""Boxes of the two searches that share more than this of their union show the same face."""
+
 
 class YuNet:
     """Faces of pictures, with five landmarks each. May be shared by threads.
@@ -126,8 +133,10 @@ class YuNet:
         longest = max(image_rgb.shape[:2])
         fine = min(max(longest, ENLARGED_SIDE_PX), LONGEST_SIDE_PX)
         coarse = min(max(longest, _SMALLEST_SIDE_PX), _COARSE_SIDE_PX)
-        rows = np.concatenate([self._search(image_rgb, side) for side in (fine, coarse)])
-        return suppressed(rows, rows[:, :4].astype(np.float64))
+        fine_rows, coarse_rows = (self._search(image_rgb, side) for side in (fine, coarse))
+        rows = np.concatenate([fine_rows, coarse_rows])
+        rows = suppressed(rows, rows[:, :4].astype(np.float64))
+        return rows[~_are_parts(rows, coarse_rows, fine / longest, coarse / longest)]
 
     def _search(self, image_rgb: Image, longest_side_px: int) -> NDArray[np.float32]:
         """Rows of x, y, width, height, ten landmark coordinates and the score, (n, 15)."""
@@ -143,3 +152,41 @@ class YuNet:
             return None
         landmarks = tuple((values[i], values[i + 1]) for i in range(4, 14, 2))
         return Detection(box, min(1.0, max(0.0, values[14])), landmarks)
+
+
+def _are_parts(
+    rows: NDArray[np.float32],
+    coarse_rows: NDArray[np.float32],
+    fine_scale: float,
+    coarse_scale: float,
+) -> NDArray[np.bool_]:
+    """Which boxes show a part of a larger face, as an eye and a cheek, (n,).
+
+    The fine search takes halves of very large faces for faces. The coarse one does not: of 1,242
+    such boxes in eleven people's close-ups it found none. A child before its mother's face is found
+    by both.
+
+    Args:
+        rows: all faces, (n, 15).
+        coarse_rows: those of the coarse search, (m, 15).
+        fine_scale: pixels of the fine search per pixel of the picture.
+        coarse_scale: likewise.
+    """
+    areas, scores, widths = rows[:, 2] * rows[:, 3], rows[:, 14], rows[:, 2]
+    contains = _shared_areas(rows, rows) >= _PART * areas[:, np.newaxis]
+    contains &= (areas > areas[:, np.newaxis]) & (scores > scores[:, np.newaxis])
+    contains &= widths * fine_scale > _LARGE_PX
+    shared = _shared_areas(rows, coarse_rows)
+    union = np.add.outer(areas, coarse_rows[:, 2] * coarse_rows[:, 3]) - shared
+    is_face = (shared > _SAME_FACE_IOU * union).any(axis=1)
+    # Those that are too small for the coarse search have to be certain.
+    is_face |= (widths * coarse_scale < SMALLEST_FACE_PX) & (scores >= VIDEO_THRESHOLD)
+    return np.asarray(contains.any(axis=1) & ~is_face)
+
+
+def _shared_areas(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Areas that boxes have in common, (n, m)."""
+    one, other = first[:, np.newaxis, :4], second[np.newaxis, :, :4]
+    corner = np.maximum(one[..., :2], other[..., :2])
+    sides = np.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:]) - corner
+    return np.asarray(np.maximum(sides, 0.0).prod(axis=-1))
