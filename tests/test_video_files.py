@@ -475,7 +475,7 @@ def test_a_cut_file_with_frames_that_repeat_the_one_before(tmp_path, part):
 
 
 def test_counting_the_pictures_of_an_avi_file(tmp_path):
-    path = make_clip(tmp_path / "a.avi", 12, codec="mpeg4", audio=True)
+    path = make_clip(tmp_path / "a.avi", 12, codec="mpeg4")
     assert count_pictures(path, 0, 100) == 12
     assert count_pictures(path, 0, 5) == 5
     assert count_pictures(path, 1, 100) == 0

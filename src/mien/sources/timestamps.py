@@ -7,7 +7,7 @@ one file, a stream that was opened again) goes on from where it was.
 
 from fractions import Fraction
 
-_JUMP_BACK_S = 1
+_JUMP_BACK_S = Fraction(1)
 """A step back by more than this, and by two frames, is another clock, not frames out of order."""
 
 
