@@ -21,6 +21,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.summary import VideoSummaryBuilder
+from mien.recognition.turning import Rotate
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult, Tta
 from mien.sources import open_frames
@@ -74,12 +75,14 @@ class Work:
     on_fallback: Callable[[str], None]
     """As in `Recognizer`; told once."""
     search_side_px: int | None
-    """For videos, as in `Recognizer`; `video_search_side_px` where None."""
+    """As in `Recognizer`; where None, `video_search_side_px` for videos."""
     half_life_s: float | None
     """For videos, as in `VideoRecognizer`; its default where None."""
     min_confidence: float
     """As in `Recognizer`."""
     tta: Tta
+    """As in `Recognizer`."""
+    rotate: Rotate
     """As in `Recognizer`."""
     max_pixels: int | None
     """Largest picture that is decoded; the default where None."""
@@ -103,13 +106,18 @@ class Work:
     def picture(self, picture: Picture, copy: Path | None, tables: Sequence[Table]) -> bool:
         """Recognise a picture; False where it cannot be read, which is told."""
         if self._pictures is None:
-            self._pictures = self._recognizer(None)
+            self._pictures = self._recognizer(self.search_side_px, thoroughly=True)
         try:
             image_rgb = read_image(picture.path, max_pixels=self.max_pixels or MAX_PIXELS)
         except SourceError as error:
             warn(str(error))
             return False
         result = self._pictures.recognize(image_rgb, source=str(picture.path))
+        if self.rotate == "auto" and result.turn_deg:
+            warn(
+                f"{picture.path}: no upright face found; {len(result.faces)} found after turning "
+                f"by {result.turn_deg} degrees"
+            )
         for table in tables:
             table.add(result)
         if copy is not None:
@@ -188,13 +196,15 @@ class Work:
         self._videos[side_px].restart()
         return self._videos[side_px]
 
-    def _recognizer(self, search_side_px: int | None) -> Recognizer:
+    def _recognizer(self, search_side_px: int | None, *, thoroughly: bool = False) -> Recognizer:
         return Recognizer(
             self.classifier,
             self.detector,
             offline=self.offline,
             on_fallback=self._tell_once,
             search_side_px=search_side_px,
+            thoroughly=thoroughly,
+            rotate=self.rotate,
             min_confidence=self.min_confidence,
             tta=self.tta,
         )

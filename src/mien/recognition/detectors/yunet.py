@@ -60,10 +60,11 @@ class YuNet:
     Args:
         model: the pinned ONNX file, from ``mien.model.store.find("yunet")``.
         score_threshold: faces below it are dropped, in [0, 1]; where None, `THRESHOLD`, or
-            `VIDEO_THRESHOLD` with a ``search_side_px``.
+            `VIDEO_THRESHOLD` for a search in one pass.
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.
         search_side_px: search once, in a picture reduced to at most this longest side, as video
             needs it; None: as said above, which finds the smallest and the largest faces.
+        thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
@@ -88,12 +89,15 @@ class YuNet:
         score_threshold: float | None = None,
         minimum_side_px: float = 10.0,
         search_side_px: int | None = None,
+        thoroughly: bool = False,
     ) -> None:
         check_search_side(search_side_px)
-        self._search_side_px = search_side_px
+        is_thorough = thoroughly or search_side_px is None
+        self._single_side_px = None if is_thorough else search_side_px
+        self._fine_side_px = search_side_px or LONGEST_SIDE_PX
         self._minimum_side_px = minimum_side_px
         if score_threshold is None:
-            score_threshold = THRESHOLD if search_side_px is None else VIDEO_THRESHOLD
+            score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
             self._network = YuNetNetwork(model.read_bytes())
@@ -106,21 +110,25 @@ class YuNet:
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture; see `FaceDetector.detect`."""
         check_picture(image_rgb)
-        if self._search_side_px is None:
+        if self._single_side_px is None:
             rows = self._search_thoroughly(image_rgb)
         else:
-            rows = self._search_once(image_rgb, self._search_side_px)
+            rows = self._search_once(image_rgb, self._single_side_px)
         found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
         return in_reading_order(face for face in found if face is not None)
 
     def minimum_face_px(self, width_px: int, height_px: int) -> float:
         """Width of the smallest box that is found; see `FaceDetector.minimum_face_px`."""
         longest = max(width_px, height_px)
-        if self._search_side_px is None:
-            side = min(max(longest, ENLARGED_SIDE_PX), LONGEST_SIDE_PX)
+        if self._single_side_px is None:
+            side = self._fine_side(longest)
         else:
-            side = min(max(longest, _SMALLEST_SIDE_PX), self._search_side_px)
+            side = min(max(longest, _SMALLEST_SIDE_PX), self._single_side_px)
         return max(SMALLEST_FACE_PX * longest / side, self._minimum_side_px)
+
+    def _fine_side(self, longest_side_px: int) -> int:
+        """Longest side of the picture that is searched for small faces."""
+        return min(max(longest_side_px, ENLARGED_SIDE_PX), self._fine_side_px)
 
     def _search_once(self, image_rgb: Image, side_px: int) -> NDArray[np.float32]:
         reduced = reduced_to(image_rgb, side_px)
@@ -131,8 +139,10 @@ class YuNet:
     def _search_thoroughly(self, image_rgb: Image) -> NDArray[np.float32]:
         """For small faces, and again for large ones."""
         longest = max(image_rgb.shape[:2])
-        fine = min(max(longest, ENLARGED_SIDE_PX), LONGEST_SIDE_PX)
+        fine = self._fine_side(longest)
         coarse = min(max(longest, _SMALLEST_SIDE_PX), _COARSE_SIDE_PX)
+        if fine <= coarse:
+            return self._search(image_rgb, fine)
         fine_rows, coarse_rows = (self._search(image_rgb, side) for side in (fine, coarse))
         rows = np.concatenate([fine_rows, coarse_rows])
         rows = suppressed(rows, rows[:, :4].astype(np.float64))
