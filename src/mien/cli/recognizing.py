@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.cli.console import print_line, progress_bar, warn
 from mien.cli.findings import print_pictures, print_video
@@ -19,16 +20,13 @@ from mien.outputs.tables import TABLE_SUFFIXES, Table
 from mien.outputs.timeline.file import TIMELINE_SUFFIXES
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.summary import VideoSummaryBuilder
 from mien.recognition.turning import Rotate
-from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult, Tta
-from mien.sources import open_frames
 from mien.sources.inputs import Picture, Video
 from mien.sources.source import SourceInfo
-from mien.workflows.pipeline import run
-from mien.workflows.videos import open_outputs
+
+if TYPE_CHECKING:
+    from mien.recognition.video_recognizer import VideoRecognizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ class Work:
     """Print JSON as it comes, and nothing else."""
     _found: list[FrameResult] = field(default_factory=list)
     _pictures: Recognizer | None = None
-    _videos: dict[int, VideoRecognizer] = field(default_factory=dict)
+    _videos: "dict[int, VideoRecognizer]" = field(default_factory=dict)
     """By the side at which they search."""
     _told: set[str] = field(default_factory=set)
 
@@ -132,6 +130,12 @@ class Work:
         self, video: Video, copy: Path | None, tables: Sequence[Table], wanted: Wanted
     ) -> bool:
         """Go through a video; False where it cannot be read or breaks off, which is told."""
+        # Photos need none of this, and FFmpeg and tracks take a while to load.
+        from mien.recognition.summary import VideoSummaryBuilder
+        from mien.sources import open_frames
+        from mien.workflows.pipeline import run
+        from mien.workflows.videos import open_outputs
+
         try:
             source = open_frames(
                 video.source,
@@ -187,7 +191,10 @@ class Work:
     def _is_quiet(self) -> bool:
         return not (self.as_json and sys.stdout.isatty())
 
-    def _video_recognizer(self, info: SourceInfo) -> VideoRecognizer:
+    def _video_recognizer(self, info: SourceInfo) -> "VideoRecognizer":
+        from mien.recognition.smoothing import HALF_LIFE_S
+        from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
+
         side_px = self.search_side_px or video_search_side_px(info.width_px, info.height_px)
         if side_px not in self._videos:
             half_life_s = HALF_LIFE_S if self.half_life_s is None else self.half_life_s
