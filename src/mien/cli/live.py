@@ -184,8 +184,7 @@ def _is_camera(source: str) -> bool:
 def _check_places(wanted: "Wanted", record: Path | None, source: str) -> None:
     """Refuse files that cannot be written, before anything is switched on."""
     from mien.live.recording import free_path
-    from mien.outputs.paths import check_outputs, check_suffix
-    from mien.outputs.video_writer import VIDEO_SUFFIX
+    from mien.outputs.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 
     wanted.check()
     if record is not None:
