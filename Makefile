@@ -1,23 +1,32 @@
-# Two commands: `make demo` shows mien at work on a photo, `make test` runs every check.
-# Each sets up what it needs in .venv; nothing else has to be installed but Python and make.
+# `make demo` shows mien at work on a photo, `make test` runs the checks, `make test-all` the slow
+# ones too. Each sets up what it needs in .venv; nothing else has to be installed but Python and
+# make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Each process of the tests takes up to 3 GB.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test format clean
+.PHONY: demo test test-all lint format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/save_astronaut.py demo/astronaut.png
 	$(BIN)/mien recognize demo/astronaut.png --out demo/astronaut_annotated.png
 	@echo "annotated picture: demo/astronaut_annotated.png"
 
-test: $(VENV)/.test
+test: lint
+	$(PYTEST) -m "not slow" --cov --cov-report term
+
+test-all: lint
+	$(PYTEST) --cov --cov-report term
+
+lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .

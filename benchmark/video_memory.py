@@ -21,8 +21,8 @@ from mien.results import FrameResult
 from mien.samples import Image
 from mien.sources import open_frames
 from mien.sources.arrays import ArrayFrames
+from mien.workflows.files import open_outputs
 from mien.workflows.pipeline import run
-from mien.workflows.videos import open_outputs
 
 
 def resident_mb() -> float:

@@ -11,8 +11,9 @@ start, 54 % after one epoch, but on two cores no lead at the end (LOG.md).
         --out runs/face_resnet
 
 dlib's file, which the command expects beside it, comes with a package of PyPI: see
-docs/training.md. The stem and the first stage stay dlib's. A smaller form, the size of mien-small
-and 68 epochs long, had 68.8 % and 67.6 %, in 105 minutes:
+docs/training.md. Without it the training starts anew, and every layer learns. The stem and the
+first stage stay dlib's. A smaller form, the size of mien-small and 68 epochs long, had 68.8 % and
+67.6 %, in 105 minutes:
 
     mien train recipes/face_resnet.py ... --set phases=[] --set epochs=68 \\
         --set 'architecture_options={"widths":[32,64,128,144],"depths":[1,3,3,1]}' \\

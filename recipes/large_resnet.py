@@ -5,7 +5,7 @@ about 1.2 GFLOP a face forward, 200 epochs, some 2e16 operations in all.
 
     KERAS_BACKEND=jax mien train recipes/large_resnet.py --data fer2013.csv \\
         --ferplus fer2013new.csv --out runs/large_resnet
-    KERAS_BACKEND=tensorflow mien export runs/large_resnet --data fer2013.csv
+    KERAS_BACKEND=tensorflow mien export runs/large_resnet
 
 The shape is that of ResNet-18 (He et al., 2016) at the full resolution of 48 x 48, with mixup,
 label smoothing, erasing and a cosine, and with FER+ votes as a second task. The epoch is chosen

@@ -1,21 +1,24 @@
 """Fixtures for all tests."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import real_data
+from jax_process import Run, jax_process
 from samples_factory import unpack_tool
-
-_SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
-    """The folder with real data and media beside the repository; skips where it is absent."""
-    if not _SHARED.is_dir():
-        pytest.skip("no ../shared folder with the real data sets beside the repository")
-    return _SHARED
+    """The folder with real data and media; skips where it is absent."""
+    folder = real_data.folder()
+    if folder is None:
+        pytest.skip(real_data.reason())
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +34,26 @@ def fer2013(shared_folder: Path) -> tuple[np.ndarray, list[dict[str, str]]]:
     """FER-2013's Training and PublicTest: uint8 (n, 48, 48) and the rows with the votes."""
     images, rows = unpack_tool(shared_folder).read(shared_folder / "data/fer2013", None)
     return images, rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_networks_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Free what networks and their graphs hold, gigabytes after some modules."""
+    yield
+    if keras := getattr(request.module, "keras", None):
+        keras.backend.clear_session()
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def on_jax() -> Iterator[Run]:
+    """Runs functions in a process with Keras on JAX; see `jax_process`."""
+    pytest.importorskip("jax", reason="needs JAX")
+    with jax_process() as run:
+        yield run
+
+
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end without an ONNX bundle, for tests of everything else."""
+    monkeypatch.setattr("mien.training.run.can_export", lambda: False)

@@ -1,4 +1,4 @@
-"""Temperatures: found where they are known, judged on rows that they never saw, refused on too
+"""Temperatures: found where they are known, measured on rows that they never saw, refused on too
 little."""
 
 import numpy as np
@@ -160,7 +160,7 @@ def test_folds_are_even_stratified_and_a_function_of_the_seed() -> None:
         (lambda logits, labels: (logits[:199], labels[:199]), "199 faces are too few .* 200"),
         (lambda logits, labels: (logits, labels * 0 + 3), "one class"),
         (lambda logits, labels: (logits, np.where(np.arange(300) < 4, 1, 0)), "one class"),
-        (lambda logits, labels: (9 * np.eye(7)[labels], labels), "judged right"),
+        (lambda logits, labels: (9 * np.eye(7)[labels], labels), "classified right"),
         (lambda logits, labels: (-logits, labels), "no better than by chance"),
         (lambda logits, labels: (0 * logits, labels), "no better than by chance"),
     ],

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.app import COMMANDS, app
-from mien.cli.model_argument import open_model
 from mien.data import read_samples
 from mien.evaluation.calibration import fit_temperature
+from mien.formats.reading import Reading
 from mien.labels import FER2013
 from mien.model.card import METADATA_KEY
 from mien.recognition.classifier import Classifier
 from mien.samples import Split
+from mien.workflows.models import open_model
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import class_folders, fer_csv, random_faces
 from test_model_card import SCORE
@@ -160,7 +161,8 @@ def test_a_keras_file(place: Path, tmp_path: Path) -> None:
 
     foreign = save(tutorial_cnn(), tmp_path / "net.h5")
     said = ",".join(FER2013.keys), "0..255"
-    probabilities = open_model(str(foreign), *said).classifier(FACES).probabilities(FACES)
+    reading = Reading(FER2013.keys, said[1])
+    probabilities = open_model(foreign, reading).classifier(FACES).probabilities(FACES)
     data = write_csv(tmp_path / "faces.csv", drawn(probabilities, 3.0), ["PublicTest"] * N)
     out = tmp_path / "net.onnx"
     words = ("--labels", said[0], "--scaling", said[1])
@@ -173,7 +175,7 @@ def test_a_keras_file(place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "reason"), [("test", "no longer be measured"), ("train", "surer")]
+    ("split", "reason"), [("test", "no longer be measured"), ("train", "more confident")]
 )
 def test_other_splits_are_wrong_usage(place: Path, split: str, reason: str, tmp_path: Path) -> None:
     out = tmp_path / "o.onnx"

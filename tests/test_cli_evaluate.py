@@ -142,6 +142,7 @@ def test_alphabetical_model_is_matched_by_name(faces: Path, tmp_path: Path) -> N
     first = faces / "test" / row["label"] / "0.png"
     pixels = np.asarray(PIL.Image.open(first))
     by_key = Classifier(tmp_path / "m.onnx").classify([pixels])[0].as_dict()
+    assert set(by_key) == set(FER2013.keys)
     for key, probability in by_key.items():
         assert float(row[f"p_{key}"]) == pytest.approx(probability, abs=1e-6)
 

@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 
 from typer.testing import CliRunner
 
-from command_line import assert_fails_on_one_line, mien
+from command_line import assert_fails_on_one_line, mien_process
 from keras_factory import L, mini_xception, outputs, save, tutorial_cnn
 from mien import zoo
 from mien.cli.app import app
@@ -197,14 +197,14 @@ def test_files_that_are_not_opened(tmp_path: Path, faces: Path):
 
 def test_nothing_but_results_is_printed(tmp_path: Path, faces: Path, foreign: Path):
     """In a process of its own: TensorFlow writes past Python's streams."""
-    done = mien(
+    done = mien_process(
         "export", foreign, *SAID, "--to", "litert", "--data", faces, cwd=tmp_path, timeout_s=300
     )
     assert done.returncode == 0, done
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
     assert (tmp_path / "face.tflite").is_file()
-    done = mien(
+    done = mien_process(
         "evaluate", foreign, "--data", faces, "--out", "report", cwd=tmp_path, timeout_s=300
     )
     assert_fails_on_one_line(done, "face.h5", "7 outputs", "--labels")

@@ -131,7 +131,7 @@ def test_a_camera_that_goes_away(place, tmp_path, monkeypatch):
     camera = HandFed()
     camera.give(1)
     camera.fail(VideoError("camera 0 went away after 0.0 s; connect it again and start anew"))
-    monkeypatch.setattr("mien.sources.open_frames", lambda source, on_event: camera)
+    monkeypatch.setattr("mien.live.session.open_frames", lambda source, on_event: camera)
     done = in_process(place, "--record", tmp_path / "r.mp4")
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1].startswith("mien: camera 0 went away")
@@ -153,7 +153,7 @@ def test_what_befalls_a_stream_is_told(place, monkeypatch):
 
         return Told()
 
-    monkeypatch.setattr("mien.sources.open_frames", open_frames)
+    monkeypatch.setattr("mien.live.session.open_frames", open_frames)
     done = in_process(place)
     assert done.exit_code == 0
     lines = done.stderr.splitlines()
@@ -223,7 +223,7 @@ def test_size_and_mirror_are_for_cameras(place, monkeypatch):
             asked.append((device, size))
             self.end()
 
-    monkeypatch.setattr("mien.sources.cameras.Camera", Camera)
+    monkeypatch.setattr("mien.live.session.Camera", Camera)
     monkeypatch.setattr("mien.live.loop.Live.run", lambda run: asked.append(run._is_mirrored))
     assert in_process(place, "3", "--size", "1280x720").exit_code == 0
     assert in_process(place, "3", "--size", "1280x720", "--no-mirror").exit_code == 0
@@ -234,7 +234,7 @@ def test_size_and_mirror_are_for_cameras(place, monkeypatch):
 
 def test_cameras_are_listed(monkeypatch):
     monkeypatch.setattr(
-        "mien.sources.cameras.list_cameras",
+        "mien.live.session.list_cameras",
         lambda: (CameraEntry(2, "/dev/video2", "Eye [red]"), CameraEntry(4, None, "camera 4")),
     )
     done = CliRunner().invoke(app, ["live", "--list-cameras"])
@@ -243,7 +243,7 @@ def test_cameras_are_listed(monkeypatch):
     assert title.split() == ["camera", "device", "name"]
     assert first.split() == ["2", "/dev/video2", "Eye", "[red]"]
     assert second.split() == ["4", "camera", "4"]
-    monkeypatch.setattr("mien.sources.cameras.list_cameras", lambda: ())
+    monkeypatch.setattr("mien.live.session.list_cameras", lambda: ())
     done = CliRunner().invoke(app, ["live", "--list-cameras"])
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == "mien: no camera is connected\n"

@@ -1,4 +1,4 @@
-"""The command as people run it: a process, its exit code, stdout and stderr."""
+"""The command as people run it: its exit code, stdout and stderr."""
 
 import csv
 import errno
@@ -12,7 +12,9 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
+import command_line
 import mien
+from heif_factory import heic
 from mien.cli.app import COMMANDS, app
 from mien.labels import FER2013, UNCERTAIN
 from onnx_factory import make_model_bytes, write_model
@@ -31,6 +33,11 @@ def place(tmp_path_factory):
 
 
 def mien_command(place, *arguments, stdout=subprocess.PIPE):
+    """Inside this process, where nothing is said about stdout."""
+    if stdout is subprocess.PIPE:
+        done = command_line.mien(*arguments, cwd=place)
+        streams = done.stdout.encode(), done.stderr.encode()
+        return subprocess.CompletedProcess(done.args, done.returncode, *streams)
     environment = {**os.environ, "MIEN_CACHE": str(place / "cache"), "COLUMNS": "200"}
     environment.pop("FORCE_COLOR", None)
     return subprocess.run(
@@ -392,3 +399,87 @@ def test_ctrl_c_ends_with_130(monkeypatch):
     monkeypatch.setattr("mien.model.store.fetch", interrupted)
     monkeypatch.setattr("mien.model.store.find", interrupted)
     assert CliRunner().invoke(app, ["models"]).exit_code == 130
+
+
+def broken_pictures():
+    """Files that no viewer shows, each in its own way; by their names."""
+    jpeg, png_file = encode(noise(), "JPEG"), encode(noise(), "PNG")
+    tiff = encode(noise(), "TIFF", compression="tiff_lzw")
+    webp, gif = encode(noise(), "WEBP"), encode(noise(), "GIF")
+    avif, photo = encode(noise(), "AVIF"), heic(gradient(128, 192))
+    scrambled = bytearray(png_file)
+    scrambled[len(png_file) // 2] ^= 0xFF
+    return {
+        "01.jpg": b"",
+        "02.jpg": jpeg[: len(jpeg) // 2],
+        "03.jpg": jpeg[:100],
+        "04.jpg": b"<html>not found</html>",
+        "05.png": png_file[: len(png_file) // 2],
+        "06.png": bytes(scrambled),
+        "07.png": huge_png(),
+        "08.tif": tiff[: len(tiff) // 2],
+        "09.tif": b"II*\0" + b"\xff" * 40,
+        "10.webp": webp[: len(webp) // 2],
+        "11.gif": gif[:200],
+        "12.avif": avif[: len(avif) // 2],
+        "13.HEIC": photo[: len(photo) // 2],
+        "14.heif": photo[:300],
+        "15.bmp": encode(noise(), "BMP")[:500],
+        "16.pgm": b"P5 100 100 70000\n",
+        "17.jfif": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
+        "18.jpe": b"\xff\xd8" * 50,
+    }
+
+
+def test_a_folder_of_two_hundred_with_twenty_that_cannot_be_read(place, tmp_path):
+    """One of the 200 is a link, one a link to nowhere, and one lies in a locked folder."""
+    folder = tmp_path / "photos"
+    (folder / "inner" / "locked").mkdir(parents=True)
+    formats = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
+    for number in range(179):
+        chosen = formats[number % len(formats)]
+        where = folder if number % 2 else folder / "inner"
+        path = where / f"good{number:03d}.{chosen.lower()}"
+        path.write_bytes(encode(gradient(48, 64), chosen))
+    (tmp_path / "elsewhere.jpg").write_bytes(encode(gradient(48, 64), "JPEG"))
+    (folder / "good_link.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    broken = broken_pictures()
+    for name, content in broken.items():
+        (folder / name).write_bytes(content)
+    (folder / "19.jpg").symlink_to("gone.jpg")
+    (folder / "inner" / "locked" / "20.jpg").write_bytes(encode(gradient(), "JPEG"))
+    (folder / "notes.txt").write_text("text")
+    named = [*broken, "19.jpg", "locked"]
+    assert len(named) == 20
+    # Root looks into every folder: the system's answer to everybody else is put in its place.
+    locked = (
+        "import os\nscandir = os.scandir\n"
+        "def refuse(path='.'):\n"
+        "    if str(path).endswith('locked'):\n"
+        "        raise PermissionError(13, 'Permission denied', str(path))\n"
+        "    return scandir(path)\n"
+        "os.scandir = refuse\n"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-W", "error", "-c", locked + RUN, "recognize", str(folder)),
+            *("--model", "tiny.onnx", "--detector", "whole", "--table", "out.csv", "--json"),
+        ],
+        capture_output=True,
+        cwd=place,
+        env={**os.environ, "MIEN_CACHE": str(place / "cache")},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(lines(done.stdout)) == 180
+    told = lines(done.stderr)
+    assert all(line.startswith("mien: ") and len(line) < 300 for line in told)
+    assert sum("left out" in line and ".txt" in line for line in told) == 1, told
+    for name in named:
+        assert sum(f"/{name}" in line for line in told) == 1, name
+    assert len(told) == 21
+    with open(place / "out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["source"] for row in rows}) == 180
+    assert not any("good" not in row["source"] for row in rows)

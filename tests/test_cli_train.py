@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
-from command_line import assert_fails_on_one_line, mien
+from command_line import assert_fails_on_one_line, mien, mien_process
 from mien.recognition.classifier import Classifier
 from samples_factory import fer_csv, png
 
@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "face.png").write_bytes(png(images[3].astype(np.uint8)))
     (folder / "tiny.py").write_text(RECIPE)
     done = mien(
-        *("train", "tiny.py", "--data", "faces.csv", "--out", "run", "--set", "epochs=2"),
+        *("train", "tiny.py", "--data", "faces.csv", "--out", "run", "--epochs", "2"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_export_of_a_run_is_the_same_file(place: Path) -> None:
-    done = mien("export", "run", "--data", "faces.csv", "--out", "again.onnx", cwd=place)
+    done = mien("export", "run", "--out", "again.onnx", cwd=place)
     assert done.returncode == 0, done.stderr
     assert (place / "again.onnx").read_bytes() == (place / "run" / "model.onnx").read_bytes()
 
@@ -91,7 +91,6 @@ def test_export_again_proves_parity(place: Path) -> None:
     assert again.card == first.card
     faces = np.random.default_rng(0).uniform(0, 255, (4, 48, 48, 1)).astype(np.float32)
     np.testing.assert_allclose(again.logits(faces), first.logits(faces), atol=1e-5)
-    assert mien("export", "run", cwd=place).returncode == 2
 
 
 def test_recognize_with_the_run(place: Path) -> None:
@@ -120,7 +119,7 @@ def test_without_keras_the_extra_is_named(place: Path, command: tuple[str, ...])
     (place / "blocked" / "keras" / "__init__.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')"
     )
-    done = mien(*command, "--out", "nothing", cwd=place, path=place / "blocked")
+    done = mien_process(*command, "--out", "nothing", cwd=place, path=place / "blocked")
     assert_fails_on_one_line(done, "keras is not installed", "pip install 'mien[train]'")
 
 

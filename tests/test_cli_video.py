@@ -59,7 +59,7 @@ def test_everything_in_one_pass(with_yunet: Path, shared_folder: Path) -> None:
     clip = shared_folder / "media" / "WolfgangLanger_Pexels.mp4"
     outputs = ("--out", "a.mp4", "--table", "t.parquet", "--table", "t.csv", "--table", "t.jsonl")
     outputs += ("--segments", "s.vtt", "--segments", "s.json", "--timeline", "t.html")
-    done = mien("recognize", clip, *outputs, "--offline", cwd=with_yunet, timeout_s=300)
+    done = mien("recognize", clip, *outputs, "--offline", cwd=with_yunet)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "472 frames, 0:19.7, 640 x 360, 1 track" in done.stdout
 
@@ -358,7 +358,7 @@ def test_the_same_from_python(shared_folder: Path, tmp_path: Path) -> None:
     frame = result.to_dataframe()
     assert len(frame) == result.summary.n_faces == len(rows_of(tmp_path / "t.csv")) > 400
     assert set(frame["track"]) == {track.track for track in result.summary.tracks}
-    assert repr(result).endswith(f"472 frames, 1 tracks, {len(result.segments)} segments)")
+    assert repr(result).endswith(f"472 frames, 1 track, {len(result.segments)} segments)")
     assert len(result.segments_to_dataframe()) == len(result.segments) > 0
     assert (tmp_path / "s.vtt").read_text().count("-->") == len(result.segments)
     unsure = package.Recognizer(detector="haar", search_side_px=320, min_confidence=0.7, tta="flip")

@@ -46,11 +46,11 @@ CURVE = ((1.0, 0.4), (2.0, 0.6), (3.0, 0.55))
 def predictions(correct: np.ndarray | list[bool], split: str = "validation") -> Predictions:
     """Rows of three classes that are right where wanted."""
     labels = np.arange(len(correct)) % 3
-    judged = np.where(correct, labels, (labels + 1) % 3)
+    answers = np.where(correct, labels, (labels + 1) % 3)
     return Predictions(
         names=tuple(f"row {i + 2}" for i in range(len(correct))),
         labels=labels,
-        probabilities=0.3 * np.full((len(correct), 7), 1 / 7) + 0.7 * np.eye(7)[judged],
+        probabilities=0.3 * np.full((len(correct), 7), 1 / 7) + 0.7 * np.eye(7)[answers],
         label_set=FER2013,
         split=split,
         source="fer2013.csv",
@@ -153,7 +153,7 @@ def test_paired_interval_agrees_with_drawing_rows_one_by_one() -> None:
 
 
 def test_paired_interval_is_narrow_where_models_agree() -> None:
-    """Pairing is the point: the same two accuracies, judged on mostly the same errors."""
+    """Pairing is the point: the same two accuracies, with mostly the same errors."""
     one = random_correct(1000, 0.7, 0)
     alike = one.copy()
     alike[np.flatnonzero(one)[:20]] = False

@@ -1,6 +1,7 @@
 """Reading FER-2013 csv files: formats, and every error by its row."""
 
 import gzip
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -153,11 +154,12 @@ def test_missing_file_and_other_archives(tmp_path):
 def test_zip_without_anything_useful(tmp_path):
     with pytest.raises(DatasetError, match="no class folders"):
         read_samples(zip_of(tmp_path / "a.zip", {"README": b"x"}))
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("fer2013.csv", CSV)
+    content = path.read_bytes()
     with pytest.raises(DatasetError, match="is damaged"):
-        path = tmp_path / "b.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("fer2013.csv", CSV)
-        read(path, path.read_bytes()[:-30])
+        read(path, content[:-30])
 
 
 def test_decode_rows_by_hand():
@@ -179,3 +181,82 @@ def test_real_rows_come_back_as_they_were_written(tmp_path, shared_folder, fer20
     assert samples.labels.tolist() == [int(row["emotion"]) for row in labels]
     assert samples.votes is not None and samples.votes.shape == (1400, 10)
     assert samples.votes.sum(axis=1).min() >= 8
+
+
+ROWS = CSV.decode().splitlines()
+
+
+def spread(separator: str = ",", end: str = "\n", note: str = "") -> str:
+    """The rows as another program writes them."""
+    rows = [row.split(",") + ([note] if note else []) for row in ROWS]
+    if note:
+        rows[0][-1] = "note"
+    return end.join(separator.join(fields) for fields in rows) + end
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        spread(end="\r").encode(),
+        spread(end="\r\n").encode(),
+        spread("\t").encode(),
+        spread(";").encode(),
+        spread("|", "\r").encode(),
+        spread().encode("utf-16"),
+        spread("\t", "\r\n").encode("utf-16"),
+        b"\xef\xbb\xbf" + spread(";").encode(),
+        spread(note='"blurred, dark"').encode(),
+        spread(note='"he said ""no"", twice"').encode(),
+        spread(note='"two\nlines"').encode(),
+        spread("\t", note='"a\ttab"').encode(),
+        CSV.replace(b"Training", b'"Training"'),
+    ],
+)
+@pytest.mark.parametrize("packed", ["plain", "gz", "zip"])
+def test_what_spreadsheets_make_of_it(tmp_path, content, packed):
+    expected = read(tmp_path / "as_it_was.csv", CSV, use_cache=False)
+    path = tmp_path / "a.csv"
+    if packed == "zip":
+        path = zip_of(tmp_path / "a.zip", {"fer2013.csv": content})
+    else:
+        path.write_bytes(gzip.compress(content) if packed == "gz" else content)
+    samples = read_samples(path, use_cache=False)
+    assert np.array_equal(samples.images, expected.images)
+    assert samples.labels.tolist() == expected.labels.tolist()
+    assert samples.splits.tolist() == expected.splits.tolist()
+    assert samples.sha256() == expected.sha256()
+
+
+def test_rows_are_counted_as_an_editor_counts_lines(tmp_path):
+    content = spread(note='"two\nlines"').replace("\n6,", "\n9,")
+    lines = content.split("\n")
+    number = next(n for n, line in enumerate(lines, 1) if line.startswith("9,"))
+    with pytest.raises(DatasetError, match=f"row {number} has the emotion '9'"):
+        read(tmp_path / "a.csv", content.encode())
+
+
+def test_a_quotation_mark_that_is_never_closed(tmp_path):
+    content = spread(note="5 inch").replace("5 inch", '5"', 1)
+    with pytest.raises(DatasetError, match="row 2 has a quotation mark that is never closed"):
+        read(tmp_path / "a.csv", content.encode())
+
+
+def test_a_csv_and_a_picture_in_one_zip(tmp_path):
+    members = {"data/fer2013.csv": CSV, "sample.png": b"x", "licence.txt": b"x", ".x": b"x"}
+    samples = read_samples(zip_of(tmp_path / "a.zip", members), use_cache=False)
+    assert len(samples) == 6
+    assert samples.layout.endswith(", 2 files of other kinds (.png, .txt), 1 hidden file left out")
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "data:text/csv;base64," + "A" * 5000, "a\0b"])
+def test_texts_that_are_no_paths(text):
+    with pytest.raises(SourceError, match="cannot look at"):
+        read_samples(text)
+
+
+def test_homes_and_pipes(tmp_path):
+    with pytest.raises(SourceError, match="no such file or folder"):
+        read_samples("~nobody-by-this-name/fer2013.csv")
+    os.mkfifo(tmp_path / "fer2013.csv")
+    with pytest.raises(SourceError, match="pipe or device"):
+        read_samples(tmp_path / "fer2013.csv")

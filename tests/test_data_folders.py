@@ -1,6 +1,7 @@
 """Class folders and archives: layouts, names, refusals."""
 
 import io
+import os
 import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from mien.data import archives, read_samples
-from mien.errors import DatasetError, ImageError, ImageTooLargeError
+from mien.errors import DatasetError, ImageError, ImageTooLargeError, SourceError
 from mien.labels import FER2013, FERPLUS
 from samples_factory import class_folders, png, random_faces, zip_of
 
@@ -339,3 +340,127 @@ def test_votes_need_a_csv(tmp_path):
     class_folders(tmp_path, ["happy"])
     with pytest.raises(DatasetError, match="follow the rows of a csv"):
         read_samples(tmp_path, ferplus=tmp_path / "fer2013new.csv")
+
+
+def test_what_is_left_out_is_told(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"))
+    beside = {"train/happy/a.txt": b"x", "train/happy/.b.png": b"x", "c.JSON": b"x"}
+    for name, content in beside.items():
+        (tmp_path / "set" / name).write_bytes(content)
+    words = "2 files of other kinds (.json, .txt), 1 hidden file left out"
+    archive = zip_of(tmp_path / "set.zip", {**beside, **written})
+    assert read_samples(tmp_path / "set").layout == f"train/ class folders, {words}"
+    layout = read_samples(archive).layout
+    assert layout.startswith("train/ class folders in a zip, 2 files of other kinds (.")
+    assert layout.endswith("1 hidden file left out")
+
+
+def test_endings_of_phones_and_old_programs_are_rows(tmp_path):
+    face = png(random_faces(1)[0])
+    names = ["a.jfif", "b.JPE", "c.HEIC", "d.pnm"]
+    samples = read_samples(zip_of(tmp_path / "a.zip", {f"happy/{name}": face for name in names}))
+    assert list(samples.names) == [f"happy/{name}" for name in names]
+    assert all(image.shape == (48, 48) for image in map(samples.images.__getitem__, range(4)))
+
+
+def test_linked_class_folders_and_links_back_up(tmp_path):
+    class_folders(tmp_path / "elsewhere", ["joy"])
+    class_folders(tmp_path / "set", ["train/sad"])
+    (tmp_path / "set/train/happy").symlink_to(tmp_path / "elsewhere/joy")
+    (tmp_path / "set/train/sad/up").symlink_to(tmp_path / "set")
+    samples = read_samples(tmp_path / "set")
+    assert list(samples.names) == [
+        *("train/happy/0.png", "train/happy/1.png"),
+        *("train/sad/0.png", "train/sad/1.png"),
+    ]
+    assert samples.layout.endswith(
+        "1 link to folders that are read already (train/sad/up) left out"
+    )
+
+
+def test_a_part_that_is_a_link_to_another_is_told(tmp_path):
+    class_folders(tmp_path / "set", ["train/sad", "test/sad"])
+    (tmp_path / "set/val").symlink_to("test")
+    samples = read_samples(tmp_path / "set")
+    assert len(samples) == 4
+    assert samples.layout.endswith("1 link to folders that are read already (val) left out")
+
+
+def test_an_unreadable_class_folder_is_an_error(tmp_path, monkeypatch):
+    class_folders(tmp_path / "set", ["train/sad", "train/happy"])
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("happy"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match=r"cannot read .*train/happy: Permission denied"):
+        read_samples(tmp_path / "set")
+
+
+def test_a_name_that_two_members_have_is_told(tmp_path):
+    faces = [png(face) for face in random_faces(2)]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("happy/a.png", faces[0])
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("happy/a.png", faces[1])
+    samples = read_samples(tmp_path / "a.zip")
+    assert len(samples) == 1
+    assert samples.layout.endswith("1 file whose name another one has left out")
+
+
+def test_class_folders_and_a_csv_are_class_folders(tmp_path):
+    written = class_folders(tmp_path / "set", below("train"))
+    archive = zip_of(tmp_path / "a.zip", {**written, "labels.csv": b"name,label"})
+    samples = read_samples(archive)
+    assert len(samples) == 14
+    assert "1 file of other kinds (.csv) left out" in samples.layout
+
+
+ODD_NAMES = ["a" * 60_000, "x\x1b[2Jy", "\u202egnp.a", "a\nb", "\t"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_of_members_make_no_odd_messages(tmp_path, name):
+    face = png(random_faces(1)[0])
+    path = zip_of(tmp_path / "a.zip", {f"happy/{name}.png": face[:200], "sad/a.png": face})
+    samples = read_samples(path)
+    broken = [index for index, row in enumerate(samples.names) if row != "sad/a.png"]
+    for index in broken:
+        with pytest.raises(ImageError) as caught:
+            samples.images[index]
+        assert len(str(caught.value)) < 300
+        assert str(caught.value).isprintable()
+    refused = zip_of(tmp_path / "b.zip", {f"../{name}.png": face})
+    with pytest.raises(DatasetError, match="points outside") as caught:
+        read_samples(refused)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+def test_a_member_without_a_name(tmp_path):
+    """Its name has no last letter to look at."""
+    face = png(random_faces(1)[0])
+    content = zip_of(tmp_path / "a.zip", {"happy/a.png": face, "x": face}).read_bytes()
+    table = content.rindex(b"PK\1\2")
+    assert content[table + 28 : table + 30] == b"\1\0"
+    # The letter counts as an extra field of an odd length, which readers pass over.
+    content = content[: table + 28] + b"\0\0\1\0" + content[table + 32 :]
+    path = tmp_path / "b.zip"
+    path.write_bytes(content)
+    samples = read_samples(path)
+    assert list(samples.names) == ["happy/a.png"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, IndexError, OverflowError, struct.error])
+def test_whatever_a_damaged_archive_raises_is_one_line(tmp_path, monkeypatch, error):
+    path = zip_of(tmp_path / "a.zip", {"happy/a.png": png(random_faces(1)[0])})
+
+    def fail(*arguments, **options):
+        raise error("a reason")
+
+    monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", fail)
+    with pytest.raises(DatasetError, match=r"a\.zip is damaged \(a reason\)"):
+        read_samples(path)

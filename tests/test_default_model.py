@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from command_line import mien
-from mien.cli.measuring import by_majority
 from mien.data.duplicates import seen_duplicates
 from mien.evaluation.metrics import evaluate
 from mien.evaluation.predictions import predict
@@ -16,7 +15,8 @@ from mien.labels import FER2013, FERPLUS
 from mien.model.names import resolve_model
 from mien.model.store import MODEL_FILES
 from mien.recognition.classifier import Classifier
-from mien.samples import Split
+from mien.samples import Samples, Split
+from mien.workflows.measuring import by_majority
 from samples_factory import samples_of
 
 VOTES = (
@@ -83,23 +83,29 @@ def test_the_file_is_small_and_its_card_complete(classifier: Classifier) -> None
     assert score.accuracy_unseen is not None and score.accuracy_unseen < score.accuracy
 
 
-def test_the_card_tells_the_truth(
-    classifier: Classifier, fer2013: tuple[np.ndarray, list[dict[str, str]]]
-) -> None:
+@pytest.fixture(scope="module")
+def labelled(fer2013: tuple[np.ndarray, list[dict[str, str]]]) -> tuple[Samples, np.ndarray]:
+    """FER-2013 with FER+'s votes, and which rows have a duplicate in Training."""
     images, rows = fer2013
     split_of = {"Training": "train", "PublicTest": "validation"}
-    votes = np.array([[int(row[name]) for name in VOTES] for row in rows])
     samples = samples_of(
         images,
         [int(row["emotion"]) for row in rows],
         [split_of[row["Usage"]] for row in rows],
-        votes=votes,
+        votes=np.array([[int(row[name]) for name in VOTES] for row in rows]),
     )
-    seen = seen_duplicates(samples)
+    return samples, seen_duplicates(samples)
+
+
+def test_the_card_tells_the_truth(
+    classifier: Classifier, labelled: tuple[Samples, np.ndarray]
+) -> None:
+    samples, seen = labelled
     if classifier.label_set == FERPLUS:
         relabelled = by_majority(samples, FERPLUS, Split.VALIDATION)
         assert relabelled is not None
         samples, seen = relabelled.samples, seen[relabelled.kept]
+    assert len(classifier.card.scores) == 2
     for score in classifier.card.scores:
         predictions = predict(
             classifier.probabilities, samples, Split.VALIDATION, seen_duplicate=seen, tta=score.tta
@@ -143,11 +149,10 @@ def test_a_photo_with_transparency(place: Path, shared_folder: Path) -> None:
     assert (place / "out.jpg").is_file()
 
 
-def test_the_readmes_five_lines(shared_folder: Path) -> None:
+def test_the_readmes_first_lines(shared_folder: Path) -> None:
     import mien as package
 
-    recognizer = package.Recognizer(detector="haar")
-    result = recognizer.recognize(package.read_image(shared_folder / "media" / "multi_face.jpg"))
+    result = package.recognize(shared_folder / "media" / "multi_face.jpg", detector="haar")
     assert len(result.faces) >= 3
     for face in result.faces:
         assert face.expression is not None

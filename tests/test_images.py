@@ -1,9 +1,17 @@
+import io
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+
 import numpy as np
+import PIL.EpsImagePlugin
 import PIL.Image
 import pytest
 
 from mien.errors import ImageError, ImageTooLargeError, SourceError
-from mien.images import find_images, read_image, read_tile
+from mien.images import as_image, find_images, read_image, read_tile
 from picture_factory import encode, gradient, huge_png, noise
 
 
@@ -110,7 +118,7 @@ def test_broken_off_picture(tmp_path, picture_format, kept):
     [
         (b"", r"empty \(0 bytes\)"),
         (b"hello, world", "not a picture"),
-        (b"\xff\xd8\xff", "not a picture"),
+        (b"\xff\xd8\xff", r"damaged \(its header is broken"),
     ],
 )
 def test_not_a_picture(tmp_path, content, message):
@@ -164,3 +172,263 @@ def test_find_images(tmp_path):
         path.write_bytes(b"x")
     found = [str(path.relative_to(tmp_path)) for path in find_images(tmp_path)]
     assert found == ["a.png", "b.JPG", "sub/c.webp"]
+
+
+def exif_block(order: str = "<", value: int = 6, kind: int = 3, extra: bytes = b"") -> bytes:
+    """An EXIF block whose first entry tells the orientation, before any other entries."""
+    packed = struct.pack(order + {3: "H2x", 4: "I", 8: "h2x"}[kind], value)
+    entries = struct.pack(order + "HHI", 0x112, kind, 1) + packed + extra
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    count = len(entries) // 12
+    return head + struct.pack(order + "IH", 8, count) + entries + bytes(4)
+
+
+def jpeg_with(block: bytes) -> bytes:
+    """A JPEG with an EXIF block as it is."""
+    jpeg = encode(gradient(), "JPEG", quality=95)
+    segment = b"Exif\0\0" + block
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+
+
+def entry(tag: int, kind: int, count: int, value: int, order: str = "<") -> bytes:
+    return struct.pack(order + "HHII", tag, kind, count, value)
+
+
+ODD_BLOCKS = {
+    "big-endian": exif_block(">"),
+    "a long": exif_block(kind=4),
+    "signed": exif_block(kind=8),
+    "a text that is a rational": exif_block(extra=entry(0x10F, 5, 1, 38) + bytes(8)),
+    "a rational over zero": exif_block(extra=entry(0x11A, 10, 1, 38)) + b"\xff" * 4 + bytes(4),
+    "a date that is a double": exif_block(extra=entry(0x132, 12, 1, 38)) + struct.pack("<d", 1e300),
+    "a pointer to nowhere": exif_block(extra=entry(0x8769, 4, 1, 0xFFFFFF00)),
+    "a pointer to itself": exif_block(extra=entry(0x8769, 4, 1, 8)),
+    "a type that does not exist": exif_block(extra=entry(0x110, 99, 1, 0)),
+    "a count of four milliards": exif_block(extra=entry(0x10F, 2, 0xFFFFFFFF, 38)),
+    "more entries than there are": exif_block()[:8] + b"\xff\xff" + exif_block()[10:],
+    "doubled header": b"Exif\0\0" + exif_block(),
+    "a next directory nowhere": exif_block()[:-4] + b"\xff" * 4,
+    "a tag of maker's notes without an end": exif_block(extra=entry(0x927C, 7, 1000, 38)),
+}
+"""EXIF that tells a turn, and something else that is wrong."""
+
+
+@pytest.mark.parametrize("name", ODD_BLOCKS)
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+def test_odd_exif_costs_neither_the_picture_nor_its_turn(name, picture_format):
+    if picture_format == "JPEG":
+        content = jpeg_with(ODD_BLOCKS[name])
+    else:
+        options = {"exif": ODD_BLOCKS[name], "lossless": True}
+        content = encode(gradient(), picture_format, **options)
+    image = read_image(content)
+    assert image.shape == (60, 40, 3)
+    assert np.abs(image.astype(int) - np.rot90(gradient(), -1)).mean() < 2
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"", b"II", b"II*\0", b"no tiff", exif_block(value=9), exif_block(value=0), b"Exif\0\0" * 9],
+)
+def test_exif_that_tells_no_turn(block):
+    image = read_image(jpeg_with(block))
+    assert np.abs(image.astype(int) - gradient()).mean() < 2
+
+
+def test_the_first_directory_tells_the_orientation_and_not_the_thumbnails():
+    block = exif_block(value=1)[:-4]
+    thumbnail = exif_block(value=8)[8:]
+    content = jpeg_with(block + struct.pack("<I", len(block) + 4) + thumbnail)
+    assert read_image(content).shape == (40, 60, 3)
+
+
+def test_orientation_of_tiff_and_of_xmp():
+    assert read_image(encode(gradient(), "TIFF", tiffinfo={274: 8})).shape == (60, 40, 3)
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    assert read_image(encode(gradient(), "JPEG", xmp=xmp)).shape == (60, 40, 3)
+
+
+def png_with(kind: bytes, content: bytes, checksum: int | None = None) -> bytes:
+    """A PNG with a chunk before its pixels, whose checksum may be wrong."""
+    png = encode(gradient(), "PNG")
+    crc = zlib.crc32(kind + content) if checksum is None else checksum
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+    return png[:33] + chunk + png[33:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png_with(b"tEXt", b"Comment\0hello", checksum=1),
+        png_with(b"zTXt", b"Comment\0\0not zlib"),
+        png_with(b"iTXt", b"x\0\1\0\0\0" + zlib.compress(bytes(80 << 20))),
+        png_with(b"iCCP", b"name\0\0broken"),
+        png_with(b"pHYs", b"short"),
+        png_with(b"eXIf", b"II*\0\xff\xff\xff\xff"),
+        png_with(b"cHRM", b""),
+    ],
+)
+def test_what_is_wrong_around_the_pixels_of_a_png(content):
+    assert np.array_equal(read_image(content), gradient())
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        b"\xff\xe2\x00\x10MPF\0" + b"\xff" * 10,
+        b"\xff\xe2\x00\x14ICC_PROFILE\0\0\0bad",
+        b"\xff\xed\x00\x20Photoshop 3.0\0" + b"8BIM" + b"\xff" * 12,
+        b"\xff\xe1\x00\x06Exif",
+        b"\xff\xee\x00\x05abc",
+    ],
+)
+def test_what_is_wrong_around_the_pixels_of_a_jpeg(segment):
+    jpeg = encode(gradient(), "JPEG", quality=95)
+    image = read_image(jpeg[:2] + segment + jpeg[2:])
+    assert np.abs(image.astype(int) - gradient()).mean() < 2
+
+
+class Unforeseen(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError, AttributeError, KeyError, struct.error, TypeError, OverflowError, Unforeseen],
+)
+@pytest.mark.parametrize("where", ["open", "load"])
+def test_whatever_a_decoder_raises_is_damage(monkeypatch, tmp_path, error, where):
+    path = tmp_path / "a.webp"
+    path.write_bytes(encode(gradient(), "WEBP"))
+
+    def fail(*arguments, **options):
+        raise error("a reason")
+
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    monkeypatch.setattr(WebPImageFile, "_open" if where == "open" else "load", fail)
+    with pytest.raises(ImageError, match=r"a\.webp is (damaged|not a picture)"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+def test_what_is_no_fault_of_the_picture_passes(monkeypatch, error):
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(WebPImageFile, "load", fail)
+    with pytest.raises(error):
+        read_image(encode(gradient(), "WEBP"))
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.8])
+def test_broken_off_avif(kept):
+    content = encode(noise(), "AVIF")
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(content[: int(len(content) * kept)])
+
+
+def test_a_damaged_tiff_says_so_once(capfd):
+    content = bytearray(encode(noise(), "TIFF", compression="tiff_adobe_deflate"))
+    content[300:400] = bytes(100)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(bytes(content))
+    assert capfd.readouterr() == ("", "")
+
+
+EPS = (
+    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n"
+    b"newpath 0 0 moveto\nshowpage\n%%EOF\n"
+)
+
+
+def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
+    started = tmp_path / "started"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(PIL.EpsImagePlugin, "gs_binary", None)
+    with pytest.raises((OSError, SyntaxError)), PIL.Image.open(io.BytesIO(EPS)) as picture:
+        picture.load()
+    assert started.exists(), "the fake program is not what Pillow would start"
+    started.unlink()
+    for name in ("a.eps", "photo.jpg"):
+        (tmp_path / name).write_bytes(EPS)
+        with pytest.raises(ImageError, match="not a picture that can be read"):
+            read_image(tmp_path / name)
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("picture_format", ["PCX", "TGA", "ICO", "SGI", "JPEG2000", "PDF"])
+def test_formats_that_are_not_of_photos_are_refused(picture_format):
+    with pytest.raises(ImageError, match="not a picture that can be read; use JPEG"):
+        read_image(encode(gradient(), picture_format))
+
+
+def test_a_pair_of_photos_in_one_file():
+    several = [PIL.Image.fromarray(255 - gradient())]
+    image = read_image(encode(gradient(), "MPO", save_all=True, append_images=several))
+    assert np.abs(image.astype(int) - gradient()).mean() < 6
+
+
+def test_what_pictures_are_read_from(tmp_path):
+    content = encode(gradient(), "PNG")
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with open(path, "rb") as file, PIL.Image.open(path) as picture:
+        sources = (content, bytearray(content), memoryview(content), io.BytesIO(content))
+        for source in (*sources, path, str(path), file, picture):
+            assert np.array_equal(read_image(source), gradient())
+        for source in (content, path, picture):
+            assert np.array_equal(as_image(source), gradient())
+
+
+def test_pictures_of_pillow_are_turned_and_laid_on_white():
+    exif = PIL.Image.Exif()
+    exif[0x112] = 6
+    with PIL.Image.open(io.BytesIO(encode(gradient(), "PNG", exif=exif))) as picture:
+        assert np.array_equal(read_image(picture), np.rot90(gradient(), -1))
+    assert read_image(PIL.Image.new("RGBA", (2, 1))).tolist() == [[[255] * 3] * 2]
+
+
+def test_arrays_are_pictures_already():
+    image = gradient()
+    assert as_image(image) is image
+
+
+@pytest.mark.parametrize("wrong", [None, 7, 1.5, [1, 2], {}, object(), io.StringIO("text")])
+def test_what_no_picture_is_read_from(wrong):
+    with pytest.raises(SourceError, match=f"got {type(wrong).__name__}") as caught:
+        as_image(wrong)
+    assert ("cv2.imread gives None" in str(caught.value)) == (wrong is None)
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "a\0b.png", "data:image/png;base64," + "A" * 9000])
+def test_texts_that_are_no_paths(text):
+    with pytest.raises(SourceError, match="cannot read") as caught:
+        read_image(text)
+    assert len(str(caught.value)) < 300
+
+
+def test_paths_that_may_not_be_looked_at(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(SourceError, match=r"cannot read .*a\.png: Permission denied"):
+        read_image(tmp_path / "a.png")
+
+
+def test_links_that_lead_nowhere(tmp_path):
+    (tmp_path / "a.png").symlink_to("gone.png")
+    with pytest.raises(SourceError, match="leads nowhere"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "b.JPE", "c.HEIC", "d.Jpeg", "e.TIF", "f.pnm"])
+def test_endings_that_are_seen_in_folders(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in find_images(tmp_path)] == [name]

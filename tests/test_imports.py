@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels", "former_names"},
-    {"samples", "results", "cache_root", "pages", "files", "provenance"},
-    {"images", "preprocessing"},
+    {"errors", "labels", "former_names", "spelling"},
+    {"samples", "results", "cache_root", "clock", "pages", "files", "finding", "provenance"},
+    {"images", "preprocessing", "heif", "deep_pixels", "metadata"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},
@@ -32,8 +32,8 @@ MAY_IMPORT = {
         "training",
         "data.augmentation",
         "data.batches",
+        "workflows.training",
         "cli.progress",
-        "cli.console",
     },
     "tensorflow": {"formats", "training.teacher_layer", "training.trainable"},
     "tf2onnx": {"formats.bundle"},
@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "http": {"model.store"},
     "socket": {"model.store"},
     "pickle": set(),
-    "av": {"sources", "outputs"},
+    "av": {"sources", "outputs", "heif"},
     "scipy": {"recognition.tracks", "evaluation.calibration"},
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},
@@ -61,6 +61,37 @@ MAY_IMPORT = {
     "typer": {"cli"},
 }
 """Who may import a library, as prefixes of module names."""
+
+
+INSIDE = {
+    "outputs": {
+        "sources": {
+            "sources.source",
+            "sources.inputs",  # the inputs that copies are planned for
+            "sources.addresses",  # names of sources are written without their passwords
+            "sources.files",  # the sound of a file is brought along
+        },
+        "drawing": {"drawing", "drawing.sprites", "drawing.style"},
+    },
+    "reports": {"sources": {"sources.source"}},
+}
+"""What packages that stand beside each other on the way of the data know of each other."""
+
+CLI_MAY_IMPORT = {
+    "mien": "its version",
+    "cli": "itself",
+    "workflows": "what commands do",
+    "live.session": "what `mien live` does, the one workflow with a window",
+    "errors": "",
+    "results": "",
+    "labels": "",
+    "spelling": "the nearest option to a wrong one",
+    "reports.scores": "tables to be printed",
+    "formats.reading": "what is said of a Keras file, as options say it",
+    "formats.keras_import": "silences Keras before the bar of a training is made",
+    "zoo.catalogue": "`mien models` lists the networks",
+}
+"""What commands import when they run, and why: they parse, call one workflow, and print."""
 
 
 def modules() -> list[str]:
@@ -76,9 +107,18 @@ def source_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def imports_of(module: str) -> set[str]:
+def imports_of(module: str, *, types_too: bool = True) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(source_of(module).read_text(encoding="utf-8"))):
+    tree = ast.parse(source_of(module).read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if not types_too and id(node) in typing_only:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -114,6 +154,25 @@ def test_imports_go_downwards(module: str):
         assert layer_of(other) <= layer_of(module), f"{module} imports {imported}"
         if layer_of(other) == layer_of(module):
             assert (PACKAGE / f"{other}.py").is_file(), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_neighbours_do_not_know_each_others_insides(module: str):
+    for package, known in INSIDE.get(module.split(".")[0], {}).items():
+        for imported in imports_of(module):
+            other = imported.removeprefix("mien.")
+            if other.split(".")[0] == package:
+                assert other in known, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name.startswith("cli")])
+def test_commands_parse_call_a_workflow_and_print(module: str):
+    for imported in imports_of(module, types_too=False):
+        if imported.split(".")[0] == "mien":
+            other = imported.removeprefix("mien.")
+            assert any(other == name or other.startswith(f"{name}.") for name in CLI_MAY_IMPORT), (
+                f"{module} imports {imported}"
+            )
 
 
 @pytest.mark.parametrize("module", modules())

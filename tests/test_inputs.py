@@ -7,6 +7,7 @@ import pytest
 
 from mien.errors import OutputError, SourceError
 from mien.outputs.copies import plan_copies
+from mien.sources import open_frames
 from mien.sources.inputs import Picture, Video, find_inputs
 from video_factory import make_clip
 
@@ -126,3 +127,56 @@ def test_folders_without_an_ending_are_made(folder: Path) -> None:
     for name in ("new", ".hidden", "a.png/"):
         copies = plan_copies(inputs[-1:], f"{folder / 'x'}/{name}")
         assert copies[0].parent.parent == folder / "x" / name
+
+
+def test_what_a_folder_holds_beside_is_told_once(clips: Path) -> None:
+    told: list[str] = []
+    find_inputs(str(clips / "in"), on_left_out=told.append)
+    assert told == [
+        f"{clips / 'in'}: 1 file of other kinds (.txt), 1 hidden file left out",
+    ]
+    find_inputs(str(clips / "other"), on_left_out=told.append)
+    assert len(told) == 1
+
+
+def test_linked_folders_are_followed_and_loops_are_told(folder: Path) -> None:
+    (folder / "in" / "album").symlink_to("../other")
+    (folder / "in" / "sub" / "up").symlink_to("..")
+    told: list[str] = []
+    found = find_inputs(str(folder / "in"), on_left_out=told.append)
+    names = [str(item.name) for item in found]
+    assert names == ["a.png", str(PurePath("album/a.png")), "b.gif", "b.png", "sub/a.png"]
+    (line,) = told
+    assert line.endswith("1 link to folders that are read already (sub/up) left out")
+
+
+def test_unreadable_folders_are_told_and_the_rest_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    told: list[str] = []
+    found = find_inputs(str(folder / "in"), on_failure=told.append)
+    assert [str(item.name) for item in found] == ["a.png", "b.gif", "b.png"]
+    assert told == [
+        f"cannot read {folder / 'in' / 'sub'}: Permission denied; its files are left out"
+    ]
+
+
+def test_a_folder_of_other_files_says_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.raw").touch()
+    with pytest.raises(SourceError, match=r"no pictures.*\(1 file of other kinds \(\.raw\)"):
+        find_inputs(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "data:image/jpeg;base64," + "A" * 5000, "a\0b"])
+def test_texts_that_are_no_paths(text: str) -> None:
+    for call in (find_inputs, open_frames):
+        with pytest.raises(SourceError, match="cannot look at"):
+            call(text)

@@ -209,12 +209,6 @@ def test_other_classes_rows_and_inputs_are_refused(tmp_path: Path):
         live_teachers([teacher(tmp_path / "c.onnx")], ROWS, InputSpec(64, 64, 1), tmp_path, STUDENT)
 
 
-@pytest.fixture
-def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings end without the ONNX files, which take longer than everything else here."""
-    monkeypatch.setattr("mien.training.run.can_export", lambda: False)
-
-
 @pytest.mark.usefixtures("no_export")
 def test_a_run_without_any_labels_learns_and_says_of_whom(tmp_path: Path):
     path = teacher(tmp_path / "a.onnx")
@@ -275,8 +269,8 @@ def test_a_resumed_run_ends_with_the_same_weights_and_keeps_no_teacher(tmp_path:
     with pytest.raises(KeyboardInterrupt):
         train(recipe, samples, tmp_path / "broken", teachers=paths, unlabelled=found, progress=stop)
     again = {"unlabelled": found, "resume": True}
+    other = teacher(tmp_path / "b.onnx", 1)
     with pytest.raises(TrainingError, match="other teachers"):
-        other = teacher(tmp_path / "b.onnx", 1)
         train(recipe, samples, tmp_path / "broken", teachers=[other], **again)
     train(recipe, samples, tmp_path / "broken", teachers=paths, **again)
     for name in ("best.keras", "best_ferplus.keras"):

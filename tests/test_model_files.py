@@ -59,7 +59,7 @@ def test_run_folder_that_was_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not the folder of a training"):
         resolve_model(str(tmp_path))
     (tmp_path / "best.keras").write_bytes(b"")
-    with pytest.raises(ModelError, match=f"mien export {tmp_path} --data SRC"):
+    with pytest.raises(ModelError, match=f"mien export {tmp_path}$"):
         resolve_model(str(tmp_path))
 
 

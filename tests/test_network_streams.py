@@ -1,5 +1,6 @@
 """Streams at an address: time-outs that hold, drops and returns, and secrets that stay secret."""
 
+import tempfile
 import threading
 import time
 from itertools import pairwise
@@ -257,5 +258,20 @@ def test_impossible_options(options):
         NetworkStream("rtsp://host/1", **options)
 
 
-def test_nothing_of_the_servers_files_is_left(tmp_path: Path) -> None:
-    assert list(tmp_path.iterdir()) == []
+def test_nothing_of_a_stream_is_written_to_the_disk(clip, tmp_path, own_cache, monkeypatch):
+    for name in ("work", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+    def written() -> list[Path]:
+        folders = [tmp_path / "work", tmp_path / "temporary", own_cache]
+        return [path for folder in folders for path in folder.rglob("*")]
+
+    with (
+        serving(http(clip, announced=len(clip))) as port,
+        NetworkStream(f"http://127.0.0.1:{port}/a.ts") as source,
+    ):
+        assert [written() for _ in source] == [[]] * 20
+    assert written() == []

@@ -1,6 +1,7 @@
 """Two-phase trainings: what learns, what is kept, and resumption in the second phase."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def test_an_unknown_layer_is_explained_and_nothing_written(tmp_path: Path):
     with pytest.raises(RecipeError, match=r"no layer 'block9' .* last layers: .*logits"):
         train(recipe, tiny_samples(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_export() -> Iterator[None]:
+    """No ONNX bundle at the end of a training; tests/test_training.py has those."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.training.run.can_export", lambda: False)
+        yield
 
 
 @pytest.fixture(scope="module")

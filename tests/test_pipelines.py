@@ -2,12 +2,17 @@
 
 import csv
 import json
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
+
+import keras
 
 from command_line import mien
 
@@ -43,20 +48,34 @@ def reduced(
     return path
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize("name", SETTINGS)
+def mien_in(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """A command in a folder; its arguments stand by their places, as `Run` passes them."""
+    return mien(*words, cwd=folder)
+
+
+def on_tensorflow(function: Callable[..., Any], *arguments: object) -> Any:
+    """As `Run`, in this process."""
+    assert keras.backend.backend() == "tensorflow"
+    return function(*arguments)
+
+
+def pipelines() -> Iterator[object]:
+    """Each network on each backend; JAX compiles the large ones for a minute."""
+    for name, settings in SETTINGS.items():
+        yield pytest.param(name, "tensorflow")
+        slow = [pytest.mark.slow] if settings is SMALL else []
+        yield pytest.param(name, "jax", marks=slow)
+
+
+@pytest.mark.parametrize(("name", "backend"), pipelines())
 def test_a_pipeline_runs_by_one_command(
-    name: str, backend: str, reduced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, backend: str, reduced: Path, tmp_path: Path, request: pytest.FixtureRequest
 ):
-    monkeypatch.setenv("KERAS_BACKEND", backend)
+    run = request.getfixturevalue("on_jax") if backend == "jax" else on_tensorflow
     recipe = Path(__file__).parent.parent / "recipes" / f"{name}.py"
     settings = [word for setting in SETTINGS[name] for word in ("--set", setting)]
-    done = mien(
-        *("train", recipe, "--data", reduced, "--out", tmp_path / "run"),
-        *("--pretrained", "none", *settings),
-        cwd=tmp_path,
-        timeout_s=900,
-    )
+    words = ("train", recipe, "--data", reduced, "--out", "run", "--pretrained", "none", *settings)
+    done = run(mien_in, tmp_path, *words)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "run" / "history.csv").open(newline="") as file:
         history = list(csv.DictReader(file))

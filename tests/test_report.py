@@ -29,7 +29,7 @@ from mien.reports.content import (
     sample_gallery,
 )
 from mien.reports.document import Faces, Section, Table, Text, to_html, to_markdown
-from mien.reports.face_grid import JudgedFace, face_grid_png, judged_faces, square_tile
+from mien.reports.face_grid import ClassifiedFace, classified_faces, face_grid_png, square_tile
 from mien.reports.report import (
     REPORT_FILES,
     check_report_folder,
@@ -312,7 +312,7 @@ def test_a_temperature_of_these_faces_is_cautioned_with_the_cross_fitted_error(
     (caution, _) = write(tmp_path / "r", many, card=fitted)
     assert caution.startswith("Caution: the temperature was fitted on these very faces")
     assert f"(ECE) of {percent(expected.ece)} may be" in caution
-    assert f"the cross-fitted one, {percent(expected.ece_cross_fitted)}, judges" in caution
+    assert f"the cross-fitted one, {percent(expected.ece_cross_fitted)}, is measured" in caution
     values = metrics_of(tmp_path / "r")
     assert values["temperature"] == 0.8765 and values["calibration"] == asdict(fitted.calibration)
     assert values["ece_cross_fitted"] == expected.ece_cross_fitted
@@ -346,7 +346,7 @@ def test_thresholds_are_there_to_choose_from(tmp_path: Path) -> None:
     assert answered.sum() == 320 and gain > 0
     shown = np.floor(1000 * threshold) / 1000
     assert (
-        f"Answering the surest 80.0 % of the faces (--min-confidence {shown:.3f}) gives an "
+        f"Answering the most confident 80.0 % of the faces (--min-confidence {shown:.3f}) gives an "
         f"accuracy of {percent(accuracy)}, {gain:.1f} points more than answering all." in text
     )
     assert f"| 80.0 % | {percent(accuracy)} | +{gain:.1f} | {shown:.3f} |" in text
@@ -429,7 +429,7 @@ def test_full_disk_keeps_the_older_report(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="No space left"):
         write(out)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -557,13 +557,13 @@ def test_galleries_tell_right_from_wrong_without_colour() -> None:
     predictions = make_predictions()
     face = np.zeros((48, 48), np.uint8)
     rows = predictions.sample_rows(24)
-    faces = judged_faces(predictions, [(row, face) for row in rows])
+    faces = classified_faces(predictions, [(row, face) for row in rows])
     assert len(faces) == 24 == len(set(rows)) and rows == sorted(rows)
-    for row, judged in zip(rows, faces, strict=True):
+    for row, shown in zip(rows, faces, strict=True):
         sign = "\N{CHECK MARK}" if predictions.correct[row] else "\N{BALLOT X}"
-        assert judged.caption.startswith(f"{sign} {judged.judged} ")
-        assert f"{100 * predictions.confidence[row]:.1f} %" in judged.caption
-        assert f"labelled {FER2013[row % 7].display_name}\nrow {row + 2}" in judged.caption
+        assert shown.caption.startswith(f"{sign} {shown.predicted} ")
+        assert f"{100 * predictions.confidence[row]:.1f} %" in shown.caption
+        assert f"labelled {FER2013[row % 7].display_name}\nrow {row + 2}" in shown.caption
     right = sum(bool(predictions.correct[row]) for row in rows)
     gallery = sample_gallery(faces, "test")
     assert 0 < right < 24
@@ -573,7 +573,7 @@ def test_galleries_tell_right_from_wrong_without_colour() -> None:
     # Three rows of eight.
     assert picture.width > 8 * 240 and 3 * 240 < picture.height < 6 * 240
     assert [png(tile).size for tile, _ in gallery.items if tile] == [
-        (148, 148) if judged.correct else (160, 160) for judged in faces
+        (148, 148) if shown.correct else (160, 160) for shown in faces
     ]
 
 
@@ -590,8 +590,8 @@ def test_tiles_are_enlarged_without_blur() -> None:
     assert tile.shape == (240, 240, 3)
     np.testing.assert_array_equal(tile[..., 0], np.kron(face, np.ones((5, 5), np.uint8)))
     # In the drawn grid, too: every pixel of the face is a block of one value.
-    judged = JudgedFace(face, "Happy", "Happy", 0.5, "a")
-    pixels = np.asarray(png(face_grid_png([judged], "title")).convert("L"))
+    classified = ClassifiedFace(face, "Happy", "Happy", 0.5, "a")
+    pixels = np.asarray(png(face_grid_png([classified], "title")).convert("L"))
     expected = tile[..., 0]
     found = [
         (y, x)
@@ -616,8 +616,8 @@ def test_tiles_of_other_sizes_fit(shape: tuple[int, ...]) -> None:
 )
 def test_names_of_every_kind_can_be_drawn(name: str) -> None:
     face = np.full((48, 48), 128, np.uint8)
-    judged = JudgedFace(face, "Happy", "Sad", 0.5, name)
-    assert is_framed_in_white(png(face_grid_png([judged] * 8, "title")))
+    classified = ClassifiedFace(face, "Happy", "Sad", 0.5, name)
+    assert is_framed_in_white(png(face_grid_png([classified] * 8, "title")))
 
 
 def test_gallery_without_faces_says_so() -> None:

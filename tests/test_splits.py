@@ -8,6 +8,8 @@ from mien.data.splits import (
     SplitPlan,
     assign,
     cautions,
+    divided,
+    resolved,
     stratified_split,
     without_training_duplicates,
     without_validation_duplicates,
@@ -76,6 +78,66 @@ def test_carving_validation_out_of_train():
     assert (samples.splits[:50] == "train").all()
 
 
+def two_parts():
+    """Train and test alone; every training picture twice, and one of them in test as well."""
+    images = random_faces(120, side=8)
+    images[1:100:2] = images[0:100:2]
+    images[110] = images[0]
+    labels = [row // 2 % 5 for row in range(120)]
+    return samples_of(images, labels, ["train"] * 100 + ["test"] * 20)
+
+
+def test_a_tenth_validates_where_there_is_no_validation_part():
+    samples = two_parts()
+    planned = assign(samples, SplitPlan())
+    counts = {split.value: rows[:5].tolist() for split, rows in planned.counts().items()}
+    assert counts == {"train": [18] * 5, "validation": [2] * 5, "test": [4] * 5}
+    assert (planned.splits[100:] == "test").all()
+    assert (planned.splits[:100:2] == planned.splits[1:100:2]).all(), "duplicates lie apart"
+    assert planned.layout == (
+        "no validation part, so 10 % of each training class carved out for validation, "
+        "duplicates kept on one side"
+    )
+    other = assign(samples, SplitPlan(seed=1))
+    assert not np.array_equal(other.splits, planned.splits)
+
+
+def test_the_plan_that_a_card_keeps_gives_the_same_split():
+    samples = two_parts()
+    plan = resolved(samples, SplitPlan(seed=4))
+    assert plan == SplitPlan(0.1, seed=4, duplicates_together=True)
+    assert np.array_equal(assign(samples, plan).splits, assign(samples, SplitPlan(seed=4)).splits)
+    assert resolved(samples, OFFICIAL) == OFFICIAL
+    assert resolved(samples, SplitPlan(0.3)) == SplitPlan(0.3)
+
+
+def test_a_validation_part_that_is_there_is_used():
+    samples = made_up()
+    assert resolved(samples, SplitPlan()) == OFFICIAL
+    assert assign(samples, SplitPlan()).splits is samples.splits
+    moved = assign(samples, SplitPlan(0.1, duplicates_together=True))
+    assert moved.layout.endswith("validation rows moved to test, duplicates kept on one side")
+    # Nothing is carved out where nobody wants it.
+    assert Split.VALIDATION not in assign(two_parts(), OFFICIAL).counts()
+
+
+def test_a_class_too_small_for_a_tenth_stops_nothing():
+    parts = assign(of_counts([20, 1, 3, 20]), SplitPlan()).counts()
+    assert parts[Split.VALIDATION][:4].tolist() == [2, 0, 1, 2]
+    assert parts[Split.TRAIN][:4].tolist() == [18, 1, 2, 18]
+
+
+def test_rows_divided_as_a_recipe_does():
+    samples = two_parts()
+    assert np.array_equal(divided(samples, SplitPlan()).splits, assign(samples, SplitPlan()).splits)
+    assert len(divided(samples, OFFICIAL, drop_duplicates=True)) == 118  # both of test's picture
+    apart = assign(samples, SplitPlan(0.5))
+    seen = without_validation_duplicates(apart)
+    assert len(seen) < len(samples)
+    again = divided(samples, SplitPlan(0.5), drop_validation_duplicates=True)
+    assert list(again.names) == list(seen.names)
+
+
 @pytest.mark.parametrize("fraction", [-0.1, 1, 1.5])
 def test_impossible_fractions(fraction):
     with pytest.raises(ValueError, match="fraction in"):
@@ -94,22 +156,12 @@ def test_no_training_rows():
         assign(samples_of(random_faces(2, side=8), [0, 1], ["test", "test"]))
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (1, r"made up: class disgust has 1 training row, .* 30 % .* takes 4; .* leave the class"),
-        (3, r"class disgust has 3 training rows, .* takes 4; .* take a larger fraction"),
-    ],
-)
-def test_a_class_that_has_no_row_to_give_away(rows, message):
-    with pytest.raises(DatasetError, match=message):
-        assign(of_counts([20, rows, 20]), SplitPlan(validation_fraction=0.3))
-
-
-def test_the_smallest_class_that_can_be_carved():
+@pytest.mark.parametrize(("rows", "given"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (7, 2)])
+def test_a_small_class_gives_one_row_and_keeps_its_last(rows, given):
     plan = SplitPlan(validation_fraction=0.3)
-    parts = assign(of_counts([20, 4, 0, 20]), plan).counts()
-    assert parts[Split.VALIDATION][:4].tolist() == [6, 1, 0, 6]
+    parts = assign(of_counts([20, rows, 20]), plan).counts()
+    assert parts[Split.VALIDATION][:3].tolist() == [6, given, 6]
+    assert parts[Split.TRAIN][:3].tolist() == [14, rows - given, 14]
 
 
 def test_cautions_name_the_classes():

@@ -17,7 +17,10 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
+from jax_process import Run
+from jax_steps import train_break_off_and_resume
 from mien.data.augmentation import Augmentation
+from mien.data.splits import OFFICIAL, SplitPlan
 from mien.errors import ModelError, OutputError, ParityError, RecipeError, TrainingError
 from mien.evaluation.calibration import fit_temperature
 from mien.formats import bundle
@@ -30,7 +33,7 @@ from mien.training.calibration import read_calibration
 from mien.training.callbacks import best_row, read_history
 from mien.training.recipe import Recipe
 from mien.training.run import train
-from mien.training.run_folder import check_folder
+from mien.training.run_folder import check_folder, describe
 
 RECIPE = Recipe(
     name="tiny",
@@ -189,6 +192,7 @@ def test_validation_rows_of_one_class_end_no_training(tmp_path: Path):
     assert run.bundle is not None
 
 
+@pytest.mark.usefixtures("no_export")
 def test_an_interrupted_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, tiny_samples(), tmp_path / "run", extra_callbacks=[StopAt(1, 1)])
@@ -208,6 +212,7 @@ train(RECIPE, tiny_samples(), Path(sys.argv[1]))
 """
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_killed_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
     folder = tmp_path / "run"
     command = [sys.executable, "-c", KILLED_TRAINING, folder, Path(__file__).parent]
@@ -234,6 +239,7 @@ def test_a_finished_run_resumes_to_itself(whole_run: Path):
     np.testing.assert_array_equal(weights_of(whole_run)[0], before[1][0])
 
 
+@pytest.mark.usefixtures("no_export")
 def test_another_seed_gives_other_weights(whole_run: Path, tmp_path: Path):
     train(replace(RECIPE, seed=2, epochs=1), tiny_samples(), tmp_path / "run")
     assert not np.array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
@@ -265,6 +271,24 @@ def test_a_run_of_an_earlier_version_resumes_with_fields_that_it_did_not_have(tm
         check_folder(tmp_path, other, resume=True)
 
 
+def test_a_run_of_an_earlier_version_resumes_with_its_split(tmp_path: Path):
+    stored = RECIPE.as_dict()
+    stored["split"] = {"validation_fraction": 0.0, "seed": 0}
+    (tmp_path / "recipe.json").write_text(json.dumps(stored))
+    check_folder(tmp_path, RECIPE, resume=True)  # before the data are read
+    check_folder(tmp_path, replace(RECIPE, split=OFFICIAL), resume=True)
+    with pytest.raises(TrainingError, match=r"split is .* there and .* here"):
+        check_folder(tmp_path, replace(RECIPE, split=SplitPlan(0.3)), resume=True)
+    parts = {split: tiny_samples().of(split) for split in (Split.TRAIN, Split.VALIDATION)}
+    describe(tmp_path, parts)
+    facts = json.loads((tmp_path / "data.json").read_text())
+    del facts["layout"]
+    (tmp_path / "data.json").write_text(json.dumps(facts))
+    describe(tmp_path, parts)
+    with pytest.raises(TrainingError, match="data differ"):
+        describe(tmp_path, {**parts, Split.TRAIN: tiny_samples(seed=9).of(Split.TRAIN)})
+
+
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path):
     recipe = replace(RECIPE, learning_rate=1e30, warmup_epochs=0.0, schedule="constant")
     with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step \d+"):
@@ -275,8 +299,9 @@ def test_missing_votes_and_rows_are_explained(tmp_path: Path):
     with pytest.raises(RecipeError, match="--ferplus"):
         train(RECIPE, replace(tiny_samples(), votes=None), tmp_path / "a")
     only_training = replace(tiny_samples(), splits=np.full(72, "train"))
+    as_they_are = replace(RECIPE, split=OFFICIAL)
     with pytest.raises(TrainingError, match="no validation rows"):
-        train(RECIPE, only_training, tmp_path / "b")
+        train(as_they_are, only_training, tmp_path / "b")
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path):
@@ -296,6 +321,7 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path: Path):
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_full_disk_is_one_clear_line_and_the_training_goes_on_later(
     whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -326,6 +352,7 @@ class Poison(keras.callbacks.Callback):
             weight.assign(weight * float("nan"))
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(
     whole_run: Path, tmp_path: Path
 ):
@@ -368,37 +395,8 @@ def test_a_damaged_network_is_one_clear_line(tmp_path: Path):
         export.export_run(tmp_path, list(tiny_samples(7).images))
 
 
-JAX_TRAINING = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-import keras
-from test_training import RECIPE, StopAt, blurred_samples, tiny_samples
-from mien.samples import Split
-from mien.training.calibration import calibrate_run
-from mien.training.run import train
-assert keras.backend.backend() == "jax"
-folder = Path(sys.argv[1])
-whole = train(RECIPE, tiny_samples(), folder / "whole")
-assert whole.bundle is None
-fitted = calibrate_run(folder / "whole", blurred_samples().of(Split.VALIDATION))
-assert fitted.calibration is not None
-try:
-    train(RECIPE, tiny_samples(), folder / "broken_off", extra_callbacks=[StopAt(1, 1)])
-except KeyboardInterrupt:
-    pass
-resumed = train(RECIPE, tiny_samples(), folder / "broken_off", resume=True)
-assert resumed.history == whole.history
-"""
-
-
-def test_a_training_on_jax_resumes_too_and_is_exported_by_tensorflow(tmp_path: Path):
-    pytest.importorskip("jax", reason="needs JAX")
-    subprocess.run(
-        [sys.executable, "-c", JAX_TRAINING, tmp_path, Path(__file__).parent],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        check=True,
-    )
+def test_a_training_on_jax_resumes_too_and_is_exported_by_tensorflow(tmp_path: Path, on_jax: Run):
+    on_jax(train_break_off_and_resume, tmp_path)
     whole, resumed = tmp_path / "whole", tmp_path / "broken_off"
     for ours, theirs in zip(weights_of(resumed), weights_of(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)

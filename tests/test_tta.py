@@ -108,7 +108,7 @@ def test_what_is_measured_is_what_is_recognised(classifier: Classifier) -> None:
         np.testing.assert_allclose(face.expression.probabilities, row, atol=1e-7)
 
 
-def test_pictures_and_videos_are_judged_alike_and_say_so(classifier: Classifier) -> None:
+def test_pictures_and_videos_are_classified_alike_and_say_so(classifier: Classifier) -> None:
     picture = noise()
     plain = Recognizer(classifier, FixedFaces(BOXES))
     flip = Recognizer(classifier, FixedFaces(BOXES), tta="flip")

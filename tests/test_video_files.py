@@ -1,11 +1,13 @@
 """Video files: times, turned pictures, colours, sizes, and files that are broken or none."""
 
 import gc
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from mien.errors import SourceError, VideoError
@@ -275,8 +277,7 @@ def test_pixels_become_square(tmp_path, shape, shown):
     path = make_clip(tmp_path / "a.mkv", 2, stream={"sample_aspect_ratio": shape})
     with VideoFile(path) as source:
         assert (source.info.width_px, source.info.height_px) == shown
-        for frame in source:
-            assert frame.image_rgb.shape == (shown[1], shown[0], 3)
+        assert [frame.image_rgb.shape for frame in source] == 2 * [(shown[1], shown[0], 3)]
 
 
 def test_a_size_that_changes_is_fitted_into_the_first(tmp_path):
@@ -554,3 +555,35 @@ def test_a_file_is_let_go_of(tmp_path):
         VideoFile(make_sound(tmp_path / "a.m4a"))
     opened = [file.path for file in psutil.Process().open_files()]
     assert not [name for name in opened if str(tmp_path) in name]
+
+
+def motion_jpeg(path, n_frames=5, orientation=None):
+    """A clip as cameras write it: JPEG pictures in AVI, each with EXIF of its own."""
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "maker"
+    if orientation is not None:
+        exif[0x0112] = orientation
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number, image in enumerate(numbered_images(n_frames)):
+            content = io.BytesIO()
+            PIL.Image.fromarray(image).save(content, "JPEG", quality=95, exif=exif)
+            packet = av.Packet(content.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = True
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(None, 0), (1, 0), (3, 2), (6, 3), (8, 1)])
+def test_exif_beside_every_picture(tmp_path, orientation, turns):
+    """PyAV has no name for it, and to ask for what else is there raised ValueError."""
+    path = motion_jpeg(tmp_path / "a.avi", orientation=orientation)
+    with VideoFile(path) as source:
+        images = [frame.image_rgb for frame in source]
+    assert [number_of(image) for image in images] == [0, 1, 2, 3, 4]
+    expected = np.rot90(next(iter(numbered_images(1))), turns)
+    assert images[0].shape == expected.shape
+    assert np.abs(images[0].astype(int) - expected).mean() < 12

@@ -254,7 +254,9 @@ def test_results_of_fixed_faces(tiny) -> None:
 def test_no_half_life_is_no_smoothing(tiny) -> None:
     video = VideoRecognizer(Recognizer(tiny, FixedFaces(BOXES)), half_life_s=0.0)
     for number, picture in enumerate((gradient(), gradient()[::-1], gradient()[:, ::-1])):
-        for face in video.recognize(picture, time_s=number / 25).faces:
+        faces = video.recognize(picture, time_s=number / 25).faces
+        assert len(faces) == len(BOXES)
+        for face in faces:
             assert face.expression == face.raw
 
 
@@ -312,7 +314,9 @@ def test_settings_that_mean_nothing(tiny, wrong: dict[str, float]) -> None:
 def test_the_least_confidence_reaches_both_expressions(tiny) -> None:
     video = VideoRecognizer(Recognizer(tiny, FixedFaces(BOXES), min_confidence=0.99))
     for number in range(3):
-        for face in video.recognize(gradient(), time_s=number / 25).faces:
+        faces = video.recognize(gradient(), time_s=number / 25).faces
+        assert len(faces) == len(BOXES)
+        for face in faces:
             assert face.expression.label == face.raw.label == UNCERTAIN
             assert face.expression.held_uncertain is True
             assert face.raw.held_uncertain is None

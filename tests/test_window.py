@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
+from mien.clock import clock
 from mien.errors import MissingExtraError, WindowError
 from mien.live import window as window_module
-from mien.live.status import KEYS, Status, clock, draw_help, draw_status, status_height_px
+from mien.live.status import KEYS, Status, draw_help, draw_status, status_height_px
 from mien.live.window import Event, Window, fitted
 
 pygame = pytest.importorskip("pygame", reason="needs pygame-ce, of the extra live")
@@ -244,4 +245,4 @@ def test_the_help_lets_the_picture_through_and_knows_every_key():
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (61.9, "1:01"), (3725, "1:02:05")])
 def test_clock(seconds, text):
-    assert clock(seconds) == text
+    assert clock(seconds, rounded=False) == text

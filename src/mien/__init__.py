@@ -2,15 +2,16 @@
 
     import mien
 
-    recognizer = mien.Recognizer()
-    result = recognizer.recognize(mien.read_image("photo.jpg"))
+    result = mien.recognize("photo.jpg")
     for face in result.faces:
         print(face.box_xywh_px, face.expression.label.key, face.expression.confidence)
+    result.save("annotated.jpg")
 
     video = mien.recognize_video("talk.mp4", out="annotated.mp4", timeline="talk.html")
     print(video.to_dataframe())
 
-Names are loaded on first use: importing mien loads neither Keras nor ONNX Runtime nor OpenCV.
+Everything that is public stands here; docs/python.md shows it. Names are loaded on first use:
+importing mien loads neither Keras nor ONNX Runtime nor OpenCV.
 """
 
 from importlib import import_module
@@ -19,9 +20,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien.data import read_samples
     from mien.drawing import annotate
-    from mien.errors import MienError
+    from mien.errors import (
+        CalibrationError,
+        DatasetError,
+        DetectorError,
+        ImageError,
+        ImageTooLargeError,
+        MienError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        ParityError,
+        PictureError,
+        RecipeError,
+        SourceError,
+        TrainingError,
+        VideoError,
+        WeightsError,
+        WindowError,
+    )
+    from mien.formats.reading import Reading
     from mien.images import read_image
     from mien.labels import FER2013, FERPLUS, UNCERTAIN, Label, LabelSet
+    from mien.live.session import show_live
     from mien.model.card import ModelCard
     from mien.outputs.dataframe import to_dataframe
     from mien.recognition.classifier import Classifier
@@ -31,62 +52,148 @@ if TYPE_CHECKING:
     from mien.results import Detection, Expression, Face, FrameResult
     from mien.samples import Samples, Split
     from mien.sources import open_frames
-    from mien.workflows.videos import VideoResult, recognize_video
+    from mien.sources.source import Frame
+    from mien.workflows.auditing import audit
+    from mien.workflows.calibrating import CalibrationResult, calibrate
+    from mien.workflows.comparing import ComparisonResult, compare
+    from mien.workflows.exporting import ExportResult, ensemble, export
+    from mien.workflows.folders import FolderResult, recognize_folder
+    from mien.workflows.measuring import EvaluationResult, evaluate
+    from mien.workflows.models import KnownModel, fetch_model, known_models
+    from mien.workflows.pictures import PictureResult, recognize
+    from mien.workflows.training import train
+    from mien.workflows.videos import VideoResult, recognize_video, stream
 
 __version__ = "0.1.0"
 
 _MODULE_OF_NAME = {
+    "CalibrationError": "mien.errors",
+    "CalibrationResult": "mien.workflows.calibrating",
     "Classifier": "mien.recognition.classifier",
+    "ComparisonResult": "mien.workflows.comparing",
+    "DatasetError": "mien.errors",
     "Detection": "mien.results",
+    "DetectorError": "mien.errors",
+    "EvaluationResult": "mien.workflows.measuring",
+    "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
     "FER2013": "mien.labels",
     "FERPLUS": "mien.labels",
     "Face": "mien.results",
+    "FolderResult": "mien.workflows.folders",
+    "Frame": "mien.sources.source",
     "FrameResult": "mien.results",
+    "ImageError": "mien.errors",
+    "ImageTooLargeError": "mien.errors",
+    "KnownModel": "mien.workflows.models",
     "Label": "mien.labels",
     "LabelSet": "mien.labels",
     "MienError": "mien.errors",
+    "MissingExtraError": "mien.errors",
     "ModelCard": "mien.model.card",
+    "ModelError": "mien.errors",
+    "OutputError": "mien.errors",
+    "ParityError": "mien.errors",
+    "PictureError": "mien.errors",
+    "PictureResult": "mien.workflows.pictures",
+    "Reading": "mien.formats.reading",
+    "RecipeError": "mien.errors",
     "Recognizer": "mien.recognition.recognizer",
     "Samples": "mien.samples",
     "Segment": "mien.recognition.segments",
+    "SourceError": "mien.errors",
     "Split": "mien.samples",
+    "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
+    "VideoError": "mien.errors",
     "VideoRecognizer": "mien.recognition.video_recognizer",
     "VideoResult": "mien.workflows.videos",
+    "WeightsError": "mien.errors",
+    "WindowError": "mien.errors",
     "annotate": "mien.drawing",
+    "audit": "mien.workflows.auditing",
+    "calibrate": "mien.workflows.calibrating",
+    "compare": "mien.workflows.comparing",
+    "ensemble": "mien.workflows.exporting",
+    "evaluate": "mien.workflows.measuring",
+    "export": "mien.workflows.exporting",
+    "fetch_model": "mien.workflows.models",
+    "known_models": "mien.workflows.models",
     "open_frames": "mien.sources",
     "read_image": "mien.images",
     "read_samples": "mien.data",
+    "recognize": "mien.workflows.pictures",
+    "recognize_folder": "mien.workflows.folders",
     "recognize_video": "mien.workflows.videos",
+    "show_live": "mien.live.session",
+    "stream": "mien.workflows.videos",
     "to_dataframe": "mien.outputs.dataframe",
+    "train": "mien.workflows.training",
 }
 
 __all__ = [  # noqa: RUF022  (sorted as a person would)
+    "CalibrationError",
+    "CalibrationResult",
     "Classifier",
+    "ComparisonResult",
+    "DatasetError",
     "Detection",
+    "DetectorError",
+    "EvaluationResult",
+    "ExportResult",
     "Expression",
     "FER2013",
     "FERPLUS",
     "Face",
+    "FolderResult",
+    "Frame",
     "FrameResult",
+    "ImageError",
+    "ImageTooLargeError",
+    "KnownModel",
     "Label",
     "LabelSet",
     "MienError",
+    "MissingExtraError",
     "ModelCard",
+    "ModelError",
+    "OutputError",
+    "ParityError",
+    "PictureError",
+    "PictureResult",
+    "Reading",
+    "RecipeError",
     "Recognizer",
     "Samples",
     "Segment",
+    "SourceError",
     "Split",
+    "TrainingError",
     "UNCERTAIN",
+    "VideoError",
     "VideoRecognizer",
     "VideoResult",
+    "WeightsError",
+    "WindowError",
     "annotate",
+    "audit",
+    "calibrate",
+    "compare",
+    "ensemble",
+    "evaluate",
+    "export",
+    "fetch_model",
+    "known_models",
     "open_frames",
     "read_image",
     "read_samples",
+    "recognize",
+    "recognize_folder",
     "recognize_video",
+    "show_live",
+    "stream",
     "to_dataframe",
+    "train",
 ]
 
 

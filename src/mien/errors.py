@@ -4,6 +4,7 @@
     ├── SourceError            a path, URL or archive that cannot be read at all
     │   ├── ImageError         a file that is not a picture, or a broken one
     │   ├── ImageTooLargeError a picture refused by its header, before decoding
+    │   ├── PictureError       an object that is no picture (a ValueError, too)
     │   └── VideoError         a video that breaks off, a stream or camera that went away
     ├── DatasetError           labelled faces that contradict their format
     ├── RecipeError            a recipe with an unknown field or an impossible value
@@ -18,15 +19,56 @@
     └── MissingExtraError      an optional dependency that is not installed
 
 Each message says what is wrong, where (path, row, frame) and what to do next, on one line:
-the command line prints it as it is and ends with exit code 1.
+the command line prints it as it is and ends with exit code 1. Messages quote names and texts of
+files that anybody made, so `MienError` itself makes each one printable and bounds its length.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unicodedata import category
+
+MAX_MESSAGE = 290
+"""Characters of the longest message: with the command's ``mien: `` before it, under 300."""
+
+_WORD = 60
+"""Characters that are left of a long path or other word where a message is too long."""
+_GAP = "..."
+
+
+def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
+    """A text as one printable line of bounded length, whatever a file put into it.
+
+    Line breaks become blanks; control characters, marks that turn the direction of writing, and
+    halves of characters (names that are no UTF-8) are written as escapes. In a text that is too
+    long, long words, such as paths, lose their middle; then the text itself does: its beginning
+    says where, its end what to do.
+    """
+    # Bounded before it is escaped, so that a text of megabytes costs nothing.
+    text = " ".join(_shortened(text, 8 * limit).splitlines())
+    line = "".join(
+        sign if sign.isprintable() or category(sign) == "Zs" else ascii(sign)[1:-1] for sign in text
+    )
+    words = line.split(" ")
+    for index in sorted(range(len(words)), key=lambda index: -len(words[index])):
+        too_long = sum(len(word) + 1 for word in words) - 1 - limit
+        if too_long <= 0 or len(words[index]) <= _WORD:
+            break
+        words[index] = _shortened(words[index], max(_WORD, len(words[index]) - too_long))
+    return _shortened(" ".join(words), limit)
+
+
+def _shortened(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    end = (limit - len(_GAP)) * 3 // 5
+    return text[: limit - len(_GAP) - end] + _GAP + text[-end:]
 
 
 class MienError(Exception):
-    """Base of every error that mien raises on purpose."""
+    """Base of every error that mien raises on purpose; its message is `one_line`."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))
 
 
 class SourceError(MienError):
@@ -39,6 +81,10 @@ class ImageError(SourceError):
 
 class ImageTooLargeError(SourceError):
     """A picture's header announces more pixels than the limit; nothing was decoded."""
+
+
+class PictureError(SourceError, ValueError):
+    """An object that was given as a picture is none: another type, shape or range of values."""
 
 
 class VideoError(SourceError):

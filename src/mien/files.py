@@ -72,13 +72,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically.
+    """Write a UTF-8 text file atomically; names of files in it need not be valid text.
 
     Raises:
         OutputError: the file cannot be written; ``path`` is as it was.
     """
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _replace_folder(temporary: Path, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Names of fields in files that earlier versions wrote, and that their readers still look for.
 
-Since 0.2 pixel-identical pictures are called duplicates. Files with the former names are read, and
-reports carry both, for one version.
+Pixel-identical pictures are called duplicates since version 0.1. Files with the former names are
+read, and reports carry both, for one version.
 """
 
 from collections.abc import Mapping

@@ -1,43 +1,84 @@
 """Pictures in: any file that people have -> RGB uint8 (H, W, 3).
 
-Pillow reads the header first, so a picture's size is checked before a pixel is decoded. EXIF
-orientation is applied, transparency is laid on white, 16-bit values are scaled to 8 bits, and
-CMYK, palette and grey pictures become RGB. OpenCV's reader was rejected: it reports no reason
-when a file is broken, fills in truncated ones and takes its size limit from the environment.
+The header comes first, so a picture's size is checked before a pixel is decoded. Orientation is
+applied, transparency is laid on white, deep grey is scaled to 8 bits, and CMYK, palette and grey
+pictures become RGB. OpenCV's reader was rejected: it reports no reason when a file is broken,
+fills in truncated ones and takes its size limit from the environment.
+
+Whatever a decoder raises means that the file is damaged: a list of the errors that are expected
+was rejected, because damaged files found new ones for years, and each cost a whole folder.
 """
 
+import ctypes
+import functools
 import io
+import logging
 import threading
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
+from numpy.typing import NDArray
 
-from mien.errors import ImageError, ImageTooLargeError, SourceError
+from mien.deep_pixels import decode_deep_colour, to_eight_bits
+from mien.errors import ImageError, ImageTooLargeError, PictureError, SourceError
+from mien.finding import find_by_suffix
+from mien.heif import HEAD_BYTES, is_heif, read_heif
+from mien.metadata import orientation_in, without_metadata
 from mien.samples import Image
 
 MAX_PIXELS = 100_000_000
 """Largest picture decoded unless the caller allows more: 100 megapixels, 300 MB as RGB."""
 
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".avif")
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".mpo"),
+        *(".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".pgm", ".ppm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"),
+    )
 )
 """Endings, lower case, by which pictures are told from other files in folders and archives."""
 
-_PILLOW_LIMIT = threading.Lock()
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
+"""What Pillow may take a file for, whatever its ending says: its other formats are not of photos,
+and some start programs (EPS: Ghostscript). MPO comes with JPEG; HEIC is read by `mien.heif`."""
+
+Readable = Path | str | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image
+"""What a picture is read from: a path, a file's bytes, an open file, or Pillow's picture."""
+
+Picture = Readable | Image
+"""A picture that a program holds; see `as_image`."""
+
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+"""What brings a picture upright, by its orientation in EXIF."""
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
+_WHITE_IS_ZERO = 0
+_FEW_BITS = 64
+"""The upper 8 of 16 bits, rounded, go no further where a picture has 14 bits or fewer."""
+# What Pillow logs it raises, too; without a handler, Python prints it on stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+_PILLOW = threading.Lock()
+"""Held while Pillow's globals, and Python's warnings, are other than usual."""
 
 
-def read_image(
-    source: Path | str | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
-) -> Image:
-    """Read a picture as RGB.
+def read_image(source: Readable, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture as RGB; of an animation, the first frame.
 
     Args:
-        source: a path, or the file's bytes.
+        source: a path, the file's bytes, an open binary file, or a picture of Pillow's.
         name: what error messages call it; the path where None.
         max_pixels: width times height above which the picture is refused by its header.
 
@@ -45,14 +86,12 @@ def read_image(
         uint8 (H, W, 3) RGB, upright.
 
     Raises:
-        SourceError: there is no such file, or it may not be read.
-        ImageError: the file is empty, not a picture, or broken off.
+        SourceError: there is no such file, it may not be read, or ``source`` is nothing that
+            pictures are read from.
+        ImageError: the file is empty, not a picture, or damaged.
         ImageTooLargeError: the header announces more than ``max_pixels``.
     """
-    name = name or (str(source) if not isinstance(source, bytes) else "the picture")
-    with _open(source, name, max_pixels) as picture, _whole(name):
-        PIL.ImageOps.exif_transpose(picture, in_place=True)
-        return _to_rgb(picture)
+    return _read(source, name, max_pixels, keep_grey=False)
 
 
 def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Image:
@@ -61,106 +100,295 @@ def read_tile(source: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Imag
     Raises:
         ImageError, ImageTooLargeError: as `read_image`.
     """
-    with _open(source, name, max_pixels) as picture, _whole(name):
-        PIL.ImageOps.exif_transpose(picture, in_place=True)
-        if picture.mode == "L" and "transparency" not in picture.info:
-            return np.array(picture, dtype=np.uint8)
-        rgb = _to_rgb(picture)
+    pixels = _read(source, name, max_pixels, keep_grey=True)
+    if pixels.ndim == 2:
+        return pixels
     # The middle row first: it gives most colour pictures away at once.
-    is_grey = _is_grey(rgb[len(rgb) // 2]) and _is_grey(rgb)
-    return np.ascontiguousarray(rgb[..., 0]) if is_grey else rgb
+    is_grey = _is_grey(pixels[len(pixels) // 2]) and _is_grey(pixels)
+    return np.ascontiguousarray(pixels[..., 0]) if is_grey else pixels
 
 
-def find_images(folder: Path) -> Sequence[Path]:
-    """Pictures of a folder; see `find_by_suffix`."""
+def as_image(picture: object, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Any picture that a program holds as RGB.
+
+    Args:
+        picture: what `read_image` reads, or an array: uint8 RGB (H, W, 3), RGBA (H, W, 4) or grey
+            (H, W) and (H, W, 1). OpenCV's arrays are BGR: turn them first with
+            ``cv2.cvtColor(image, cv2.COLOR_BGR2RGB)``.
+        max_pixels: width times height above which a file or Pillow picture is refused.
+
+    Returns:
+        uint8 (H, W, 3) RGB; an array that is this already, as it is.
+
+    Raises:
+        PictureError: it is none of these.
+        SourceError, ImageError, ImageTooLargeError: as `read_image`.
+    """
+    if isinstance(picture, np.ndarray):
+        return _from_array(picture)
+    return _read(picture, None, max_pixels, keep_grey=False)
+
+
+def _from_array(array: NDArray[Any]) -> Image:
+    shape = array.shape
+    is_grey = len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)
+    if array.dtype != np.uint8 or 0 in shape or not (is_grey or shape[2:] in ((3,), (4,))):
+        hint = ""
+        if array.dtype != np.uint8 and array.dtype.kind in "fiu":
+            hint = "; scale its values to 0..255 and convert it: array.astype(numpy.uint8)"
+        raise PictureError(
+            "expected a uint8 array (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey, "
+            f"got {array.dtype} {shape}{hint}"
+        )
+    if is_grey:
+        return np.repeat(array.reshape(*shape[:2], 1), 3, axis=2)
+    if shape[2] == 4:
+        return to_pixels(PIL.Image.fromarray(array))
+    return array
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Pictures of a folder; see `mien.finding.find_by_suffix`."""
     return find_by_suffix(folder, IMAGE_SUFFIXES)
 
 
-def find_by_suffix(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:
-    """Files of a folder and of those in it, in the order of their names; hidden ones not.
+def _read(source: object, name: str | None, max_pixels: int, *, keep_grey: bool) -> Image:
+    if isinstance(source, PIL.Image.Image):
+        name = name or "the picture"
+        _check(source.size, name, max_pixels)
+        with whole(name):
+            return _pixels(source, keep_grey)
+    if isinstance(source, Path | str):
+        name = name or str(source)
+        with opened(source, name) as file:
+            return _read_file(file, name, max_pixels, keep_grey)
+    name = name or "the picture"
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _read_file(io.BytesIO(source), name, max_pixels, keep_grey)
+    if hasattr(source, "read"):
+        content = source.read()
+        if isinstance(content, bytes):
+            return _read_file(io.BytesIO(content), name, max_pixels, keep_grey)
+    hint = " (cv2.imread gives None for a file that it cannot read)" if source is None else ""
+    raise PictureError(
+        "expected a path, bytes, a Pillow picture or a uint8 array, "
+        f"got {type(source).__name__}{hint}"
+    )
 
-    Args:
-        folder: where to look.
-        suffixes: endings of the files that are meant, lower case.
+
+@contextmanager
+def opened(path: Path | str, name: str) -> Iterator[BinaryIO]:
+    """A picture's file.
 
     Raises:
-        SourceError: the folder cannot be read.
+        SourceError: there is no such file, or it may not be read.
     """
     try:
-        return sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in suffixes
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        )
-    except OSError as error:
-        raise SourceError(f"cannot read {folder}: {error.strerror}") from error
-
-
-def _open(source: Path | str | bytes, name: str, max_pixels: int) -> PIL.Image.Image:
-    """Open a picture by its header alone and check its size."""
-    if source == b"":
-        raise ImageError(f"{name} is empty (0 bytes); get a complete copy")
-    try:
-        # Pillow's own limit is a global; ours is an argument and is checked here instead.
-        with _PILLOW_LIMIT, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
-            try:
-                picture = PIL.Image.open(
-                    io.BytesIO(source) if isinstance(source, bytes) else source
-                )
-            finally:
-                PIL.Image.MAX_IMAGE_PIXELS = limit
+        file = open(path, "rb")  # noqa: SIM115  (closed below; only opening is explained here)
     except FileNotFoundError as error:
-        raise SourceError(f"no such file: {name}") from error
-    except PIL.UnidentifiedImageError as error:
-        if not isinstance(source, bytes) and Path(source).stat().st_size == 0:
-            raise ImageError(f"{name} is empty (0 bytes); get a complete copy") from error
-        raise ImageError(
-            f"{name} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, BMP or GIF"
-        ) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        where = " (the link leads nowhere)" if Path(path).is_symlink() else ""
+        raise SourceError(f"no such file: {name}{where}") from error
+    except IsADirectoryError as error:
+        raise SourceError(f"cannot read {name}: it is a folder; name a picture") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"cannot read {name}: {reason}") from error
-    width, height = picture.size
+    with file:
+        yield file
+
+
+def _read_file(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> Image:
+    with whole(name):
+        head = file.read(HEAD_BYTES)
+        if not head:
+            raise ImageError(f"{name} is empty (0 bytes); get a complete copy")
+        file.seek(0)
+        if is_heif(head):
+            return read_heif(file, name, check_size=lambda size: _check(size, name, max_pixels))
+        try:
+            return _read_with_pillow(file, name, max_pixels, keep_grey)
+        except (ImageTooLargeError, MemoryError):
+            raise
+        except Exception:
+            # What is damaged may be a text or a profile, which no viewer minds.
+            file.seek(0)
+            bare = without_metadata(file.read())
+            if bare is None:
+                raise
+            return _read_with_pillow(io.BytesIO(bare), name, max_pixels, keep_grey)
+
+
+def _read_with_pillow(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> Image:
+    with open_with_pillow(file, name, max_pixels) as picture:
+        may_be_dark = _has_deep_colour(picture)
+        pixels = _pixels(picture, keep_grey)
+        if may_be_dark and pixels.max() <= _FEW_BITS:
+            file.seek(0)
+            deep_rgb = decode_deep_colour(file.read())
+            if deep_rgb is not None:
+                eight = PIL.Image.fromarray(to_eight_bits(deep_rgb))
+                pixels = to_pixels(_upright(eight, _orientation(picture)), keep_grey=keep_grey)
+        return pixels
+
+
+def _has_deep_colour(picture: PIL.Image.Image) -> bool:
+    """Whether a picture that was not loaded yet is RGB of 16 bits, of which Pillow keeps 8."""
+    tiles = getattr(picture, "tile", None)
+    arguments = tiles[0][-1] if tiles else ""
+    told = arguments if isinstance(arguments, tuple) else (arguments,)
+    return picture.mode == "RGB" and (";16" in str(told[0]) or told == ("RGB", 65535))
+
+
+def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Image:
+    """Open a picture by its header alone, as one of `FORMATS`, and check its size.
+
+    Raises:
+        ImageError: it is none.
+        ImageTooLargeError: the header announces more than ``max_pixels``.
+        Exception: it is damaged; `whole` says so.
+    """
+    # Pillow's own limit is a global; ours is an argument and is checked here instead.
+    with _quietly():
+        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            picture = PIL.Image.open(file, formats=FORMATS)
+        except PIL.UnidentifiedImageError as error:
+            file.seek(0)
+            if _begins_as_a_picture(file.read(HEAD_BYTES)):
+                raise ValueError("its header is broken, or of a rare kind") from error
+            raise ImageError(
+                f"{name} is not a picture that can be read; use JPEG, PNG, WebP, HEIC, AVIF, "
+                "TIFF, BMP, PPM or GIF"
+            ) from error
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+    _check(picture.size, name, max_pixels)
+    if picture.format == "TIFF":
+        _silence_libtiff()
+    return picture
+
+
+def _begins_as_a_picture(head: bytes) -> bool:
+    """Whether a file that Pillow does not know begins as those that it should know."""
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return head.startswith(starts) or is_webp or head[4:12] in (b"ftypavif", b"ftypavis")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Pillow's warnings about what is wrong around the pixels."""
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff, in Pillow, from printing on stderr what it raises as well."""
+    with suppress(OSError, AttributeError):  # on some systems it is no library of its own
+        pillow = ctypes.CDLL(str(vars(PIL.Image)["core"].__file__))
+        pillow.TIFFSetErrorHandler(None)
+        pillow.TIFFSetWarningHandler(None)
+
+
+def _check(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    width, height = size
     if width * height > max_pixels:
-        picture.close()
         raise ImageTooLargeError(
             f"{name} has {width} x {height} pixels, more than the limit of {max_pixels:,}; "
             f"allow it with --max-pixels {width * height}"
         )
-    return picture
 
 
 @contextmanager
-def _whole(name: str) -> Iterator[None]:
-    """Turn what decoding a damaged picture raises into an error that names it."""
+def whole(name: str) -> Iterator[None]:
+    """Turn what reading a damaged picture raises, whatever it is, into an error that names it."""
     try:
         yield
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        reason = str(error).split("\n")[0]
+    except (SourceError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
+
+
+def _pixels(picture: PIL.Image.Image, keep_grey: bool) -> Image:
+    is_deep = picture.mode.startswith("I;16") or picture.mode in ("I", "F")
+    white, inverted = _range_told(picture) if is_deep else (None, False)
+    # Pillow warns of what is odd in a TIFF while it loads it.
+    with _quietly() if picture.format == "TIFF" else nullcontext():
+        picture.load()
+    orientation = _orientation(picture)
+    if is_deep:
+        grey = to_eight_bits(np.asarray(picture), white=white, inverted=inverted)
+        picture = PIL.Image.fromarray(grey)
+    return to_pixels(_upright(picture, orientation), keep_grey=keep_grey)
+
+
+def to_pixels(picture: PIL.Image.Image, *, keep_grey: bool = False) -> Image:
+    """A loaded picture of 8 bits as it is stored, transparency laid on white.
+
+    Returns:
+        uint8 (H, W, 3) RGB; (H, W) where it is grey and may stay so.
+    """
+    has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    if has_alpha or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        picture = PIL.Image.alpha_composite(white, rgba)
+    elif keep_grey and picture.mode == "L":
+        return np.array(picture, dtype=np.uint8)
+    return np.array(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    block = picture.info.get("exif")
+    told = orientation_in(block) if isinstance(block, bytes) else None
+    if told is not None:
+        return told
+    try:  # where other formats have it: TIFF's tags, texts in PNG, XMP
+        with _quietly():
+            value = picture.getexif().get(0x0112, 1)
+    except MemoryError:
+        raise
+    except Exception:
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _range_told(picture: PIL.Image.Image) -> tuple[int | None, bool]:
+    """The white of deep grey as the file tells it, None where it does not; and whether 0 is white.
+
+    The largest value of the type tells nothing: many programs write it whatever they store.
+    """
+    if picture.format == "PPM":
+        # Pillow scales the file's own maximum to 16 bits; it is gone once it has loaded.
+        arguments = getattr(picture, "tile", [()])[0][-1]
+        maximum = arguments[1] if isinstance(arguments, tuple) else 65535
+        return (65535 if picture.mode == "I" and maximum < 65535 else None), False
+    tags = getattr(picture, "tag_v2", None)
+    if tags is None:
+        return None, False
+    bits = _whole_number(tags.get(_TIFF_BITS)) or 16
+    told = [_whole_number(tags.get(tag)) for tag in (_TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE)]
+    usual = 2**bits - 1
+    packed = usual if bits < 16 else None
+    white = next((value for value in told if value and value != usual), packed)
+    return white, tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    return int(value) if isinstance(value, int | float) and value >= 1 else None
 
 
 def _is_grey(rgb: Image) -> bool:
     first = rgb[..., 0]
     return np.array_equal(first, rgb[..., 1]) and np.array_equal(first, rgb[..., 2])
-
-
-def _to_rgb(picture: PIL.Image.Image) -> Image:
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        return _from_deep_grey(np.asarray(picture, dtype=np.float64))
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        picture = PIL.Image.alpha_composite(white, rgba)
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
-
-
-def _from_deep_grey(grey: np.ndarray) -> Image:
-    """Scale grey of more than 8 bits to 8: 0..65535 by 257, and smaller ranges as they are."""
-    scale = 257.0 if grey.size and grey.max() > 255 else 1.0
-    eight_bit = np.clip(np.rint(grey / scale), 0, 255).astype(np.uint8)
-    return np.repeat(eight_bit[..., np.newaxis], 3, axis=2)

@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 
 from mien.errors import SourceError
+from mien.sources.animations import AnimatedPicture
 from mien.sources.arrays import ArrayFrames
 from mien.sources.cameras import Camera
 from mien.sources.files import VideoFile
@@ -28,6 +29,12 @@ def picture_folder(folder: Path, stack: ExitStack) -> FrameSource:
     for number, image in enumerate(numbered_images(N_FRAMES, *SIZE)):
         PIL.Image.fromarray(image).save(folder / f"frame_{number}.png")
     return PictureFolder(folder, 25)
+
+
+def animation(folder: Path, stack: ExitStack) -> FrameSource:
+    first, *others = map(PIL.Image.fromarray, numbered_images(N_FRAMES, *SIZE))
+    first.save(folder / "a.webp", save_all=True, append_images=others, duration=40, quality=95)
+    return AnimatedPicture(folder / "a.webp")
 
 
 def web_file(folder: Path, stack: ExitStack) -> FrameSource:
@@ -61,6 +68,7 @@ SOURCES: dict[str, Callable[[Path, ExitStack], FrameSource]] = {
         str(make_clip(folder / "a.mp4", N_FRAMES, size=SIZE, codec="mpeg4"))
     ),
     "folder": picture_folder,
+    "animation": animation,
     "array": lambda folder, stack: ArrayFrames(np.stack(list(numbered_images(N_FRAMES, *SIZE)))),
     "generator": lambda folder, stack: ArrayFrames(numbered_images(N_FRAMES, *SIZE)),
 }

@@ -4,8 +4,7 @@ Networks made for large pictures are tested at 64 x 64: nothing but the time dep
 """
 
 import functools
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
+from jax_process import Run
+from jax_steps import answers_and_a_step
 from mien import zoo
 from mien.errors import RecipeError
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
@@ -34,8 +35,10 @@ def spec_of(name: str) -> InputSpec:
     return InputSpec(64, 64, spec.channels) if spec.height_px > 64 else spec
 
 
-def build(name: str) -> keras.Model:
-    """A network whose normalisation statistics are not the neutral ones of a new one."""
+@functools.cache
+def shared(name: str) -> keras.Model:
+    """A network whose normalisation statistics are not the neutral ones of a new one; for tests
+    that change nothing in it."""
     keras.utils.set_random_seed(3)
     network = zoo.build(name, spec_of(name), len(FER2013))
     random = np.random.default_rng(0)
@@ -45,10 +48,20 @@ def build(name: str) -> keras.Model:
     return network
 
 
-@functools.cache
-def shared(name: str) -> keras.Model:
-    """The same, for tests that change nothing in it."""
-    return build(name)
+@pytest.fixture
+def borrowed(name: str) -> Iterator[keras.Model]:
+    """The same, for tests that change its weights."""
+    network = shared(name)
+    before = network.get_weights()
+    yield network
+    network.set_weights(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """The networks are forgotten at the end."""
+    yield
+    shared.cache_clear()
 
 
 def faces(name: str, n: int = 8) -> np.ndarray:
@@ -127,8 +140,10 @@ def test_onnx_parity_and_size(name: str):
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_trainable_copy_has_the_networks_weights_and_answers(name: str, precision: str):
-    network = build(name)
+def test_the_trainable_copy_has_the_networks_weights_and_answers(
+    name: str, precision: str, borrowed: keras.Model
+):
+    network = borrowed
     model, trainable = trainable_copy(network, Recipe("r", name, precision=precision))
     for ours, theirs in zip(network.get_weights(), trainable.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -143,8 +158,8 @@ def test_the_trainable_copy_has_the_networks_weights_and_answers(name: str, prec
     np.testing.assert_array_equal(network.get_weights()[0], trainable.get_weights()[0])
 
 
-def test_fused_normalisation_equals_keras_own(name: str):
-    network = build(name)
+def test_fused_normalisation_equals_keras_own(name: str, borrowed: keras.Model):
+    network = borrowed
     _, trainable = trainable_copy(network, Recipe("r", name))
     fused = [layer for layer in trainable.layers if isinstance(layer, FusedBatchNormalization)]
     plain = [
@@ -179,45 +194,8 @@ def test_an_input_that_is_too_small_is_explained(name: str):
     assert "\n" not in str(caught.value)
 
 
-JAX_STEP = """
-import sys, numpy as np, keras
-assert keras.backend.backend() == "jax"
-from mien import zoo
-from mien.data.augmentation import Augmentation
-from mien.training.recipe import Recipe
-from mien.training.trainable import trainable_copy
-name, saved, faces = sys.argv[1:]
-head = zoo.ARCHITECTURES[name].head
-network = keras.models.load_model(saved, safe_mode=True)
-inputs = np.load(faces)
-np.save(faces + ".logits.npy", network.predict(inputs.astype("float32"), verbose=0))
-recipe = Recipe("r", name, augmentation=Augmentation(rotation_deg=10, horizontal_flip=True))
-model, trainable = trainable_copy(network, recipe)
-names = [layer.name for layer in trainable.layers]
-for layer in trainable.layers[: names.index(head) if head else 0]:
-    layer.trainable = False  # a backbone takes a minute to compile
-model.compile("sgd", {"expression": keras.losses.CategoricalCrossentropy(from_logits=True)})
-before = [weights.copy() for weights in trainable.get_weights()]
-model.fit(inputs, {"expression": np.eye(7, dtype="float32")[: len(inputs)]}, verbose=0)
-changed = [(a != b).any() for a, b in zip(before, trainable.get_weights())]
-assert changed[-1] and changed[0] == (head is None)
-"""
-
-
-def test_trains_and_answers_alike_on_jax(name: str, tmp_path: Path):
-    pytest.importorskip("jax", reason="needs JAX")
+def test_trains_and_answers_alike_on_jax(name: str, tmp_path: Path, on_jax: Run):
     network = shared(name)
     network.save(tmp_path / "network.keras")
-    np.save(tmp_path / "faces.npy", faces(name, 7))
-    subprocess.run(
-        [sys.executable, "-c", JAX_STEP, name, tmp_path / "network.keras", tmp_path / "faces.npy"],
-        env={
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",  # compiles faster
-            "PATH": "",
-        },
-        check=True,
-    )
-    on_jax = np.load(tmp_path / "faces.npy.logits.npy")
-    np.testing.assert_allclose(on_jax, logits(network, faces(name, 7)), atol=2e-3, rtol=1e-3)
+    answers = on_jax(answers_and_a_step, name, tmp_path / "network.keras", faces(name, 7))
+    np.testing.assert_allclose(answers, logits(network, faces(name, 7)), atol=2e-3, rtol=1e-3)

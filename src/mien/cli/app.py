@@ -28,6 +28,10 @@ from mien.cli.models import models
 from mien.cli.recognize import recognize
 from mien.cli.train import train
 from mien.errors import MienError
+from mien.spelling import did_you_mean
+
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer's own, or that of a Click beside it, as the version has it."""
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     recognize,
@@ -46,7 +50,30 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 
 
 class _Command(TyperCommand):
-    """A command whose help is plain: names without braces, arguments without Python's types."""
+    """A command whose help is plain: names without braces, arguments without Python's types.
+
+    An option that it does not have is answered with the nearest that it has.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words after the command's name."""
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            if hasattr(error, "possibilities"):  # of an option that there is none
+                error.possibilities = None
+                error.message = self._no_option(error.option_name)
+            raise
+
+    def _no_option(self, name: str) -> str:
+        known = [option for parameter in self.params for option in parameter.opts]
+        known = [option for option in known if option.startswith("--")]
+        near = did_you_mean(name, known)
+        words = f"no such option: {name}" + (f"; {near}" if near else "")
+        if "--set" not in known:
+            return words
+        field = "FIELD" if near else name.lstrip("-").replace("-", "_")
+        return f"{words}{'' if near else ';'} other fields of a recipe: --set {field}=VALUE"
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the line of usage."""

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.data.audit import AuditReport
+    from mien.workflows.auditing import AuditReport
 
 
 def audit(
@@ -32,15 +32,13 @@ def audit(
 
     mien audit --data fer2013.csv --ferplus fer2013new.csv
     """
-    from mien.cli.console import errors, output, progress_bar, split_table
-    from mien.data import read_samples
-    from mien.data.audit import audit as look
-    from mien.reports.audit_page import write_audit
+    from mien.cli.console import errors, output, progress_bar
+    from mien.cli.tables import split_table
+    from mien.workflows.auditing import audit as look
 
-    samples = read_samples(data, ferplus=ferplus)
     with progress_bar("pictures") as progress:
-        report = look(samples, progress=progress)
-    write_audit(out, report)
+        report = look(data, ferplus=ferplus, out=out, progress=progress)
+    samples = report.samples
     output.print(split_table({split: samples.of(split) for split in samples.counts()}, samples))
     output.print()
     output.print(_findings_table(report))
@@ -50,7 +48,7 @@ def audit(
 def _findings_table(report: "AuditReport") -> "Table":
     from rich.table import Table
 
-    from mien.data.audit_findings import findings
+    from mien.workflows.auditing import findings
 
     table = Table(title="Findings", title_justify="left")
     table.add_column("what")

@@ -31,18 +31,11 @@ def ensemble(
     mien ensemble runs/first runs/second --out both.onnx
     """
     from mien.cli.console import output
-    from mien.cli.onnx_output import check_onnx_output
-    from mien.formats.ensemble import to_ensemble
-    from mien.formats.onnx_cards import write_bundle
-    from mien.model.names import resolve_model
-    from mien.recognition.classifier import Classifier
+    from mien.workflows import exporting
 
-    if len(models) < 2:
-        raise typer.BadParameter("name two models or more", param_hint="MODEL")
-    paths = [resolve_model(model) for model in models]
-    check_onnx_output(out, paths)
-    for path in paths:
-        Classifier(path)  # names the file that is damaged
-    bundle = to_ensemble([path.read_bytes() for path in paths], name or out.stem)
-    write_bundle(bundle, out)
-    output.print(f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB", markup=False)
+    try:
+        result = exporting.ensemble(models, out, name=name)
+    except exporting.ArgumentError as error:
+        raise typer.BadParameter(str(error), param_hint=error.argument) from error
+    for line in result.lines:
+        output.print(line, markup=False)

@@ -1,9 +1,8 @@
 """``mien evaluate``: how good a model is, as a report that can be trusted."""
 
-import hashlib
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,18 +12,11 @@ from mien.cli.model_argument import (
     InputSizeOption,
     LabelsOption,
     ScalingOption,
-    open_model,
+    reading_of,
     words,
 )
 from mien.cli.recognition_options import Tta
 from mien.cli.split_options import RecipeSplitOption, SplitName
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mien.evaluation.metrics import Evaluation
-
-_SHOWN_FACES = 24
 
 
 def evaluate(
@@ -66,115 +58,34 @@ def evaluate(
 
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
-    import numpy as np
-
     from mien.cli.console import output, progress_bar
-    from mien.cli.measuring import by_majority, divided, known_parameters
-    from mien.data import read_samples
-    from mien.data.duplicates import seen_duplicates
-    from mien.evaluation import metrics
-    from mien.evaluation.predictions import predict
-    from mien.reports.report import check_report_folder, write_report
-    from mien.samples import Split
+    from mien.cli.tables import boxed
+    from mien.reports.scores import classes_table, scores_table
+    from mien.workflows.measuring import evaluate as measure
 
-    measured = Split(split.value)
-    check_report_folder(out)
     reading = labels, scaling, architecture, input_size
-    opened = open_model(model, *reading)
-    samples = read_samples(data, ferplus=ferplus)
-    classifier = opened.classifier(samples.images)
-    if recipe_split:
-        samples = divided(samples, classifier.card)
-    has_training_rows = Split.TRAIN in samples.counts()
-    seen = seen_duplicates(samples) if has_training_rows and measured is not Split.TRAIN else None
-    relabelled = by_majority(samples, classifier.label_set, measured)
-    if relabelled is not None:
-        samples = relabelled.samples
-        seen = None if seen is None else seen[relabelled.kept]
-    with progress_bar("judging faces") as progress:
-        predictions = predict(
-            classifier.probabilities,
-            samples,
-            measured,
-            model_labels=classifier.label_set,
-            seen_duplicate=seen,
+    command = _command(
+        [model, *words(*reading), *(["--recipe-split"] if recipe_split else [])],
+        *(data, ferplus, split, tta, out),
+    )
+    with progress_bar("classifying faces") as progress:
+        result = measure(
+            model,
+            data,
+            out=out,
+            split=split.value,
             tta=tta.value,
+            ferplus=ferplus,
+            recipe_split=recipe_split,
+            reading=reading_of(*reading),
+            command=command,
             progress=progress,
         )
-    evaluation = metrics.evaluate(predictions)
-    rows = samples.of(measured)
-    duplicates = predictions.seen_duplicate
-    unseen = "" if duplicates is None else rows.take(np.flatnonzero(~duplicates)).sha256()
-    with opened.path.open("rb") as stream:
-        model_sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    cautions = write_report(
-        out,
-        evaluation,
-        predictions,
-        card=classifier.card,
-        model_sha256=model_sha256,
-        data_sha256=rows.sha256(),
-        command=_command(
-            [model, *words(*reading), *(["--recipe-split"] if recipe_split else [])],
-            *(data, ferplus, split, tta, out),
-        ),
-        unseen_sha256=unseen,
-        parameters=known_parameters(classifier.card),
-        sampled=[(row, rows.images[row]) for row in predictions.sample_rows(_SHOWN_FACES)],
-        worst_errors=[
-            (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
-        ],
-        note="" if relabelled is None else relabelled.note,
-    )
-    title = f"{classifier.card.name} on {split} of {data}, {evaluation.n:,} faces"
-    for line in (title, *cautions):
+    for line in (result.title, *result.cautions):
         output.print(line, markup=False)
-    output.print(_scores(evaluation))
-    output.print(_classes(evaluation))
+    output.print(boxed(scores_table(result.evaluation)))
+    output.print(boxed(classes_table(result.evaluation), averages=2))
     output.print(f"report: {out / 'report.html'}", markup=False)
-
-
-def _scores(evaluation: "Evaluation") -> "Table":
-    from rich.table import Table
-
-    from mien.reports.wording import percent, percent_interval
-
-    table = Table()
-    for title in ("score", "value", "95 % interval"):
-        table.add_column(title, justify="left" if title == "score" else "right")
-    unseen = "accuracy, unseen faces"
-    for name, value, ci95 in (
-        ("accuracy", evaluation.accuracy, evaluation.accuracy_ci95),
-        (unseen, evaluation.accuracy_unseen, evaluation.accuracy_unseen_ci95),
-        ("balanced accuracy", evaluation.balanced_accuracy, evaluation.balanced_accuracy_ci95),
-        ("macro F1", evaluation.macro_f1, evaluation.macro_f1_ci95),
-        ("calibration error (ECE)", evaluation.ece, None),
-        ("ECE, cross-fitted", evaluation.ece_cross_fitted, None),
-    ):
-        table.add_row(name, percent(value), percent_interval(ci95))
-    return table
-
-
-def _classes(evaluation: "Evaluation") -> "Table":
-    from rich.table import Table
-
-    from mien.reports.classification_report import macro_average, weighted_average
-    from mien.reports.wording import percent
-
-    table = Table()
-    for title in ("class", "faces", "precision", "recall", "F1"):
-        table.add_column(title, justify="left" if title == "class" else "right")
-    for score in evaluation.per_class:
-        ratios = (score.precision, score.recall, score.f1)
-        table.add_row(score.key, f"{score.support:,}", *map(percent, ratios))
-    table.add_section()
-    for name, mean in (
-        ("macro average", macro_average(evaluation.per_class)),
-        ("weighted average", weighted_average(evaluation.per_class)),
-    ):
-        ratios = (mean.precision, mean.recall, mean.f1)
-        table.add_row(name, f"{evaluation.n:,}", *map(percent, ratios))
-    return table
 
 
 def _command(

@@ -24,7 +24,6 @@ def fetch(
     Needed once; the file is checked against its pinned hash. Afterwards everything works without
     a network. Models that come with the package are there already.
     """
-    from mien.model import store
-    from mien.model.names import DEFAULT_MODEL
+    from mien.workflows.models import fetch_model
 
-    print(store.fetch(DEFAULT_MODEL if name == "default" else name, from_file=from_file))
+    print(fetch_model(name, from_file=from_file))

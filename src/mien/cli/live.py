@@ -1,8 +1,6 @@
 """``mien live``: expressions in a window, from a camera, a stream, or a video in real time."""
 
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +12,7 @@ from mien.cli.model_argument import (
     InputSizeOption,
     LabelsOption,
     ScalingOption,
-    open_model,
+    reading_of,
 )
 from mien.cli.recognition_options import (
     DetectorName,
@@ -24,15 +22,13 @@ from mien.cli.recognition_options import (
     OfflineOption,
     Tta,
     TtaOption,
+    wanted_files,
 )
 
 if TYPE_CHECKING:
-    from mien.cli.recognizing import Wanted
     from mien.live.loop import Live
-    from mien.recognition.video_recognizer import VideoRecognizer
-    from mien.sources.source import FrameSource
 
-_HINT = "keys: q quits, r records, s takes a snapshot, m mirrors, space freezes, h helps"
+_HINT = "keys: q quits, r records, s takes a snapshot, m mirrors, space freezes, h shows the keys"
 _SIZE = re.compile(r"([1-9][0-9]{1,4})[xX]([1-9][0-9]{1,4})")
 
 
@@ -116,7 +112,7 @@ def live(
 ) -> None:
     """Show expressions live in a window; comes with: pip install 'mien[live]'.
 
-    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h helps.
+    Keys: q or Esc quits, r records, s takes a snapshot, m mirrors, space freezes, h shows the keys.
     Nothing is stored unless you ask.
 
     For example:
@@ -129,124 +125,47 @@ def live(
         _print_cameras()
         return
     from mien.cli.console import warn
-    from mien.cli.recognizing import Wanted
-    from mien.recognition.recognizer import Recognizer
-    from mien.recognition.smoothing import HALF_LIFE_S
-    from mien.recognition.video_recognizer import VideoRecognizer
+    from mien.live.session import Session, check_places, is_camera
+    from mien.workflows.models import open_model
 
-    wanted = Wanted(
-        tables=tuple(table or ()), segments=tuple(segments or ()), timelines=tuple(timeline or ())
+    reading = reading_of(labels, scaling, architecture, input_size)
+    size_px = _parsed_size(size)
+    if size_px is not None and not is_camera(source):
+        raise typer.BadParameter(f"is for cameras; {source} is none", param_hint="--size")
+    files = wanted_files(table, segments, timeline)
+    check_places(files, record, source)
+    session = Session(
+        source=source,
+        classifier=open_model(model, reading).classifier(),
+        detector=detector.value,
+        offline=offline,
+        search_side_px=search_side,
+        min_confidence=min_confidence,
+        tta=tta.value,
+        size_px=size_px,
+        files=files,
+        record=record,
+        folder=snapshots,
+        is_mirrored=mirror,
+        half_life_s=half_life,
     )
-    asked_size = _parsed_size(size, source)
-    _check_places(wanted, record, source)
-    recognizer = VideoRecognizer(
-        Recognizer(
-            open_model(model, labels, scaling, architecture, input_size).classifier(),
-            detector.value,
-            offline=offline,
-            on_fallback=warn,
-            search_side_px=search_side,
-            min_confidence=min_confidence,
-            tta=tta.value,
-        ),
-        half_life_s=HALF_LIFE_S if half_life is None else half_life,
-    )
-    runs: list[Live] = []
-    with ExitStack() as stack:
-        frames = _open(source, asked_size, lambda line: runs[0].tell(line) if runs else warn(line))
-        stack.enter_context(frames)
-        runs.append(_prepare(stack, frames, recognizer, wanted, record, snapshots, mirror))
+    with session.opened(warn) as run:
         warn(_HINT)
         try:
-            runs[0].run()
+            run.run()
         finally:
-            _print_summary(runs[0])
-    if runs[0].n_failed:
+            _print_summary(run)
+    if run.n_failed:
         raise typer.Exit(1)
 
 
-def _parsed_size(size: str | None, source: str) -> tuple[int, int] | None:
+def _parsed_size(size: str | None) -> tuple[int, int] | None:
     if size is None:
         return None
     found = _SIZE.fullmatch(size)
     if found is None:
         raise typer.BadParameter("expected width and height, as 1280x720", param_hint="--size")
-    if not _is_camera(source):
-        raise typer.BadParameter(f"is for cameras; {source} is none", param_hint="--size")
     return int(found[1]), int(found[2])
-
-
-def _is_camera(source: str) -> bool:
-    path = Path(source)
-    return path.is_char_device() or (source.isdecimal() and not path.exists())
-
-
-def _check_places(wanted: "Wanted", record: Path | None, source: str) -> None:
-    """Refuse files that cannot be written, before anything is switched on."""
-    from mien.live.recording import free_path
-    from mien.outputs.paths import check_outputs, check_suffix
-    from mien.outputs.video_writer import VIDEO_SUFFIX
-
-    wanted.check()
-    if record is not None:
-        check_suffix(record, (VIDEO_SUFFIX,), "recording")
-    recorded = [] if record is None else [record if record.is_dir() else free_path(record)]
-    check_outputs([*recorded, *wanted.paths], [source])
-
-
-def _open(
-    source: str, size: tuple[int, int] | None, on_event: Callable[[str], None]
-) -> "FrameSource":
-    from mien.errors import SourceError
-    from mien.sources import open_frames
-    from mien.sources.cameras import Camera
-
-    if not source:
-        raise SourceError("the name of the source is empty; name a camera, a stream or a file")
-    if Path(source).is_dir():
-        raise SourceError(f"{source} is a folder; name a camera, a stream or a video file")
-    if size is not None:
-        return Camera(int(source) if source.isdecimal() else source, size=size)
-    return open_frames(source, on_event=on_event)
-
-
-def _prepare(
-    stack: ExitStack,
-    frames: "FrameSource",
-    recognizer: "VideoRecognizer",
-    wanted: "Wanted",
-    record: Path | None,
-    snapshots: Path,
-    mirror: bool | None,
-) -> "Live":
-    """Open the window and everything that is written; all of it is closed by the stack."""
-    from mien.cli.console import warn
-    from mien.live.loop import Live
-    from mien.live.newest import paced
-    from mien.live.window import Window
-    from mien.outputs.tables import Table
-    from mien.sources.cameras import Camera
-    from mien.workflows.videos import open_outputs
-
-    info = frames.info
-    window = stack.enter_context(Window(f"mien: {info.name}", info.width_px, info.height_px))
-    outputs = open_outputs(
-        info, recognizer.recognizer, segments=wanted.segments, timelines=wanted.timelines
-    )
-    label_keys = recognizer.recognizer.classifier.label_set.keys
-    for path in wanted.tables:
-        table = stack.enter_context(Table(path, label_keys, of_videos=True))
-        outputs.append(table.as_output())
-    return Live(
-        paced(frames),
-        recognizer,
-        window,
-        outputs,
-        is_mirrored=isinstance(frames, Camera) if mirror is None else mirror,
-        record=record,
-        folder=snapshots,
-        on_notice=warn,
-    )
 
 
 def _print_summary(run: "Live") -> None:
@@ -267,7 +186,7 @@ def _print_cameras() -> None:
     from rich.table import Table
 
     from mien.cli.console import output, warn
-    from mien.sources.cameras import list_cameras
+    from mien.live.session import list_cameras
 
     cameras = list_cameras()
     if not cameras:

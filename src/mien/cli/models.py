@@ -1,13 +1,14 @@
 """``mien models``: what there is."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from mien.workflows.models import KnownModel
 
 
 def models(
@@ -68,28 +69,28 @@ def _networks() -> "Table":
 
 def _print_files() -> None:
     from mien.cli.console import output
-    from mien.model import store
-    from mien.model.names import DEFAULT_MODEL
+    from mien.workflows.models import known_models
 
-    for file in store.MODEL_FILES.values():
-        path = store.find(file.name)
-        size = path.stat().st_size if path else file.size_bytes
-        remedy = "install mien again" if file.packaged else f"get it with: mien fetch {file.name}"
-        kind = f"the default {file.kind}" if file.name == DEFAULT_MODEL else file.kind
-        facts = [kind, f"{size / 1e6:.2f} MB" if size else "", file.licence]
-        output.print(f"{file.name}: {', '.join(fact for fact in facts if fact)}", markup=False)
-        scores = _accuracy(path) if path and file.kind == "classifier" else []
+    for model in known_models():
+        remedy = (
+            "install mien again" if model.is_packaged else f"get it with: mien fetch {model.name}"
+        )
+        kind = f"the default {model.kind}" if model.is_default else model.kind
+        size = f"{model.size_bytes / 1e6:.2f} MB" if model.size_bytes else ""
+        facts = [kind, size, model.licence]
+        output.print(f"{model.name}: {', '.join(fact for fact in facts if fact)}", markup=False)
         # The path stands on a line of its own, so that it is whole in every window.
-        for line in (*scores, str(path) if path else f"not here; {remedy}"):
+        for line in (*_accuracy(model), str(model.path) if model.path else f"not here; {remedy}"):
             output.print(f"  {line}", markup=False)
 
 
-def _accuracy(path: Path) -> list[str]:
+def _accuracy(model: "KnownModel") -> list[str]:
     """Accuracies in the card of a classifier, a line each."""
     from mien.labels import FERPLUS
-    from mien.recognition.classifier import Classifier
 
-    card = Classifier(path).card
+    card = model.card
+    if card is None:
+        return []
     against = ", against the majority of FER+'s annotators" if card.labels == FERPLUS.keys else ""
     return [
         f"{100 * score.accuracy:.1f} % ({100 * score.accuracy_ci95[0]:.1f} to "
@@ -103,16 +104,20 @@ def _json() -> str:
     """All facts: networks as in the catalogue, and the files with their paths."""
     from dataclasses import asdict
 
-    from mien.model import store
+    from mien.workflows.models import known_models
     from mien.zoo.catalogue import ARCHITECTURES, MEASURED_ON
 
     networks = [
         {"name": name} | asdict(entry) | {"default_input": entry.default_input.shape}
         for name, entry in ARCHITECTURES.items()
     ]
-    files = []
-    for file in store.MODEL_FILES.values():
-        path = store.find(file.name)
-        where = str(path) if path else None
-        files.append({"name": file.name, "kind": file.kind, "licence": file.licence, "path": where})
+    files = [
+        {
+            "name": model.name,
+            "kind": model.kind,
+            "licence": model.licence,
+            "path": str(model.path) if model.path else None,
+        }
+        for model in known_models()
+    ]
     return json.dumps({"networks": networks, "measured_on": MEASURED_ON, "models": files})

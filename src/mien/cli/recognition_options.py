@@ -1,10 +1,15 @@
 """Options of the commands that recognise: the detector, the smoothing, what is said when unsure."""
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.workflows.files import WantedFiles
 
 
 class DetectorName(StrEnum):
@@ -44,8 +49,7 @@ HalfLifeOption = Annotated[
         "--half-life",
         min=0.0,
         metavar="S",
-        help="Smoothing of videos: after so many seconds a frame counts half; 0: none. "
-        "[default: 0.08]",
+        help="Half-life in seconds of the smoothing of videos; 0: none. [default: 0.08]",
     ),
 ]
 """``--half-life``."""
@@ -80,3 +84,14 @@ MinConfidenceOption = Annotated[
     ),
 ]
 """``--min-confidence``."""
+
+
+def wanted_files(
+    tables: Sequence[Path] | None,
+    segments: Sequence[Path] | None,
+    timelines: Sequence[Path] | None,
+) -> "WantedFiles":
+    """``--table``, ``--segments`` and ``--timeline`` as one."""
+    from mien.workflows.files import WantedFiles
+
+    return WantedFiles(tuple(tables or ()), tuple(segments or ()), tuple(timelines or ()))

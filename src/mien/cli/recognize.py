@@ -1,9 +1,7 @@
 """``mien recognize``: expressions in photos and videos, and in folders of them."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,7 +11,7 @@ from mien.cli.model_argument import (
     InputSizeOption,
     LabelsOption,
     ScalingOption,
-    open_model,
+    reading_of,
 )
 from mien.cli.recognition_options import (
     DetectorName,
@@ -23,11 +21,8 @@ from mien.cli.recognition_options import (
     OfflineOption,
     Tta,
     TtaOption,
+    wanted_files,
 )
-
-if TYPE_CHECKING:
-    from mien.cli.recognizing import Wanted, Work
-    from mien.sources.inputs import Input
 
 
 def recognize(
@@ -88,7 +83,7 @@ def recognize(
             min=0.001,
             max=1000.0,
             metavar="HZ",
-            help="The pictures of a folder are the frames of one video, so many a second.",
+            help="Take the pictures of a folder as the frames of one video, at this rate.",
         ),
     ] = None,
     max_pixels: Annotated[
@@ -115,93 +110,46 @@ def recognize(
 
     mien recognize talk.mp4 --out shown.mp4 --segments talk.vtt --timeline talk.html
     """
-    from mien.cli.console import terminable, warn
-    from mien.cli.recognizing import Wanted, Work
+    from mien.cli.console import progress_bar, terminable, warn
+    from mien.cli.listening import Terminal
+    from mien.workflows import recognizing
+    from mien.workflows.models import open_model
 
     if frame_rate is not None and not any(Path(source).is_dir() for source in sources):
         raise typer.BadParameter("is for a folder of pictures", param_hint="--frame-rate")
-    inputs, failures = _find(sources, frame_rate)
-    wanted = Wanted(
-        tables=tuple(table or ()), segments=tuple(segments or ()), timelines=tuple(timeline or ())
-    )
-    copies = _plan(inputs, wanted, out)
-    if inputs:
-        opened = open_model(model, labels, scaling, architecture, input_size)
-        work = Work(
-            opened.classifier(),
-            detector.value,
-            offline=offline,
-            on_fallback=warn,
-            search_side_px=search_side,
-            half_life_s=half_life,
-            min_confidence=min_confidence,
-            tta=tta.value,
-            max_pixels=max_pixels,
-            as_json=as_json,
+    try:
+        planned = recognizing.plan(
+            sources,
+            files=wanted_files(table, segments, timeline),
+            out=out,
+            frame_rate_hz=frame_rate,
+            on_problem=warn,
+            on_left_out=warn,
         )
-        with terminable():
-            failures += _work(work, inputs, copies, wanted)
+    except recognizing.OneVideoError as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.what}") from error
+    failures = len(planned.problems)
+    if planned.inputs:
+        reading = reading_of(labels, scaling, architecture, input_size)
+        classifier = open_model(model, reading).classifier()
+        n_pictures = 0 if planned.n_videos else len(planned.inputs)
+        terminal = Terminal(as_json=as_json)
+        # A video has a bar of its own, and two would fight for the terminal.
+        many = n_pictures > 4 and terminal.is_quiet
+        with terminable(), progress_bar("recognizing", shown=many) as show, terminal:
+            terminal.show = show
+            job = recognizing.Job(
+                classifier,
+                detector.value,
+                terminal,
+                offline=offline,
+                search_side_px=search_side,
+                min_confidence=min_confidence,
+                tta=tta.value,
+                max_pixels=max_pixels,
+                half_life_s=half_life,
+            )
+            failures += job.run(planned)
+        terminal.print_pictures()
     if failures:
         raise typer.Exit(1)
-
-
-def _find(sources: Sequence[str], frame_rate_hz: float | None) -> "tuple[list[Input], int]":
-    """The pictures and videos of all sources, and how many sources failed."""
-    from mien.cli.console import warn
-    from mien.errors import SourceError
-    from mien.sources.inputs import find_inputs
-
-    inputs: list[Input] = []
-    failures = 0
-    for source in sources:
-        try:
-            inputs.extend(find_inputs(source, frame_rate_hz=frame_rate_hz))
-        except SourceError as error:
-            warn(str(error))
-            failures += 1
-    return inputs, failures
-
-
-def _plan(inputs: "Sequence[Input]", wanted: "Wanted", out: str | None) -> list[Path | None]:
-    """Check all outputs before the work; returns where each input's copy goes."""
-    from mien.outputs.copies import plan_copies
-    from mien.outputs.paths import check_outputs
-    from mien.sources.inputs import Video
-
-    n_videos = sum(isinstance(item, Video) for item in inputs)
-    if inputs and (wanted.segments or wanted.timelines) and n_videos != 1:
-        what = "--segments" if wanted.segments else "--timeline"
-        raise typer.BadParameter(f"is about one video; {n_videos} were named", param_hint=what)
-    wanted.check()
-    copies = plan_copies(inputs, out) if out is not None else []
-    check_outputs([*copies, *wanted.paths], [item.path for item in inputs if item.path is not None])
-    return [*copies] if copies else [None] * len(inputs)
-
-
-def _work(
-    work: "Work", inputs: "Sequence[Input]", copies: Sequence[Path | None], wanted: "Wanted"
-) -> int:
-    """Recognise everything and print; returns how many failed."""
-    from mien.outputs.tables import Table
-    from mien.sources.inputs import Video
-
-    n_videos = sum(isinstance(item, Video) for item in inputs)
-    failures = 0
-    with ExitStack() as stack:
-        tables = [
-            stack.enter_context(Table(path, work.label_keys, of_videos=n_videos > 0))
-            for path in wanted.tables
-        ]
-        # A video has a bar of its own, and two would fight for the terminal.
-        show = stack.enter_context(work.bar(0 if n_videos else len(inputs)))
-        for done, (item, copy) in enumerate(zip(inputs, copies, strict=True)):
-            show(done, len(inputs))
-            if isinstance(item, Video):
-                failures += not work.video(item, copy, tables, wanted)
-            else:
-                failures += not work.picture(item, copy, tables)
-        if failures == len(inputs):
-            for table in tables:
-                table.abandon()
-    work.print_pictures()
-    return failures

@@ -1,10 +1,17 @@
 """``mien train``: recipe and labelled faces to a run folder."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mien.data.unlabelled import Unlabelled
+    from mien.samples import Samples
+    from mien.training.recipe import Recipe
 
 
 def train(
@@ -48,13 +55,33 @@ def train(
             help="Weights that the network starts with; the recipe's where it is not given.",
         ),
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Passes over the faces, in each phase.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Faces per step.")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Peak learning rate, that of the first phase; later ones keep their proportion.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the first weights and all that is random.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float32|mixed_bfloat16|mixed_float16", help="Arithmetic of the training."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Change a field of the recipe, e.g. epochs=2 or augmentation.zoom=0; may be "
-            "repeated. The fields are those of mien.training.recipe.Recipe.",
+            help="Change any field of the recipe, e.g. augmentation.zoom=0; may be repeated. "
+            "The fields are those of mien.training.recipe.Recipe.",
         ),
     ] = None,
     resume: Annotated[
@@ -65,71 +92,66 @@ def train(
 
     The run folder gets the recipe, the history, learning curves, the best network and its ONNX
     bundle. An interrupted training goes on with --resume and ends with the same weights. The
-    best epoch is chosen on the validation split; the test split is never looked at.
+    best epoch is chosen on the validation split; the test split is never looked at. Where the
+    faces have no validation split, and the recipe makes none, a tenth of each training class
+    becomes one.
+
+    For example:
+
+    mien train recipes/plain_cnn.py --data archive.zip --out runs/plain_cnn --epochs 30
     """
-    from mien.cli.console import errors, load_keras_quietly, output, split_table, warn
+    from mien.cli.console import errors, output, warn
+    from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
-    from mien.cli.measuring import calibration_line
     from mien.cli.progress import EpochProgress
-    from mien.data import read_samples
-    from mien.data.unlabelled import read_unlabelled
-    from mien.model.names import resolve_model
-    from mien.training.inputs import split_samples
-    from mien.training.live_teachers import find_teacher
-    from mien.training.recipe import load_recipe
-    from mien.training.run import train as run_training
-    from mien.training.run_folder import check_folder
+    from mien.cli.tables import split_table
+    from mien.workflows import training
 
-    chosen = load_recipe(recipe).replace(set_ or [])
-    if pretrained is not None:
-        chosen = replace(chosen, pretrained=pretrained)
-    # Before the work, not after it.
-    chosen.check_votes(ferplus is not None)
-    chosen.check_teachers(len(teacher or []))
-    chosen.check_unlabelled(len(unlabelled or []))
-    find = find_teacher if chosen.is_live else resolve_model
-    teachers = [find(model) for model in teacher or []]
-    check_folder(out, chosen, resume)
-    samples = read_samples(data, ferplus=ferplus)
-    others = read_unlabelled(unlabelled) if unlabelled else None
-    errors.print(split_table(split_samples(samples, chosen), samples, others))
-    with EpochProgress(chosen.total_epochs, len(chosen.plan)) as progress:
+    with ExitStack() as stack:
+        bars: list[EpochProgress] = []
+        told: list[tuple[Recipe, Sequence[str]]] = []
+
+        def prepare(chosen: "Recipe", left_out: "Sequence[str]") -> None:
+            told.append((chosen, left_out))
+            bars.append(EpochProgress(chosen.total_epochs, len(chosen.plan)))
+
+        def begin(parts: "training.Parts", samples: "Samples", others: "Unlabelled | None") -> None:
+            errors.print(split_table(parts, samples, others))
+            chosen, left_out = told[0]
+            for what in left_out:
+                errors.print(f"caution: {chosen.name} {what}", markup=False)
+            stack.enter_context(bars[0])
+
         try:
-            run = run_training(
-                chosen,
-                samples,
+            run = training.train(
+                recipe,
+                data,
                 out,
-                teachers=teachers,
-                unlabelled=others,
+                ferplus=ferplus,
+                teachers=teacher or [],
+                unlabelled=unlabelled or [],
+                options={
+                    "pretrained": pretrained,
+                    "epochs": epochs,
+                    "batch_size": batch_size,
+                    "learning_rate": learning_rate,
+                    "seed": seed,
+                    "precision": precision,
+                },
+                overrides=set_ or [],
                 resume=resume,
-                progress=progress.epoch_done,
-                consulting=progress.consulting,
-                extra_callbacks=[progress.callback()],
+                on_recipe=prepare,
+                on_split=begin,
+                progress=lambda row: bars[0].epoch_done(row),
+                consulting=lambda done, total: bars[0].consulting(done, total),
+                callbacks=lambda: [bars[0].callback()],
             )
         except KeyboardInterrupt:
-            warn("interrupted; the same command with --resume goes on after the last whole epoch")
+            if bars:
+                warn(
+                    "interrupted; the same command with --resume goes on after the last whole epoch"
+                )
             raise
-    best = run.best
-    output.print(
-        f"{chosen.name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "
-        f"macro F1 {100 * best['val_f1']:.2f} % in epoch {best['epoch']:.0f} "
-        f"of {len(run.history)}, chosen by {run.monitor}"
-    )
-    fitted = run.temperature.calibration
-    output.print(
-        f"temperature 1, as none could be fitted: {run.temperature.reason}"
-        if fitted is None
-        else calibration_line(run.temperature.temperature, fitted),
-        markup=False,
-    )
-    if run.bundle is None or run.parity is None:
-        output.print(
-            "no ONNX bundle: this Keras backend cannot export; run "
-            f"KERAS_BACKEND=tensorflow mien export {out} --data {data}"
-        )
-    else:
-        output.print(
-            f"{run.bundle}: agrees with Keras to {run.parity.largest_difference:.0e} "
-            f"on {run.parity.faces} faces"
-        )
+    for line in training.result_lines(run, told[0][0].name):
+        output.print(line, markup=False)

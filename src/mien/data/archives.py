@@ -8,13 +8,12 @@ is ever extracted to disk.
 
 import threading
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from mien.errors import DatasetError, SourceError
+from mien.errors import DatasetError, MienError, SourceError
 
 MAX_MEMBER_BYTES = 256 << 20
 """Largest member other than a csv, unpacked."""
@@ -26,8 +25,6 @@ MAX_RATIO = 200
 """Unpacked over packed size above which a member of more than a mebibyte is a bomb."""
 MAX_CSV_RATIO = 50
 """The same for a csv; numbers as text pack about 1:3."""
-
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 
 
 class Archive:
@@ -45,10 +42,18 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         infos = self._zip.infolist()
         self._check(infos)
-        shown = [info for info in infos if not _hidden(info.filename)]
-        self._infos = {_slashed(info.filename): info for info in shown if not info.is_dir()}
-        self.folders = tuple(_slashed(info.filename) for info in shown if info.is_dir())
+        named = [(_slashed(info.filename), info) for info in infos]
+        shown = [(name, info) for name, info in named if not _hidden(name)]
+        files = [(name, info) for name, info in shown if name and not name.endswith("/")]
+        self._infos = dict(files)
+        self.folders = tuple(name for name, _ in shown if name.endswith("/"))
         """Names of the folders that have an entry of their own."""
+        self.hidden = sum(
+            not name.endswith("/") and "__MACOSX" not in name for name, _ in named if _hidden(name)
+        )
+        """Hidden files."""
+        self.same_names = len(files) - len(self._infos)
+        """Files whose name another file in the archive has, too; the last of a name counts."""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -121,15 +126,16 @@ def explained(path: Path, member: str | None = None) -> Iterator[None]:
     where = f"{path}: {member}" if member else str(path)
     try:
         yield
+    except (MienError, MemoryError):
+        raise
     except FileNotFoundError as error:
         raise SourceError(f"no such file: {path}") from error
-    except _DAMAGE as error:
+    except Exception as error:
+        # A list of what damaged files raise would never be whole.
+        if isinstance(error, OSError) and error.errno is not None and error.strerror:
+            raise SourceError(f"cannot read {where}: {error.strerror}") from error
         reason = str(error).split("\n")[0] or "it ends too early"
         raise DatasetError(f"{where} is damaged ({reason}); get a complete copy") from error
-    except OSError as error:  # gzip.BadGzipFile is one, without an errno
-        if error.errno is None:
-            raise DatasetError(f"{where} is damaged ({error}); get a complete copy") from error
-        raise SourceError(f"cannot read {where}: {error.strerror}") from error
 
 
 def _slashed(name: str) -> str:
@@ -138,5 +144,5 @@ def _slashed(name: str) -> str:
 
 
 def _hidden(member: str) -> bool:
-    parts = PurePosixPath(_slashed(member)).parts
+    parts = PurePosixPath(member).parts
     return "__MACOSX" in parts or any(part.startswith(".") for part in parts)

@@ -8,6 +8,8 @@ the function that reads the bytes of one picture. Nothing is written or unpacked
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from mien.data.archives import Archive
 from mien.data.layouts import arrange
 from mien.errors import ImageError, SourceError
+from mien.finding import Tree, left_out, walk
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS, read_tile
 from mien.samples import Image, Samples
 
@@ -67,8 +70,9 @@ def read_folder(folder: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
         SourceError: the folder cannot be read.
         DatasetError: it has no class folders, or an unknown one or an empty one.
     """
-    files, folders = _walk(folder)
-    return _samples(files, folders, _reader(folder), str(folder), max_pixels, "")
+    tree = _whole_tree(folder)
+    others = partial(left_out, hidden=tree.hidden, repeated=tree.repeated)
+    return _samples(tree.files, tree.folders, _reader(folder), str(folder), max_pixels, "", others)
 
 
 def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
@@ -89,7 +93,13 @@ def read_archive(path: Path, *, max_pixels: int = MAX_PIXELS) -> Samples:
     """
     archive = Archive(path)
     return _samples(
-        archive.members, archive.folders, archive.read, str(path), max_pixels, " in a zip"
+        archive.members,
+        archive.folders,
+        archive.read,
+        str(path),
+        max_pixels,
+        " in a zip",
+        partial(left_out, hidden=archive.hidden, same_names=archive.same_names),
     )
 
 
@@ -108,10 +118,19 @@ def pictures_of(path: Path, *, max_pixels: int = MAX_PIXELS) -> EncodedImages:
         DatasetError: the archive is none, damaged or refused.
     """
     if path.is_dir():
-        files, _ = _walk(path)
-        return EncodedImages(_pictures(files), _reader(path), str(path), max_pixels)
+        return EncodedImages(
+            _pictures(_whole_tree(path).files), _reader(path), str(path), max_pixels
+        )
     archive = Archive(path)
     return EncodedImages(_pictures(archive.members), archive.read, str(path), max_pixels)
+
+
+def _whole_tree(folder: Path) -> Tree:
+    """The files of a folder, none of which is out of reach."""
+    tree = walk(folder)
+    for below, reason in tree.unreadable:
+        raise SourceError(f"cannot read {folder / below}: {reason}; its faces would be missing")
+    return tree
 
 
 def _reader(folder: Path) -> Callable[[str], bytes]:
@@ -132,18 +151,20 @@ def _pictures(files: Iterable[str]) -> list[str]:
 
 
 def _samples(
-    files: Iterable[str],
+    files: Sequence[str],
     folders: Iterable[str],
     read: Callable[[str], bytes],
     root: str,
     max_pixels: int,
     container: str,
+    left_out_of: Callable[..., str],
 ) -> Samples:
-    pictures = _pictures(files)
+    is_picture = [os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in files]
+    pictures = sorted(compress(files, is_picture))
     found = arrange(pictures, folders, root)
-    layout = found.layout + container
-    if left_out := len(pictures) - len(found.pictures):
-        layout += f", {left_out:,} pictures outside of them left out"
+    others = [name for name, is_one in zip(files, is_picture, strict=True) if not is_one]
+    outside = len(pictures) - len(found.pictures)
+    told = left_out_of(others, outside=outside)
     return Samples(
         images=EncodedImages(found.pictures, read, root, max_pixels),
         labels=found.labels,
@@ -151,28 +172,5 @@ def _samples(
         label_set=found.label_set,
         names=found.pictures,
         source=root,
-        layout=layout,
+        layout=f"{found.layout}{container}{told and f', {told}'}",
     )
-
-
-def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """Relative paths of all files and folders, without hidden ones and macOS's copies."""
-
-    def fail(error: OSError) -> None:
-        raise SourceError(f"cannot read {error.filename}: {error.strerror}") from error
-
-    files: list[str] = []
-    folders: list[str] = []
-    seen: set[str] = set()
-    for where, inner, names in os.walk(folder, onerror=fail, followlinks=True):
-        real = os.path.realpath(where)
-        if real in seen:  # a link that leads back up
-            inner.clear()
-            continue
-        seen.add(real)
-        inner[:] = [name for name in inner if not name.startswith(".") and name != "__MACOSX"]
-        below = Path(where).relative_to(folder).as_posix()
-        prefix = "" if below == "." else f"{below}/"
-        folders += [f"{prefix}{name}" for name in inner]
-        files += [f"{prefix}{name}" for name in names if not name.startswith(".")]
-    return files, folders

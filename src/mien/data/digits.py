@@ -4,7 +4,7 @@ The raw FER-2013 csv holds 83 million numbers in 270 MB of text, for which Pytho
 about ten seconds. Here a chunk of rows is one byte buffer, and a number is the byte that ends it
 plus ten times the one before and a hundred times the one before that, for all numbers at once.
 Whatever does not look like plain numbers is read again slowly, to say what is wrong.
-``numpy.fromstring`` is about as fast but was rejected: it turns 300 into 44 without a word.
+``numpy.fromstring`` into 64 bits would do in three lines, and was measured to take twice as long.
 """
 
 import numpy as np

@@ -1,17 +1,20 @@
 """FER-2013 as its csv files: ``fer2013.csv`` and ``icml_face_data.csv`` -> columns in memory.
 
 Both hold a class number, 2,304 pixel values as text and the official part; they differ in the
-columns' order and in blanks in the header, so columns are found by name. Rows are split by hand,
-not by the csv module: no field can hold a comma, and most of the time goes to the pixels anyway.
+columns' order and in blanks in the header, so columns are found by name. What spreadsheets make of
+them is read as well: tabs or semicolons between columns, quoted texts, UTF-16, and lines that end
+in a carriage return. Rows are split by hand, not by the csv module, which takes text and refuses
+long fields; most of the time goes to the pixels anyway.
 """
 
 import gzip
+import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +38,40 @@ KNOWN_FILES = ("fer2013.csv", "icml_face_data.csv")
 _MAX_ROW_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 19
 _BOM = b"\xef\xbb\xbf"
-_Stream = IO[bytes] | gzip.GzipFile
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATORS = (b",", b"\t", b";", b"|")
+_WANTED = ("emotion", "pixels")
+_QUOTE = b'"'
+
+
+class _Lines(Protocol):
+    """What the reader needs of a stream."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """The next line with its end; nothing at the end of the stream."""
+        ...
+
+
+class _Recoded:
+    """Lines of a text in another encoding, or with other ends of lines, as UTF-8 with ``\\n``."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._text = io.TextIOWrapper(stream, encoding, errors="replace", newline=None)
+
+    def readline(self, limit: int, /) -> bytes:
+        """The next line; nothing at the end."""
+        return self._text.readline(limit).encode("utf-8", "replace")
+
+
+def _plain(stream: Any) -> _Lines:
+    """The stream itself where it is plain text; else its lines recoded."""
+    head: bytes = stream.peek(4096)[:4096]
+    if head[:2] in _UTF16_BOMS:
+        return _Recoded(stream, "utf-16")
+    if b"\n" not in head and b"\r" in head:
+        return _Recoded(stream, "utf-8")
+    lines: _Lines = stream
+    return lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,30 +124,32 @@ def csv_member(archive: Archive) -> str:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[_Stream, float, str]]:
-    """The stream of a csv, how many bytes of it are read at most, and what errors call it."""
+def _open(path: Path) -> Iterator[tuple[_Lines, float, str]]:
+    """The lines of a csv, how many bytes of it are read at most, and what errors call it."""
     with open(path, "rb") as file:
         magic = file.read(2)
         file.seek(0)
         if magic == b"\x1f\x8b":
             with gzip.open(file) as stream:
-                yield stream, MAX_CSV_BYTES, str(path)
+                yield _plain(stream), MAX_CSV_BYTES, str(path)
             return
         if magic != b"PK":
-            yield file, math.inf, str(path)
+            yield _plain(file), math.inf, str(path)
             return
     archive = Archive(path)
     member = csv_member(archive)
     with archive.open(member) as zipped:
-        yield zipped, MAX_CSV_BYTES, f"{path}: {member}"
+        yield _plain(zipped), MAX_CSV_BYTES, f"{path}: {member}"
 
 
 class _Reader:
     """Reads one csv in chunks of rows; keeps only decoded pixels."""
 
-    def __init__(self, stream: _Stream, limit: float, where: str) -> None:
-        self._stream, self._budget, self._where = stream, limit, where
+    def __init__(self, lines: _Lines, limit: float, where: str) -> None:
+        self._lines, self._budget, self._where = lines, limit, where
+        self._line_number = 0
         self._row = 0
+        self._separator = _SEPARATORS[0]
         self._images: list[NDArray[np.uint8]] = []
         self._labels: list[int] = []
         self._splits: list[str] = []
@@ -123,7 +161,7 @@ class _Reader:
         columns = self._header()
         add = self._adder(columns)
         pending = 0
-        while line := self._line():
+        while line := self._record():
             if stripped := line.strip():
                 add(stripped)
                 pending += len(stripped)
@@ -143,9 +181,20 @@ class _Reader:
             rows=np.array(self._rows, dtype=np.int64),
         )
 
+    def _record(self) -> bytes:
+        """The next row: a line, or several where a quoted text holds the ends of them."""
+        record = self._line()
+        self._row = self._line_number
+        while record.count(_QUOTE) % 2:
+            line = self._line()
+            record += line
+            if not line or len(record) > _MAX_ROW_BYTES:
+                self._fail("has a quotation mark that is never closed")
+        return record
+
     def _line(self) -> bytes:
-        line = self._stream.readline(_MAX_ROW_BYTES)
-        self._row += 1
+        line = self._lines.readline(_MAX_ROW_BYTES)
+        self._line_number += 1
         self._budget -= len(line)
         if len(line) == _MAX_ROW_BYTES and not line.endswith(b"\n"):
             self._fail(f"is longer than {_MAX_ROW_BYTES:,} bytes; is this a csv?")
@@ -160,8 +209,12 @@ class _Reader:
         line = self._line()
         if not line:
             raise DatasetError(f"{self._where} is empty; get a complete copy")
-        names = [_text(name).lower() for name in line.removeprefix(_BOM).split(b",")]
-        for wanted in ("emotion", "pixels"):
+        for self._separator in reversed(_SEPARATORS):  # the comma last, for what is none of them
+            fields = self._split(line.removeprefix(_BOM))
+            names = [_text(name).lower() for name in fields]
+            if set(_WANTED) <= set(names):
+                break
+        for wanted in _WANTED:
             if wanted not in names:
                 seen = ", ".join(name[:20] for name in names[:6] if name.isprintable())
                 raise DatasetError(
@@ -175,7 +228,7 @@ class _Reader:
         usage_at = names.index("usage") if "usage" in names else None
 
         def add(line: bytes) -> None:
-            fields = line.split(b",")
+            fields = self._split(line)
             if len(fields) != len(names):
                 self._fail(f"has {len(fields)} columns, expected {len(names)} as in the header")
             usage = "Training" if usage_at is None else _text(fields[usage_at])
@@ -188,6 +241,15 @@ class _Reader:
             self._fields.append(_unquoted(fields[pixels_at]))
 
         return add
+
+    def _split(self, line: bytes) -> list[bytes]:
+        """The fields of a row; separators in quotation marks are text."""
+        if _QUOTE not in line:
+            return line.split(self._separator)
+        parts = line.split(_QUOTE)
+        parts[1::2] = [part.replace(self._separator, b"\0") for part in parts[1::2]]
+        fields = _QUOTE.join(parts).split(self._separator)
+        return [field.replace(b"\0", self._separator) for field in fields]
 
     def _label(self, text: bytes) -> int:
         if not text.isdigit() or len(text) > 9 or int(text) >= len(FER2013):
@@ -210,9 +272,8 @@ class _Reader:
         self._fields = []
 
     def _fail(self, what: str, *, row: int | None = None) -> NoReturn:
-        raise DatasetError(
-            f"{self._where}: row {row or self._row} {what}; correct or remove that row"
-        )
+        number = row or self._row or self._line_number
+        raise DatasetError(f"{self._where}: row {number} {what}; correct or remove that row")
 
 
 def _unquoted(field: bytes) -> bytes:

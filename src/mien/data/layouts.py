@@ -30,7 +30,7 @@ SPLIT_OF_FOLDER = {
 """What the folders that hold class folders mean, by their names in lower case; the names of
 FER-2013's own parts mean what they mean in its csv."""
 
-_UNDERSTOOD = "train/CLASS, validation/CLASS and test/CLASS, or CLASS folders at the top"
+_UNDERSTOOD = "train/CLASS, val/CLASS and test/CLASS, or CLASS at the top"
 
 Place = tuple[str, str]
 """A part's folder, empty where there are no parts, and a class folder's name."""
@@ -170,6 +170,6 @@ def _label_set(names: set[str], root: str) -> LabelSet:
 def _no_class_folders(root: str) -> DatasetError:
     known = ", ".join(FERPLUS.keys)
     return DatasetError(
-        f"{root} has no class folders with pictures; the layouts understood are {_UNDERSTOOD}, "
-        f"also inside one wrapping folder, where CLASS is one of {known}"
+        f"{root} has no class folders with pictures; make it {_UNDERSTOOD}, or those inside one "
+        f"wrapping folder; CLASS: {known}"
     )

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from mien.data.archives import Archive
 from mien.data.cache import read_cached_csv
 from mien.data.class_folders import read_archive, read_folder
-from mien.data.fer_csv import SPLIT_OF_USAGE
+from mien.data.fer_csv import SPLIT_OF_USAGE, csv_member
 from mien.data.ferplus import read_votes
 from mien.data.layouts import listed
 from mien.errors import DatasetError, SourceError
+from mien.finding import left_out, look_at
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
-from mien.labels import FER2013
+from mien.labels import FER2013, FERPLUS
 from mien.samples import Samples
 
 
@@ -47,18 +48,24 @@ def read_samples(
         SourceError: there is no such file or folder, or it may not be read.
         DatasetError: it contradicts its format; the message names the row or folder.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:  # "~name" of nobody here
+        raise SourceError(f"no such file or folder: {source}; there is no such home") from error
+    kind = look_at(path)
+    if kind == "nothing":
         raise SourceError(f"no such file or folder: {path}; give a fer2013.csv or class folders")
     if path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".rar", ".7z")):
         raise SourceError(f"{path} is an archive of another kind; unpack it, or give a .zip")
-    if not path.is_dir() and not _is_archive_of_pictures(path):
+    if kind == "other":
+        raise SourceError(f"{path} is a pipe or device; save what comes from it and name the file")
+    if kind != "folder" and not _is_archive_of_pictures(path):
         return _from_csv(path, str(source), ferplus, use_cache)
     if ferplus is not None:
         raise DatasetError(
             f"FER+ votes follow the rows of a csv and {path} has none; give fer2013.csv"
         )
-    if path.is_dir():
+    if kind == "folder":
         return replace(read_folder(path, max_pixels=max_pixels), source=str(source))
     return replace(read_archive(path, max_pixels=max_pixels), source=str(source))
 
@@ -76,8 +83,18 @@ def _from_csv(path: Path, source: str, ferplus: Path | str | None, use_cache: bo
         names=[f"row {row}" for row in columns.rows.tolist()],
         source=source,
         votes=votes,
-        layout=_layout(columns.splits),
+        layout=_layout(columns.splits) + _beside(path),
     )
+
+
+def _beside(path: Path) -> str:
+    """What else an archive holds beside the csv that is read, in words."""
+    if not _is_archive(path):
+        return ""
+    archive = Archive(path)
+    others = [member for member in archive.members if member != csv_member(archive)]
+    told = left_out(others, hidden=archive.hidden, same_names=archive.same_names)
+    return told and f", {told}"
 
 
 def _layout(splits: NDArray[np.str_]) -> str:
@@ -88,15 +105,24 @@ def _layout(splits: NDArray[np.str_]) -> str:
     return f"{listed(usages)} rows of a csv"
 
 
-def _is_archive_of_pictures(path: Path) -> bool:
-    """Whether a file is a zip archive that holds pictures, or at least no csv."""
+def _is_archive(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
-            if file.read(2) != b"PK":
-                return False
+            return file.read(2) == b"PK"
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    members = [member.lower() for member in Archive(path).members]
-    if any(member.endswith(tuple(IMAGE_SUFFIXES)) for member in members):
+
+
+def _is_archive_of_pictures(path: Path) -> bool:
+    """Whether a file is a zip archive of class folders, or at least holds no csv.
+
+    A csv and a picture beside it, an example say, are a csv; class folders and a csv, which may
+    list them, are class folders.
+    """
+    if not _is_archive(path):
+        return False
+    members = Archive(path).members
+    if not any(member.lower().endswith(".csv") for member in members):
         return True
-    return not any(member.endswith(".csv") for member in members)
+    pictures = [m for m in members if m.lower().endswith(tuple(IMAGE_SUFFIXES))]
+    return any(folder in FERPLUS for m in pictures for folder in m.split("/")[:-1])

@@ -2,11 +2,10 @@
 
 FER-2013 comes with its parts, and they are used as they come: Training trains, PublicTest
 chooses, PrivateTest tests. Sets without a validation part get one carved out of the training
-rows, class by class. Rows marked for testing stay so; no plan moves them. Splitting by position
-was rejected: csv files and folders are often sorted by class.
+rows, class by class: a tenth where nobody says how much. Rows marked for testing stay so; no plan
+moves them. Splitting by position was rejected: csv files and folders are often sorted by class.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien.data.duplicates import seen_duplicates
 from mien.data.fingerprints import digests
+from mien.data.grouped_split import grouped_split
 from mien.errors import DatasetError
 from mien.samples import Samples, Split
 
@@ -27,22 +27,63 @@ class SplitPlan:
         ValueError: the fraction is not in [0, 1).
     """
 
-    validation_fraction: float = 0.0
+    validation_fraction: float | None = None
     """Fraction of every class of the training rows that becomes validation; 0 keeps the parts
-    as they come."""
+    as they come; None keeps them where there is a validation part, and else carves out
+    `DEFAULT_FRACTION`, duplicates together."""
     seed: int = 0
-    """Which rows; has no effect where ``validation_fraction`` is 0."""
+    """Which rows; has no effect where the parts stay as they come."""
+    duplicates_together: bool = False
+    """Keep pixel-identical pictures on one side, see `grouped_split`; else rows are drawn one by
+    one, as the published protocols do."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.validation_fraction < 1:
+        if self.validation_fraction is not None and not 0 <= self.validation_fraction < 1:
             raise ValueError(f"expected a fraction in [0, 1), got {self.validation_fraction}")
 
 
-OFFICIAL = SplitPlan()
+DEFAULT_FRACTION = 0.1
+"""Part of each training class that validates where the set has no validation part."""
+
+OFFICIAL = SplitPlan(validation_fraction=0.0)
 """The parts as the data set comes with them."""
 
 FEW_ROWS = 10
 """Training rows of a class below which `cautions` names it."""
+
+
+def resolved(samples: Samples, plan: SplitPlan) -> SplitPlan:
+    """A plan that says how much is carved out, for these rows; it gives the same split.
+
+    Args:
+        samples: rows with the splits that they come with.
+        plan: as a recipe has it.
+    """
+    if plan.validation_fraction is not None:
+        return plan
+    if _has_validation(samples):
+        return replace(plan, validation_fraction=0.0)
+    return replace(plan, validation_fraction=DEFAULT_FRACTION, duplicates_together=True)
+
+
+def divided(
+    samples: Samples,
+    plan: SplitPlan,
+    *,
+    drop_duplicates: bool = False,
+    drop_validation_duplicates: bool = False,
+) -> Samples:
+    """The rows as a recipe divides them: `assign`, then without the duplicates that it drops.
+
+    Raises:
+        DatasetError, ImageError, ImageTooLargeError: as `assign` and `without_training_duplicates`.
+    """
+    samples = assign(samples, plan)
+    if drop_duplicates:
+        samples = without_training_duplicates(samples)
+    if drop_validation_duplicates:
+        samples = without_validation_duplicates(samples)
+    return samples
 
 
 def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
@@ -58,23 +99,33 @@ def assign(samples: Samples, plan: SplitPlan = OFFICIAL) -> Samples:
         The samples in the same order, their splits replaced; ``layout`` tells what was done.
 
     Raises:
-        DatasetError: there are no training rows, or a class has too few to give any away.
+        DatasetError: there are no training rows.
+        ImageError, ImageTooLargeError: duplicates are kept together, and a training picture is
+            damaged or refused.
     """
     train = np.flatnonzero(samples.splits == Split.TRAIN.value)
     if not len(train):
         raise DatasetError(f"{samples.source} has no training rows; see 'mien audit'")
+    plan = resolved(samples, plan)
     fraction = plan.validation_fraction
-    if fraction == 0:
+    if not fraction:
         return replace(samples, layout=_told(samples, "used as they are"))
     labels = samples.labels[train]
-    _check_classes(samples, labels, fraction)
-    kept, chosen = stratified_split(labels, fraction, plan.seed)
+    if plan.duplicates_together:
+        found = digests(samples.take(train).images)
+        kept, chosen = grouped_split(labels, found, fraction, plan.seed)
+    else:
+        kept, chosen = stratified_split(labels, fraction, plan.seed)
     splits = np.full(len(samples), Split.TEST.value, dtype="<U10")
     splits[train[kept]] = Split.TRAIN.value
     splits[train[chosen]] = Split.VALIDATION.value
     carved = f"{_percent(fraction)} of each training class carved out for validation"
-    if (samples.splits == Split.VALIDATION.value).any():
+    if _has_validation(samples):
         carved += ", validation rows moved to test"
+    elif plan.duplicates_together:
+        carved = f"no validation part, so {carved}"
+    if plan.duplicates_together:
+        carved += ", duplicates kept on one side"
     return replace(samples, splits=splits, layout=_told(samples, carved))
 
 
@@ -125,7 +176,7 @@ def without_training_duplicates(samples: Samples) -> Samples:
 def without_validation_duplicates(samples: Samples) -> Samples:
     """Leave out validation rows that are pixel-identical to a training row.
 
-    What is chosen on the others is not chosen by what was learned by heart. All pictures are
+    What is chosen on the others is not chosen by what was memorised. All pictures are
     decoded once.
 
     Returns:
@@ -146,6 +197,9 @@ def stratified_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split rows class by class, taking the fraction's floor from each class.
 
+    A class with fewer rows gives one, or none where it has no other, so that small classes are
+    validated, too. `cautions` names those that are not.
+
     0.3 of FER-2013's Training gives 20,099 and 8,610 rows, as Keras's ``validation_split``
     does, which takes the floor per class folder too.
 
@@ -163,28 +217,16 @@ def stratified_split(
         rows = np.flatnonzero(labels == label)
         # Rounded first: 0.3 * 10 is 3, whatever its binary digits say.
         count = int(np.floor(round(fraction * len(rows), 9)))
+        if fraction and len(rows) > 1:
+            count = max(1, count)
         taken.append(random.permutation(rows)[:count])
     second = np.sort(np.concatenate(taken))
     first = np.setdiff1d(np.arange(len(labels)), second)
     return first, second
 
 
-def _check_classes(samples: Samples, labels: NDArray[np.int64], fraction: float) -> None:
-    """Check that every class has a training row to give away.
-
-    Raises:
-        DatasetError: one has too few; names the class.
-    """
-    enough = math.ceil(round(1 / fraction, 9))
-    for index, n in enumerate(np.bincount(labels).tolist()):
-        if 0 < n < enough:
-            rows = f"{n} training row" + ("s" if n > 1 else "")
-            advice = "leave the class out" if n == 1 else "take a larger fraction"
-            raise DatasetError(
-                f"{samples.source}: class {samples.label_set.keys[index]} has {rows}, too few to "
-                f"carve out {_percent(fraction)} for validation, which takes {enough}; "
-                f"add pictures or {advice}"
-            )
+def _has_validation(samples: Samples) -> bool:
+    return bool((samples.splits == Split.VALIDATION.value).any())
 
 
 def _told(samples: Samples, what: str) -> str:

@@ -146,8 +146,8 @@ def calibrate_card(
         )
     if card.split_with_hash(data_sha256) == Split.TRAIN:
         raise CalibrationError(
-            f"{card.name} was trained on these very faces, by their hash; it is surer of them "
-            "than of new ones: name others"
+            f"{card.name} was trained on these very faces, by their hash; it is more "
+            "confident of them than of new ones: name others"
         )
     found = fit(tempered(predictions, 1 / card.temperature))
     record = found.record(predictions.source, predictions.split, data_sha256)
@@ -201,12 +201,12 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
     coldest, hottest = TEMPERATURES
     if slope(1 / coldest) <= 0:
         raise CalibrationError(
-            f"all of {len(labels):,} faces are judged right, or nearly: no temperature above "
+            f"all of {len(labels):,} faces are classified right, or nearly: no temperature above "
             f"{coldest:g} is the best"
         )
     if slope(1 / hottest) >= 0:
         raise CalibrationError(
-            f"{len(labels):,} faces are judged no better than by chance: no temperature below "
+            f"{len(labels):,} faces are classified no better than by chance: no temperature below "
             f"{hottest:g} is the best"
         )
     return 1 / float(brentq(slope, 1 / hottest, 1 / coldest, xtol=1e-9))

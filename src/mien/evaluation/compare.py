@@ -1,7 +1,7 @@
 """Which of several models is better on the same faces, and whether chance explains it.
 
-Intervals of two accuracies are the wrong tool: both models judged the same faces, so most of the
-chance in the two is shared. What tells them apart are the faces on which one is right and the
+Intervals of two accuracies are the wrong tool: both models classified the same faces, so most of
+the chance in the two is shared. What tells them apart are the faces on which one is right and the
 other wrong. Their counts give the difference with a paired bootstrap interval, and McNemar's
 test; with several pairs, Holm's correction keeps one lucky pair from being a finding.
 
@@ -127,7 +127,7 @@ class Comparison:
 def compare(
     candidates: Sequence[Candidate], *, n_resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
-    """Compare models that judged the same faces.
+    """Compare models that classified the same faces.
 
     Args:
         candidates: two or more, with names of their own.
@@ -138,7 +138,7 @@ def compare(
         Scores of each, and every pair.
 
     Raises:
-        DatasetError: two of them did not judge the same faces, with the same labels.
+        DatasetError: two of them did not classify the same faces, with the same labels.
         ValueError: there are fewer than two, or two have one name.
     """
     names = [candidate.name for candidate in candidates]

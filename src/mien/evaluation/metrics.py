@@ -92,8 +92,8 @@ class Evaluation:
     ece: float
     """Expected calibration error over 15 bins, in [0, 1]."""
     ece_cross_fitted: float | None
-    """The same after temperature scaling that saw none of the rows that it judged; None where
-    the rows are too few to fit a temperature on, or want none."""
+    """The same after temperature scaling, where each row is scaled by a temperature that was
+    fitted on others; None where the rows are too few, or no temperature can be fitted."""
     ece_by_chance: float
     """The ECE that a perfectly calibrated network would have on so few rows."""
     per_class: tuple[ClassScore, ...]

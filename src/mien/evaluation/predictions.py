@@ -110,7 +110,7 @@ def predict(
     tta: Tta = "none",
     progress: Callable[[int, int], None] | None = None,
 ) -> Predictions:
-    """Let a model judge the faces of one split.
+    """Classify the faces of one split with a model.
 
     Classes are matched by name. The table's classes are the data's in the data's order, without
     those that the model lacks (which must have no rows), then those only the model has.

@@ -114,7 +114,7 @@ def _to_onnx(network: keras.Model) -> bytes:
     if not can_export():
         raise ModelError(
             f"the {keras.backend.backend()} backend does not export to ONNX; "
-            "run: KERAS_BACKEND=tensorflow mien export RUN --data SRC"
+            "run: KERAS_BACKEND=tensorflow mien export RUN"
         )
     with needs_extra("train"):
         import onnx

@@ -9,7 +9,6 @@ but this changed is proven by comparing outputs.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError
+from mien.formats.reading import Reading
 from mien.labels import FERPLUS
 from mien.model.card import ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
@@ -35,25 +35,6 @@ STRIPPING_TOLERANCE = 1e-5
 _LARGEST_SIDE_PX = 2048
 _PASSING = ("Flatten", "Reshape", "Dropout", "Identity")
 _LOGITS = (*_PASSING, "Dense", "Conv2D", "Activation", "GlobalAveragePooling2D")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a person says of a Keras file; None where nothing was said."""
-
-    labels: tuple[str, ...] | None = None
-    """Keys or synonyms of the classes, in the order of the outputs."""
-    scaling: str | None = None
-    """How the network wants its pixels: a name in `SCALINGS`."""
-    architecture: str | None = None
-    """Name in the zoo, for weights that come without their architecture."""
-    side_px: int | None = None
-    """Height and width of the input, for networks that leave it open."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was said."""
-        return self == Reading()
 
 
 def _rescaling(scale: Any, offset: Any) -> Callable[[Any], Any]:

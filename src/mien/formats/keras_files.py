@@ -12,7 +12,8 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +223,17 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> byte
         raise ModelError(f"{path} is damaged: {name} does not unpack; {_REMEDY}") from error
 
 
-def _open(source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r") -> h5py.File:
+@contextmanager
+def _open(
+    source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r"
+) -> Iterator[h5py.File]:
+    """An open HDF5 file; what reading it raises, there or here, means that it is damaged."""
     try:
-        return h5py.File(source, mode)
-    except OSError as error:
+        with h5py.File(source, mode) as file:
+            yield file
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:  # h5py raises anything at a broken structure
         reason = "broken off" if "truncated" in str(error) else "its HDF5 structure is broken"
         raise ModelError(f"{path or source} is damaged: {reason}; {_REMEDY}") from error
 

@@ -18,13 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from mien.clock import clock
 from mien.drawing import Annotator
 from mien.errors import MienError
 from mien.live.meter import Meter, Pace
 from mien.live.mirroring import mirrored
 from mien.live.newest import Arrival, Newest
 from mien.live.recording import Recording, free_path, timestamped
-from mien.live.status import Status, clock
+from mien.live.status import Status
 from mien.live.window import Event
 from mien.outputs.output import Output
 from mien.outputs.pictures import write_picture
@@ -40,7 +41,7 @@ _REFRESH_S = 0.25
 """How often the figures change, so that they can be read."""
 _MESSAGE_S = 4.0
 _SILENCE_S = 2.0
-"""A source without frames for so long is told of."""
+"""A source that gives no frame for so long is reported."""
 
 
 class LiveWindow(Protocol):
@@ -248,7 +249,9 @@ class Live:
             self._notices.put(_Notice(str(error), is_failure=True))
         else:
             dropped = f", {recording.n_dropped} dropped" if recording.n_dropped else ""
-            figures = f"{clock(recording.length_s)}, {recording.n_frames} frames{dropped}"
+            figures = (
+                f"{clock(recording.length_s, rounded=False)}, {recording.n_frames} frames{dropped}"
+            )
             path = recording.path
             self._notices.put(
                 _Notice(f"recorded {path}: {figures}", f"recorded {path.name}: {figures}")

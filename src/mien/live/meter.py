@@ -51,7 +51,7 @@ class Meter:
 
     @property
     def frame_rate_hz(self) -> float | None:
-        """Frames per second of late; None before there are enough."""
+        """Frames per second in the last two seconds; None before there are enough."""
         if len(self._recent) < 3:
             return None
         duration_s = self._recent[-1][0] - self._recent[0][0]
@@ -59,7 +59,8 @@ class Meter:
 
     @property
     def latency_s(self) -> float | None:
-        """Time from capture to display on average of late, in seconds; None without a frame."""
+        """Mean time from capture to display in the last two seconds, in seconds; None without a
+        frame."""
         if not self._recent:
             return None
         return sum(latency_s for _, latency_s in self._recent) / len(self._recent)

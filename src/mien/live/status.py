@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
+from mien.clock import clock
 from mien.drawing.fonts import Font, built_in_font, font_for
 from mien.samples import Image
 
@@ -110,18 +111,11 @@ def draw_help(window_height_px: int) -> NDArray[np.uint8]:
     return np.array(picture, np.uint8)
 
 
-def clock(seconds: float) -> str:
-    """A length of time as people write it: 0:07, 12:34, 1:02:03."""
-    minutes, second = divmod(int(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
-
-
 def _parts(status: Status) -> list[tuple[str, tuple[int, int, int]]]:
     """The fixed texts of the line, from left to right, with their colours."""
     parts = []
     if status.recording_s is not None:
-        parts.append((f"REC {clock(status.recording_s)}", _RECORDING))
+        parts.append((f"REC {clock(status.recording_s, rounded=False)}", _RECORDING))
     if status.is_frozen:
         parts.append(("FROZEN", _FROZEN))
     if status.frame_rate_hz is not None:

@@ -241,7 +241,7 @@ def _first_size(picture: tuple[int, int], desktops: list[tuple[int, int]]) -> tu
 
 
 def _strip_below(picture_height: int) -> int:
-    """Height of the status in a window that a picture of some height fills but for it."""
+    """Height of the status in a window that is filled by it and a picture of some height."""
     strip = status_height_px(picture_height)
     return status_height_px(picture_height + strip)
 

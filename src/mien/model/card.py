@@ -1,7 +1,7 @@
 """What a model file says of itself: the JSON that travels in the ONNX file's metadata.
 
 The card makes a bundle self-contained: whoever holds the one ``.onnx`` file knows the labels in
-order, the input, the framing of the faces, what chose the weights, and how good they are with
+order, the input, the crop of the faces, what chose the weights, and how good they are with
 which interval. Three golden inputs, made by arithmetic so that no picture is shipped, have their
 expected probabilities in the card; a classifier re-checks them on load.
 """
@@ -118,7 +118,7 @@ class ModelCard:
     input_shape: tuple[int, int, int]
     """Height, width, channels of the input; values 0..255."""
     framing: str
-    """How the training faces were framed; detectors have a crop geometry per framing."""
+    """Name of the crop of the training faces; detectors have a `CropGeometry` for each name."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The recipe's fields."""
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -97,9 +97,7 @@ def _model_of_run(folder: Path) -> Path:
     if model.is_file():
         return model
     if any(path.suffix.lower() in _KERAS_SUFFIXES for path in folder.iterdir()):
-        raise ModelError(
-            f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder} --data SRC"
-        )
+        raise ModelError(f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder}")
     if (folder / "saved_model.pb").is_file():
         raise ModelError(f"{folder} is a SavedModel, which is a program; {_USE_ITS_ORIGIN}")
     raise ModelError(f"{folder} is not the folder of a training: it holds no {RUN_MODEL}")

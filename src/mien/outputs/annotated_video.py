@@ -16,7 +16,7 @@ class AnnotatedVideo:
 
     Args:
         path: ``.mp4``.
-        info: the source; it tells how long the last frame is shown, and where its sound begins.
+        info: the source; it says how long the last frame is shown, and where its sound begins.
         audio_from: a file whose sound is brought along, usually the source itself; None for a
             silent video.
 

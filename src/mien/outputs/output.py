@@ -10,8 +10,31 @@ from mien.results import FrameResult
 from mien.sources.source import Frame
 
 
-class Output(Protocol):
-    """A file that grows with the frames of one source. Used by one thread at a time.
+class FrameTaker(Protocol):
+    """What takes the frames of one source and what was recognised in them, one after the other.
+
+    Used by one thread at a time.
+    """
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take one frame and what was recognised in it; frames come in the order of their times.
+
+        Raises:
+            OutputError: as in `Output.write`.
+        """
+        ...
+
+    def close(self) -> None:
+        """There are no more frames; may be called twice.
+
+        Raises:
+            OutputError: as in `Output.write`.
+        """
+        ...
+
+
+class Output(FrameTaker, Protocol):
+    """A file that grows with the frames of one source.
 
     Nothing is written before the first frame, so a source that cannot be read leaves what stood
     at the path. From then on the file is at its place and holds what came before a crash; only

@@ -10,7 +10,7 @@ from mien.labels import UNCERTAIN
 from mien.results import Face, FrameResult
 
 FRAME_COLUMNS = ("source", "frame", "time_s", "face")
-"""What tells a row's frame and place in it; ``face`` counts from 0 within the frame."""
+"""Which frame a row is of, and its place in it; ``face`` counts from 0 within the frame."""
 FACE_COLUMNS = ("x", "y", "w", "h", "detection_score", "track", "expression", "confidence")
 """What is known of a face."""
 

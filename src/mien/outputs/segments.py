@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from mien.clock import subtitle_clock
 from mien.files import write_text
 from mien.labels import UNCERTAIN
 from mien.outputs.paths import check_suffix
 from mien.outputs.rows import csv_lines
-from mien.recognition.segments import Segment, SegmentBuilder
+from mien.recognition.segments import Segment, SegmentStream
 from mien.results import FrameResult
 from mien.sources.source import Frame
 
@@ -28,27 +29,28 @@ class SegmentsFile:
 
     Args:
         path: ``.csv``, ``.json`` or ``.vtt``.
+        segments: the video's segments, where others take them, too.
 
     Raises:
         OutputError: the ending is another.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, segments: SegmentStream | None = None) -> None:
         check_suffix(path, SEGMENT_SUFFIXES, "file of segments")
         self.path = path
-        self._builder = SegmentBuilder()
+        self._stream = segments or SegmentStream()
         self._segments: list[Segment] = []
         self._is_closed = False
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take one frame; see `mien.outputs.output.Output`."""
-        self._segments.extend(self._builder.add(result))
+        self._segments.extend(self._stream.at(result))
 
     def close(self) -> None:
         """Write the file; see `mien.outputs.output.Output`."""
         if not self._is_closed:
             self._is_closed = True
-            self._segments.extend(self._builder.finish())
+            self._segments.extend(self._stream.rest())
             write_segments(self.path, self._segments)
 
 
@@ -97,11 +99,13 @@ def _vtt(segments: Sequence[Segment]) -> str:
         end = max(end, begin + 1)
         line = -1 - lanes.lane(segment.track, begin, end) % _SUBTITLE_LINES
         words = f"#{segment.track} {segment.label.display_name}"
-        if segment.label != UNCERTAIN:  # nothing was shown of which that would be the confidence
+        if (
+            segment.label != UNCERTAIN
+        ):  # an uncertain face shows no class that the confidence belongs to
             words += f" {segment.mean_confidence:.0%}"
         # A line break would end the cue; per cent as in the rest of the program's prose.
         text = escape(" ".join(words.replace("%", " %").split()), quote=False)
-        cues.append(f"{_clock(begin)} --> {_clock(end)} line:{line}\n{text}\n")
+        cues.append(f"{subtitle_clock(begin)} --> {subtitle_clock(end)} line:{line}\n{text}\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 
@@ -131,13 +135,6 @@ class _Lanes:
 
 def _milliseconds(time_s: float) -> int:
     return max(0, round(time_s * 1000))
-
-
-def _clock(milliseconds: int) -> str:
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}.{milliseconds:03d}"
 
 
 _FORMATS: dict[str, Callable[[Sequence[Segment]], str]] = {

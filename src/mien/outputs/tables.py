@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mien.errors import OutputError
 from mien.outputs.growing_file import GrowingFile
 from mien.outputs.parquet import check_parquet, csv_to_parquet
 from mien.outputs.paths import check_suffix
@@ -144,7 +145,11 @@ class Table:
     def _open(self) -> GrowingFile | WholeFile:
         name = self.path.name + JOURNAL_SUFFIX if self._is_parquet else self.path.name
         place = self.path.with_name(name)
-        file = GrowingFile(place) if self._of_videos else WholeFile(place)
+        try:
+            file = GrowingFile(place) if self._of_videos else WholeFile(place)
+        except OutputError:
+            self._is_closed = True  # there is nothing to complete, and it was told
+            raise
         self._file = file
         if not self._is_json:
             file.append(as_bytes(csv_lines([columns(self._keys, with_raw=self._of_videos)])))
@@ -174,13 +179,19 @@ class TableOutput:
         """Do nothing: all rows are with the system already."""
 
 
-def write_table(path: Path, results: Iterable[FrameResult], label_keys: Sequence[str]) -> None:
-    """Write a whole table of pictures at once; see `Table`.
+def write_table(
+    path: Path,
+    results: Iterable[FrameResult],
+    label_keys: Sequence[str],
+    *,
+    of_videos: bool = False,
+) -> None:
+    """Write a whole table at once; arguments as of `Table`.
 
     Raises:
         OutputError: as `Table`.
         MissingExtraError: as `Table`.
     """
-    with Table(path, label_keys) as table:
+    with Table(path, label_keys, of_videos=of_videos) as table:
         for result in results:
             table.add(result)

@@ -25,6 +25,15 @@ class FixedFaces:
         self._boxes_xywh_px = tuple(boxes_xywh_px)
         self._score = score
 
+    @property
+    def search_side_px(self) -> int | None:
+        """None: nothing is searched; see `FaceDetector.search_side_px`."""
+        return None
+
+    def searching(self, search_side_px: int) -> "FixedFaces":
+        """Itself; see `FaceDetector.searching`."""
+        return self
+
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """The fixed boxes; see `FaceDetector.detect`."""
         check_picture(image_rgb)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DetectorError
+from mien.images import Picture, as_image
 from mien.model.names import resolve_model
 from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
@@ -34,8 +35,8 @@ class Recognizer:
             `FaceDetector`.
         offline: never touch the network.
         on_fallback: as in `load_detector`; the line is logged where None.
-        search_side_px: as in `load_detector`; for video see `video_search_side_px` in
-            `mien.recognition.video_recognizer`.
+        search_side_px: as in `load_detector`; None: as photos deserve. `VideoRecognizer` chooses
+            one for video.
         min_confidence: a face of which no class is as probable as this is shown as uncertain;
             in [0, 1], 0 switches it off. The coverage of an evaluation helps to choose it.
         tta: ``"flip"`` averages the probabilities of each face with those of its mirror image.
@@ -92,6 +93,24 @@ class Recognizer:
                 f"detector {detector.name} has no crop; it knows: {', '.join(detector.crops)}"
             ) from None
 
+    def searching(self, search_side_px: int) -> "Recognizer":
+        """The same recogniser with its detector at another search size; this one is as it was.
+
+        Args:
+            search_side_px: as in `FaceDetector.searching`.
+
+        Raises:
+            ValueError: a side below 64.
+        """
+        if self.detector.search_side_px == search_side_px:
+            return self
+        return Recognizer(
+            self.classifier,
+            self.detector.searching(search_side_px),
+            min_confidence=self.min_confidence,
+            tta=self.tta,
+        )
+
     def find(self, image_rgb: Image) -> tuple[tuple[Detection, ...], list[Image]]:
         """Find the faces of one picture and cut them out as the model wants them.
 
@@ -123,12 +142,12 @@ class Recognizer:
         return averaged(self.classifier.probabilities, crops, self.tta)
 
     def recognize(
-        self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
+        self, picture: Picture, *, source: str = "", frame: int = 0, time_s: float = 0.0
     ) -> FrameResult:
         """Recognise the expressions in one picture.
 
         Args:
-            image_rgb: uint8 (H, W, 3) RGB.
+            picture: uint8 (H, W, 3) RGB; or anything else that `mien.images.as_image` takes.
             source: path or URL of the picture, kept in the result.
             frame: number of the frame in its source, kept in the result.
             time_s: presentation time in seconds, kept in the result.
@@ -137,8 +156,10 @@ class Recognizer:
             The faces from left to right with their expressions; no faces where there are none.
 
         Raises:
-            ValueError: the picture is not uint8 (H, W, 3).
+            PictureError: it is no picture.
+            SourceError: as `mien.images.as_image`.
         """
+        image_rgb = as_image(picture)
         found, crops = self.find(image_rgb)
         expressions = [
             Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)

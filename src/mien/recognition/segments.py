@@ -5,6 +5,7 @@ with the faces that are visible and not with the video. The labels are taken as 
 smoothing and hysteresis are the recogniser's.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 from mien.labels import Label
@@ -152,6 +153,34 @@ class SegmentBuilder:
 
     def _goes_on(self, segment: _Open, label: Label, now_s: float) -> bool:
         return segment.label == label and now_s - segment.end_s <= self._max_gap_s
+
+
+class SegmentStream:
+    """The segments of one video for everything that needs them, built once.
+
+    Whoever takes part calls `at` with each frame's result; the first one of them does the work.
+    For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._builder = SegmentBuilder()
+        self._last: FrameResult | None = None
+        self._over: tuple[Segment, ...] = ()
+
+    def at(self, result: FrameResult) -> tuple[Segment, ...]:
+        """The segments that are known to be over with this frame, by onset and track."""
+        if result is not self._last:
+            self._over = self._builder.add(result)
+            self._last = result
+        return self._over
+
+    def rest(self, end_s: float | None = None) -> tuple[Segment, ...]:
+        """The segments that would end if the video ended now; it may go on.
+
+        Args:
+            end_s: when the last frame is over; None: after the typical duration of a frame.
+        """
+        return deepcopy(self._builder).finish(end_s)
 
 
 def _in_order(segments: list[Segment]) -> tuple[Segment, ...]:

@@ -10,7 +10,7 @@ from heapq import nlargest
 
 from mien.labels import Label
 from mien.recognition.frame_clock import FrameClock
-from mien.recognition.segments import SegmentBuilder
+from mien.recognition.segments import SegmentStream
 from mien.results import Face, FrameResult, Tta
 
 MAX_TRACKS = 1000
@@ -120,12 +120,13 @@ class VideoSummaryBuilder:
 
     Args:
         max_tracks: how many tracks are kept.
+        segments: the video's segments, where others take them, too.
     """
 
-    def __init__(self, max_tracks: int = MAX_TRACKS) -> None:
+    def __init__(self, max_tracks: int = MAX_TRACKS, segments: SegmentStream | None = None) -> None:
         self._max_tracks = max_tracks
         self._clock = FrameClock()
-        self._segments = SegmentBuilder()
+        self._segments = segments or SegmentStream()
         self._tracks: dict[int, _Track] = {}
         self._seen: list[int] = []
         self._first_s: float | None = None
@@ -136,7 +137,7 @@ class VideoSummaryBuilder:
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
         self._end_frame(self._clock.last_s, self._clock.tick(result))
-        for segment in self._segments.add(result):
+        for segment in self._segments.at(result):
             self._count_segment(segment.track)
         self._n_frames += 1
         self._n_frames_with_faces += bool(result.faces)
@@ -163,7 +164,7 @@ class VideoSummaryBuilder:
         if end_s is not None and last_s is not None:
             duration_s = max(0.0, end_s - last_s)
         self._end_frame(last_s, duration_s)
-        for segment in self._segments.finish(end_s):
+        for segment in self._segments.rest(end_s):
             self._count_segment(segment.track)
         self._forget()
         length = 0.0 if last_s is None else last_s + duration_s - (self._first_s or 0.0)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.recognition.appearance import Appearances, describe
+from mien.recognition.detectors.detector import check_picture, check_search_side
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
@@ -38,28 +39,36 @@ def video_search_side_px(width_px: int, height_px: int) -> int:
 class VideoRecognizer:
     """Recognises the faces of one video after another. Remembers; for one thread.
 
-    For speed, load the recogniser with ``search_side_px=video_search_side_px(width, height)``.
-
     Args:
         recognizer: finds and classifies the faces of single frames.
+        search_side_px: frames are reduced to at most this longest side to search for faces; None:
+            as the recogniser's detector was made to, and as `video_search_side_px` says where
+            that was left open.
         half_life_s: of the smoothing, as in `Smoother`; 0 switches it off.
         margin: of the hysteresis, as in `Smoother`.
         max_gap_s: how long a hidden face keeps its track, as in `Tracker`.
 
     Raises:
-        ValueError: a negative half-life or gap, or a margin outside [0, 1).
+        ValueError: a negative half-life or gap, a margin outside [0, 1), or a ``search_side_px``
+            below 64.
     """
 
     def __init__(
         self,
         recognizer: Recognizer,
         *,
+        search_side_px: int | None = None,
         half_life_s: float = HALF_LIFE_S,
         margin: float = MARGIN,
         max_gap_s: float = MAX_GAP_S,
     ) -> None:
+        check_search_side(search_side_px)
         self.recognizer = recognizer
-        """What finds and classifies the faces."""
+        """What finds and classifies the faces; at the search size of the video, once it began."""
+        self._given = recognizer
+        self._search_side_px = search_side_px or recognizer.detector.search_side_px
+        self._by_side: dict[int, Recognizer] = {}
+        self._is_prepared = False
         self._half_life_s = half_life_s
         self._margin = margin
         self._max_gap_s = max_gap_s
@@ -76,6 +85,20 @@ class VideoRecognizer:
             min_confidence=self.recognizer.min_confidence,
         )
         self._time_s = -math.inf
+        self._is_prepared = False
+
+    def prepare(self, width_px: int, height_px: int) -> None:
+        """Choose the search size for the frames of a video; its first frame does so otherwise.
+
+        Args:
+            width_px: width of the frames.
+            height_px: height of the frames.
+        """
+        side_px = self._search_side_px or video_search_side_px(width_px, height_px)
+        if side_px not in self._by_side:
+            self._by_side[side_px] = self._given.searching(side_px)
+        self.recognizer = self._by_side[side_px]
+        self._is_prepared = True
 
     def recognize(
         self, image_rgb: Image, *, source: str = "", frame: int = 0, time_s: float = 0.0
@@ -101,6 +124,9 @@ class VideoRecognizer:
                 f"expected a time_s after {self._time_s}, got {time_s}; "
                 "call restart() before another video"
             )
+        if not self._is_prepared:
+            check_picture(image_rgb)
+            self.prepare(image_rgb.shape[1], image_rgb.shape[0])
         found, crops = self.recognizer.find(image_rgb)
         probabilities = self.recognizer.probabilities(crops)
         self._time_s = time_s

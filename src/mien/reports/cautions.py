@@ -54,7 +54,7 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
     if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
         texts.append(
             "Caution: these faces were trained on, so this says how well the network remembers "
-            "them, not how well it judges new ones."
+            "them, not how well it classifies new ones."
         )
     elif evaluation.split == str(card.chosen.get("split", "")):
         known = isinstance(card.data.get(evaluation.split), Mapping)
@@ -98,8 +98,8 @@ def _temperature(evaluation: Evaluation, provenance: Provenance) -> str:
     if evaluation.ece_cross_fitted is None:
         return f"{text}."
     return (
-        f"{text}; the cross-fitted one, {percent(evaluation.ece_cross_fitted)}, judges every face "
-        "by a temperature that was fitted without it."
+        f"{text}; the cross-fitted one, {percent(evaluation.ece_cross_fitted)}, is "
+        "measured at temperatures that were fitted on other faces."
     )
 
 

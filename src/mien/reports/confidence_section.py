@@ -62,14 +62,14 @@ def _calibration(evaluation: Evaluation, card: ModelCard) -> str:
     )
     if evaluation.ece_cross_fitted is None:
         text += (
-            "There is no cross-fitted value: these faces are too few to fit a temperature on, or "
-            "want none. "
+            "There is no cross-fitted value: no temperature can be fitted on these faces, or they "
+            "are too few. "
         )
     else:
         text += (
             f"Cross-fitted it is {percent(evaluation.ece_cross_fitted)}: a temperature is fitted "
-            "on four fifths of these faces and judged on the other fifth, five times over, so no "
-            "face is judged by a temperature that it helped to fit. "
+            "on four fifths of these faces and measured on the other fifth, five times over, so no "
+            "face is measured at a temperature that it helped to fit. "
         )
     return text + (
         f"Chance alone gives even a perfectly calibrated network about "
@@ -79,8 +79,8 @@ def _calibration(evaluation: Evaluation, card: ModelCard) -> str:
 
 def _abstaining(evaluation: Evaluation, predictions: Predictions) -> str:
     text = (
-        "Leaving faces unanswered whose confidence is below a threshold makes the answers more "
-        "accurate; this is the trade. mien recognize --min-confidence takes such a threshold."
+        "A network that gives no answer below a threshold of confidence gives fewer answers, and "
+        "more accurate ones. mien recognize --min-confidence takes such a threshold."
     )
     usual = next(
         (point for point in evaluation.coverage if point.coverage >= _USUAL_COVERAGE - 1e-9), None
@@ -88,14 +88,15 @@ def _abstaining(evaluation: Evaluation, predictions: Predictions) -> str:
     if usual is not None and usual.coverage < 1:
         gain = 100 * (usual.accuracy - evaluation.accuracy)
         text += (
-            f" Answering the surest {percent(usual.coverage)} of the faces (--min-confidence "
-            f"{_rounded(usual.threshold)}) gives an accuracy of {percent(usual.accuracy)}, "
-            f"{abs(gain):.1f} points {'more' if gain >= 0 else 'less'} than answering all."
+            f" Answering the most confident {percent(usual.coverage)} of the faces "
+            f"(--min-confidence {_rounded(usual.threshold)}) gives an accuracy of "
+            f"{percent(usual.accuracy)}, {abs(gain):.1f} points "
+            f"{'more' if gain >= 0 else 'less'} than answering all."
         )
     if predictions.tta != "none":
         text += (
             " These confidences are means over a face and its mirror image; choose a threshold "
-            "for faces that are judged once from a report with --tta none."
+            "for faces without their mirror image from a report with --tta none."
         )
     return text
 

@@ -17,7 +17,7 @@ from mien.reports.classification_report import Averages, macro_average, weighted
 from mien.reports.confidence_section import confidence_blocks, temperature_words
 from mien.reports.confusion_plots import confusion_counts_png, confusion_matrix_png
 from mien.reports.document import Block, Code, Faces, Figures, Plot, Section, Table, Text
-from mien.reports.face_grid import JudgedFace, face_grid_png, tile_png
+from mien.reports.face_grid import ClassifiedFace, face_grid_png, tile_png
 from mien.reports.plots import per_class_png
 from mien.reports.wording import UNKNOWN, code_words, percent, percent_interval
 
@@ -41,7 +41,7 @@ def report_sections(
         predictions: the table that they come from.
         provenance: what was measured with what.
         sampled: faces drawn at random; their section is left out where there are none.
-        errors: the most confident errors; likewise.
+        errors: the most confident errors, with their pictures.
     """
     sections = [
         Section("Result", (_headline(evaluation), *map(Text, cautions(evaluation, provenance)))),
@@ -58,7 +58,7 @@ def report_sections(
     return sections
 
 
-def sample_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
+def sample_gallery(faces: Sequence[ClassifiedFace], split: str) -> Faces:
     """Faces drawn at random, as a block."""
     right = sum(face.correct for face in faces)
     title = (
@@ -70,7 +70,7 @@ def sample_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
     )
 
 
-def error_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
+def error_gallery(faces: Sequence[ClassifiedFace], split: str) -> Faces:
     """The most confident errors, as a block."""
     title = f"The {len(faces)} most confident errors on the {split} split, most confident first"
     return _gallery(
@@ -78,7 +78,7 @@ def error_gallery(faces: Sequence[JudgedFace], split: str) -> Faces:
     )
 
 
-def _gallery(faces: Sequence[JudgedFace], file_name: str, title: str) -> Faces:
+def _gallery(faces: Sequence[ClassifiedFace], file_name: str, title: str) -> Faces:
     return Faces(
         items=tuple((tile_png(face, _THUMBNAIL_PX), face.caption) for face in faces),
         file_name=file_name,
@@ -100,7 +100,7 @@ def _headline(evaluation: Evaluation) -> Figures:
     chance = f"0 % would be perfect; chance alone makes about {percent(evaluation.ece_by_chance)}"
     cards.append(("Calibration error (ECE)", percent(evaluation.ece), chance))
     if evaluation.ece_cross_fitted is not None:
-        scaled = "temperature fitted on other faces than judged"
+        scaled = "temperature fitted on other faces"
         cards.append(("ECE, cross-fitted", percent(evaluation.ece_cross_fitted), scaled))
     cards.append(("Negative log-likelihood", f"{evaluation.nll:.3f}", "nats; lower is better"))
     return Figures(tuple(cards))
@@ -109,17 +109,17 @@ def _headline(evaluation: Evaluation) -> Figures:
 def _guide(evaluation: Evaluation) -> list[str]:
     low, high = evaluation.accuracy_ci95
     return [
-        "The numbers tell how often the network gives a face the same expression as the people "
-        "who labelled it. It judges the expression that a face shows, not what the person feels; "
-        "labellers themselves often disagree.",
+        "The numbers say how often the network gives a face the same expression as the people "
+        "who labelled it. It classifies the expression that a face shows, not what the person "
+        "feels; labellers often disagree, too.",
         f"Intervals: these {evaluation.n:,} faces are a sample, and chance chose them. An interval "
-        "made like this holds the accuracy on all faces of the same kind in about 95 of 100 "
+        "made like this contains the accuracy on all faces of the same kind in about 95 of 100 "
         f"cases; here it is {100 * low:.1f} to {100 * high:.1f} %. Two models whose intervals "
-        "overlap widely have not been told apart. The interval knows nothing of other cameras, "
-        "ages or cultures, nor of another training with another seed.",
+        "overlap widely are not told apart by them. The interval says nothing about other "
+        "cameras, ages or cultures, nor about a training with another seed.",
         "Balanced accuracy and macro F1 give every class that has faces the same weight, so that "
         "a rare expression counts as much as a frequent one.",
-        "Calibration: among the faces judged with a confidence of 80 %, about 80 % should be "
+        "Calibration: among the faces classified with a confidence of 80 %, about 80 % should be "
         "right. The calibration error is the mean gap between the two.",
     ]
 
@@ -152,7 +152,7 @@ def _classes(evaluation: Evaluation) -> tuple[Block, ...]:
         ),
         Plot("per_class_f1.png", per_class_png(evaluation), "F1 per class with intervals", 560),
         Text(
-            "The confusion matrix tells which expressions are taken for which: first each row in "
+            "The confusion matrix shows which expressions are taken for which: first each row in "
             "percent, so that it sums to 100 %, then in numbers of faces."
         ),
         Plot("confusion_matrix.png", shares, "confusion matrix in percent of each label", 640),
@@ -171,8 +171,8 @@ _SAMPLES = (
 )
 
 _ERRORS = (
-    "The faces on which the network was surest and disagreed with the label. Some are mistakes of "
-    "the network, some are doubtful labels, some are not faces at all."
+    "The most confident answers that disagree with the label. Some are mistakes of the network, "
+    "some are doubtful labels, some are not faces at all."
 )
 
 
@@ -184,7 +184,7 @@ def _model(card: ModelCard) -> tuple[Block, ...]:
         ("architecture", card.architecture),
         ("classes, in order", names),
         ("input", f"{width} x {height} pixels, {'grey' if channels == 1 else 'RGB'}"),
-        ("framing of faces", card.framing),
+        ("crop of the faces", card.framing),
         ("kept epoch", _kept(card.chosen)),
         ("temperature", temperature_words(card)),
         ("trained by commit", card.commit or "not stated"),

@@ -1,7 +1,7 @@
-"""Pictures of judged faces, side by side: enlarged without blur, each with label and judgement.
+"""Pictures of classified faces, side by side: enlarged without blur, each with label and answer.
 
-FER-2013's faces have 48 pixels a side and are the whole evidence that the network had, so they
-are enlarged by whole factors, pixel by pixel. Right and wrong differ by a sign and by the
+FER-2013's faces have 48 pixels a side, and the network sees nothing else. So they are enlarged
+by whole factors, pixel by pixel. Right and wrong differ by a sign and by the
 frame's width, and by colour only on top of that. Matplotlib draws the words and copies the
 tiles without resampling them; captions are plain text, whatever a file is called.
 """
@@ -38,15 +38,15 @@ _GROUND = 235
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedFace:
-    """One face, what people called it and what the network did."""
+class ClassifiedFace:
+    """One face: its label and the network's answer."""
 
     image: Image
     """The picture."""
     label: str
-    """What people called it, for people."""
-    judged: str
-    """The network's answer, for people."""
+    """Its label, as it is shown."""
+    predicted: str
+    """The network's answer, as it is shown."""
     confidence: float
     """Its probability."""
     name: str
@@ -55,13 +55,13 @@ class JudgedFace:
     @property
     def correct(self) -> bool:
         """True where the two agree."""
-        return self.judged == self.label
+        return self.predicted == self.label
 
     @property
     def verdict(self) -> str:
         """The answer with its confidence, after a sign that says whether it is right."""
         sign = "\N{CHECK MARK}" if self.correct else "\N{BALLOT X}"
-        return f"{sign} {self.judged} {100 * self.confidence:.1f} %"
+        return f"{sign} {self.predicted} {100 * self.confidence:.1f} %"
 
     @property
     def caption(self) -> str:
@@ -69,17 +69,17 @@ class JudgedFace:
         return f"{self.verdict}\nlabelled {self.label}\n{self.name}"
 
 
-def judged_faces(
+def classified_faces(
     predictions: Predictions, pictures: Sequence[tuple[int, Image]]
-) -> tuple[JudgedFace, ...]:
+) -> tuple[ClassifiedFace, ...]:
     """The rows of a table with their pictures, (row, picture) each, in the given order."""
     labels, predicted = predictions.label_set, predictions.predicted
     confidence = predictions.confidence
     return tuple(
-        JudgedFace(
+        ClassifiedFace(
             image=image,
             label=labels[int(predictions.labels[row])].display_name,
-            judged=labels[int(predicted[row])].display_name,
+            predicted=labels[int(predicted[row])].display_name,
             confidence=float(confidence[row]),
             name=predictions.names[row],
         )
@@ -87,7 +87,7 @@ def judged_faces(
     )
 
 
-def face_grid_png(faces: Sequence[JudgedFace], title: str) -> bytes:
+def face_grid_png(faces: Sequence[ClassifiedFace], title: str) -> bytes:
     """Draw faces in rows of `TILES_PER_ROW`, with a title above.
 
     Args:
@@ -136,7 +136,7 @@ def face_grid_png(faces: Sequence[JudgedFace], title: str) -> bytes:
     return to_png(figure)
 
 
-def tile_png(face: JudgedFace, side_px: int) -> bytes:
+def tile_png(face: ClassifiedFace, side_px: int) -> bytes:
     """One framed face as a PNG of its own, for pages that set the caption themselves."""
     from PIL import Image as PillowImage
 
@@ -172,7 +172,7 @@ def square_tile(image: Image, side_px: int) -> NDArray[np.uint8]:
     return np.asarray(tile)
 
 
-def _framed_tile(face: JudgedFace, side_px: int) -> NDArray[np.uint8]:
+def _framed_tile(face: ClassifiedFace, side_px: int) -> NDArray[np.uint8]:
     """The face's tile within a frame: thin where right, thick where wrong."""
     color, border = (BLUE, 2) if face.correct else (VERMILION, 8)
     rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]

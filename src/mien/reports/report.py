@@ -37,7 +37,7 @@ from mien.reports.content import (
     sample_gallery,
 )
 from mien.reports.document import Faces, Plot, to_html, to_markdown
-from mien.reports.face_grid import judged_faces
+from mien.reports.face_grid import classified_faces
 from mien.samples import Image
 
 REPORT_FILES = (
@@ -108,12 +108,13 @@ def write_report(
         parameters: how many the model has; None where that is not known.
         sampled: faces drawn at random, (row of ``predictions``, its picture) each, shown in
             this order; see `Predictions.sample_rows`.
-        worst_errors: likewise the most confident errors; see `Predictions.confident_errors`.
+        worst_errors: the most confident errors with their pictures; see
+            `Predictions.confident_errors`.
         note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
 
     Returns:
         What a reader must know beside the numbers: the note, what could make the result look
-        better than it is, and what could not be checked. The report says it, too.
+        better than it is, and what could not be checked. The report says the same.
 
     Raises:
         OutputError: the folder cannot be written, or holds other files; it is as it was.
@@ -131,8 +132,8 @@ def write_report(
         note=note,
     )
     galleries = (
-        sample_gallery(judged_faces(predictions, sampled), evaluation.split),
-        error_gallery(judged_faces(predictions, worst_errors), evaluation.split),
+        sample_gallery(classified_faces(predictions, sampled), evaluation.split),
+        error_gallery(classified_faces(predictions, worst_errors), evaluation.split),
     )
     sections = report_sections(evaluation, predictions, provenance, *galleries)
     title = f"{card.name} on {evaluation.split}"

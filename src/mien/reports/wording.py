@@ -1,9 +1,14 @@
-"""Numbers as people read them in reports, pages and tables."""
+"""Numbers as text, for reports, pages and tables."""
 
 from mien.evaluation.bootstrap import Interval
 
 UNKNOWN = "n/a"
 """What stands where there is no number."""
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things, such as ``1 track`` or ``1,204 frames``; ``what`` is one of them."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def code_words(version: str, commit: str) -> str:

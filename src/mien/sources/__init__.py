@@ -1,12 +1,15 @@
-"""Frame sources: files, streams, cameras, folders and arrays behind one interface."""
+"""Frame sources: files, streams, cameras, folders, animations and arrays behind one interface."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from mien.errors import SourceError
-from mien.images import IMAGE_SUFFIXES, MAX_PIXELS, find_by_suffix
+from mien.finding import find_by_suffix, look_at
+from mien.heif import HEAD_BYTES, is_heif
+from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
 from mien.sources.addresses import is_address
+from mien.sources.animations import AnimatedPicture, is_animation
 from mien.sources.cameras import Camera
 from mien.sources.decoding import MAX_FRAME_PIXELS
 from mien.sources.files import VideoFile, open_file
@@ -22,7 +25,7 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 """Endings, lower case, by which videos are told from other files in folders. Animated pictures
-(GIF, WebP) count as pictures."""
+(GIF, WebP, PNG, AVIF) are told by their content; see `is_animation`."""
 
 _CAMERA = re.compile(r"[0-9]{1,3}|/dev/video.*")
 
@@ -50,27 +53,38 @@ def open_frames(
         ValueError: the rate is not positive.
     """
     text = str(source)
-    if isinstance(source, int) or (_CAMERA.fullmatch(text) and not Path(text).is_dir()):
+    if isinstance(source, int) or (_CAMERA.fullmatch(text) and look_at(text) != "folder"):
         return Camera(int(text) if text.isdecimal() else text, frame_rate_hz=frame_rate_hz)
     if isinstance(source, str) and is_address(source):
         return NetworkStream(source, on_event=on_event, max_pixels=max_pixels or MAX_FRAME_PIXELS)
-    if Path(source).is_dir():
+    if look_at(source) == "folder":
         if frame_rate_hz is None:
             raise SourceError(
                 f"{source} is a folder; say how many of its pictures make a second (a frame rate)"
             )
         return PictureFolder(source, frame_rate_hz, max_pixels=max_pixels or MAX_PIXELS)
+    if is_animation(Path(source)):
+        return AnimatedPicture(source, max_pixels=max_pixels or MAX_PIXELS)
     return VideoFile(source, max_pixels=max_pixels or MAX_FRAME_PIXELS, on_warning=on_event)
 
 
 def is_video(path: Path) -> bool:
     """Whether a file is a video, by its ending; by its content where that says nothing.
 
-    Sound in a video's container counts too: `VideoFile` says best what is wrong with it.
+    An animation is one; a still in a video's container (HEIC) is none. Sound in a video's
+    container counts too: `VideoFile` says best what is wrong with it.
     """
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES:
+    if suffix in IMAGE_SUFFIXES:
+        return is_animation(path)
+    try:
+        with open(path, "rb") as file:
+            if is_heif(file.read(HEAD_BYTES)):
+                return False
+    except (OSError, ValueError):
         return suffix in VIDEO_SUFFIXES
+    if suffix in VIDEO_SUFFIXES:
+        return True
     try:
         open_file(path).close()
     except SourceError:
@@ -78,6 +92,6 @@ def is_video(path: Path) -> bool:
     return True
 
 
-def find_videos(folder: Path) -> Sequence[Path]:
-    """Videos of a folder; see `mien.images.find_by_suffix`."""
+def find_videos(folder: Path) -> list[Path]:
+    """Videos of a folder; see `mien.finding.find_by_suffix`."""
     return find_by_suffix(folder, VIDEO_SUFFIXES)

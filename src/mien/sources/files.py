@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import SourceError, VideoError
+from mien.finding import look_at
 from mien.sources.base import OneWaySource
 from mien.sources.decoding import MAX_FRAME_PIXELS, decoder_options
 from mien.sources.opened import VIDEO_FORMATS, OpenVideo, reason_of
@@ -111,9 +112,9 @@ def open_file(path: Path, max_pixels: int = MAX_FRAME_PIXELS) -> "InputContainer
 
 
 def _check(path: Path) -> None:
+    if look_at(path) == "folder":
+        raise SourceError(f"{path} is a folder; name a video file")
     try:
-        if path.is_dir():
-            raise SourceError(f"{path} is a folder; name a video file")
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except FileNotFoundError as error:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from mien.errors import SourceError, VideoError
+from mien.finding import look_at
 from mien.images import MAX_PIXELS, find_images, read_image
 from mien.samples import Image
 from mien.sources.arrays import check_rate
@@ -33,7 +34,7 @@ class PictureFolder(OneWaySource):
     ) -> None:
         check_rate(frame_rate_hz)
         folder = Path(path)
-        if not folder.is_dir():
+        if look_at(folder) != "folder":
             raise SourceError(f"no such folder: {folder}")
         self._paths = sorted(
             find_images(folder), key=lambda found: _natural(str(found.relative_to(folder)))

@@ -1,14 +1,16 @@
 """What a person means by the sources that they name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from mien.errors import SourceError
-from mien.images import IMAGE_SUFFIXES, find_images
-from mien.sources import find_videos, is_video
+from mien.finding import is_file_or_broken, left_out, look_at, walk
+from mien.images import IMAGE_SUFFIXES
+from mien.sources import VIDEO_SUFFIXES, is_video
 from mien.sources.addresses import is_address, masked
+from mien.sources.animations import is_animation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,26 @@ Input = Picture | Video
 """Something to recognise."""
 
 
-def find_inputs(source: str, *, frame_rate_hz: float | None = None) -> Sequence[Input]:
+def _ignore(line: str) -> None:
+    pass
+
+
+def find_inputs(
+    source: str,
+    *,
+    frame_rate_hz: float | None = None,
+    on_left_out: Callable[[str], None] = _ignore,
+    on_failure: Callable[[str], None] = _ignore,
+) -> Sequence[Input]:
     """The picture or video that a person names, or those of a folder, ordered by name.
+
+    A picture that is an animation is a video of its frames.
 
     Args:
         source: a file, a folder, or the address of a stream or video.
         frame_rate_hz: a folder's pictures are the frames of one video, so many a second.
+        on_left_out: told, once at most, how much of a folder is no picture and no video, and why.
+        on_failure: told of each folder in the folder that cannot be read; the rest is given.
 
     Raises:
         SourceError: there is no such file or folder, it is a camera or the address of a picture,
@@ -57,16 +73,16 @@ def find_inputs(source: str, *, frame_rate_hz: float | None = None) -> Sequence[
         return [_at_address(source)]
     if not source:
         raise SourceError("the name of a source is empty; name a file or folder")
-    path = Path(source)
-    if path.is_dir():
+    path, kind = Path(source), look_at(source)
+    if kind == "folder":
         if frame_rate_hz is not None:
             return [Video(path, PurePath(path.resolve().name), frame_rate_hz)]
-        return _in_folder(path)
-    if not path.exists():
+        return _in_folder(path, on_left_out, on_failure)
+    if kind == "nothing":
         raise SourceError(f"no such file or folder: {path}")
-    if path.is_char_device() and path.name.startswith("video"):
+    if kind == "other" and path.is_char_device() and path.name.startswith("video"):
         raise SourceError(f"{path} is a camera; use: mien live {path}")
-    if not path.is_file():
+    if kind == "other":
         raise SourceError(f"{path} is a pipe or device; save what comes from it and name the file")
     name = PurePath(path.name)
     return [Video(path, name) if is_video(path) else Picture(path, name)]
@@ -82,12 +98,30 @@ def _at_address(address: str) -> Video:
     return Video(address, name)
 
 
-def _in_folder(folder: Path) -> Sequence[Input]:
-    found: list[Input] = [Picture(path, path.relative_to(folder)) for path in find_images(folder)]
-    found += [Video(path, path.relative_to(folder)) for path in find_videos(folder)]
+def _in_folder(
+    folder: Path, on_left_out: Callable[[str], None], on_failure: Callable[[str], None]
+) -> Sequence[Input]:
+    tree = walk(folder)
+    for below, reason in tree.unreadable:
+        on_failure(f"cannot read {folder / below}: {reason}; its files are left out")
+    found: list[Input] = []
+    others = []
+    for name in tree.files:
+        path = folder / name
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES and is_file_or_broken(path):
+            found.append(Video(path, PurePath(name)))
+        elif suffix in IMAGE_SUFFIXES and is_file_or_broken(path):
+            item = Video if is_animation(path) else Picture
+            found.append(item(path, PurePath(name)))
+        else:
+            others.append(name)
+    line = left_out(others, hidden=tree.hidden, repeated=tree.repeated)
     if not found:
         raise SourceError(
             f"{folder} holds no pictures and no videos; "
-            "name a folder of JPEG, PNG, WebP or MP4 files"
+            f"name a folder of JPEG, PNG, WebP or MP4 files{line and f' ({line})'}"
         )
+    if line:
+        on_left_out(f"{folder}: {line}")
     return sorted(found, key=lambda item: item.name)

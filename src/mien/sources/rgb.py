@@ -114,11 +114,20 @@ def display_matrix(frame: "VideoFrame") -> Matrix | None:
 
     Source: ISO/IEC 14496-12, 6.2.2 and 8.3.2.
     """
-    side_data: Any = frame.side_data.get("DISPLAYMATRIX") if len(frame.side_data) else None
+    try:
+        side_data: Any = frame.side_data.get("DISPLAYMATRIX") if len(frame.side_data) else None
+    except ValueError:
+        # There is more beside the picture than PyAV has names for, such as a camera's EXIF.
+        return _turned_by(frame.rotation)
     if side_data is None:
         return None
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side_data))
     return None if a > 0 and d > 0 and b == c == 0 else (a, b, c, d)
+
+
+def _turned_by(degrees: int) -> Matrix | None:
+    """The matrix of a turn against the clock by a multiple of 90 degrees, as `frame.rotation`."""
+    return {1: (0, -1, 1, 0), 2: (-1, 0, 0, -1), 3: (0, 1, -1, 0)}.get(round(degrees / 90) % 4)
 
 
 def _swaps_axes(matrix: Matrix) -> bool:

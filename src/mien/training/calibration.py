@@ -2,7 +2,7 @@
 
 It is fitted once, at the end of a training, by the Keras network itself, so it is there on every
 backend, and kept in the run folder: every later export puts it into its card. Training rows are
-judged with more confidence than new ones, and test rows choose nothing, so only validation rows
+classified with more confidence than new ones, and test rows choose nothing, so only validation rows
 are used. Where they are too few, the temperature stays 1 and the file says why.
 """
 
@@ -24,6 +24,7 @@ from mien.model.card import Calibration
 from mien.preprocessing import InputSpec, to_network_input
 from mien.recognition.classifier import softmax
 from mien.samples import Image, Samples, Split
+from mien.training.run_folder import BEST
 
 CALIBRATION = "calibration.json"
 """Name of the file in the run folder."""
@@ -89,7 +90,7 @@ def read_calibration(run: Path) -> RunTemperature:
 
 
 def _fitted(run: Path, validation: Samples) -> RunTemperature:
-    network = load_network(run / "best.keras")
+    network = load_network(run / BEST)
     spec = InputSpec(*network.input_shape[1:])
 
     def probabilities_of(faces: Iterable[Image]) -> NDArray[np.float64]:

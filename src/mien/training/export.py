@@ -42,9 +42,11 @@ def export_run(run: Path, faces: Sequence[Image], out: Path | None = None) -> tu
         ParityError: the exported network disagrees; nothing was written.
         OutputError: the bundle cannot be written; an older one is still there.
     """
-    path = run / "best.keras"
+    path = run / run_folder.BEST
     if not path.is_file():
-        raise TrainingError(f"{run} has no best.keras; train it first: mien train ... --out {run}")
+        raise TrainingError(
+            f"{run} has no {run_folder.BEST}; train it first: mien train ... --out {run}"
+        )
     network = load_network(path)
     bundle, parity = to_bundle(network, card_of_run(run, network), faces)
     return write_bundle(bundle, out or run / "model.onnx"), parity
@@ -70,7 +72,8 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
         TrainingError: a file is missing or damaged.
     """
     recipe, data, environment = (
-        renamed(_read_json(run / name)) for name in ("recipe.json", "data.json", "environment.json")
+        renamed(_read_json(run / name))
+        for name in (run_folder.RECIPE, "data.json", "environment.json")
     )
     fitted = read_calibration(run)
     history = callbacks.read_history(run / "history.csv")
@@ -78,7 +81,11 @@ def card_of_run(run: Path, network: keras.Model, *, ferplus: bool = False) -> Mo
         raise TrainingError(f"{run}/history.csv has no epochs")
     try:
         card = _card(recipe, data, environment, history, network)
-        origins = {"pretrained": run_folder.read_pretrained(run), "teachers": read_teachers(run)}
+        origins = {
+            "layout": data.get(run_folder.LAYOUT),
+            "pretrained": run_folder.read_pretrained(run),
+            "teachers": read_teachers(run),
+        }
         known = {name: origin for name, origin in origins.items() if origin}
         card = replace(card, data={**card.data, **known})
         if ferplus:

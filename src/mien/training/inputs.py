@@ -22,6 +22,10 @@ VALIDATION_BATCH = 256
 """Faces of a validation step."""
 SOME = 2048
 """Faces that are enough for the statistics of a layer."""
+_REMEDY = {
+    Split.TRAIN: "set drop_duplicates to false, or add other faces",
+    Split.VALIDATION: "carve them out with --set split.validation_fraction=0.1, or add faces",
+}
 
 
 def input_spec(recipe: Recipe) -> InputSpec:
@@ -45,17 +49,17 @@ def split_samples(samples: Samples, recipe: Recipe) -> dict[Split, Samples]:
     Raises:
         TrainingError: one of the two has no rows.
     """
-    assigned = splits.assign(samples, recipe.split)
-    if recipe.drop_duplicates:
-        assigned = splits.without_training_duplicates(assigned)
-    if recipe.drop_validation_duplicates:
-        assigned = splits.without_validation_duplicates(assigned)
+    assigned = splits.divided(
+        samples,
+        recipe.split,
+        drop_duplicates=recipe.drop_duplicates,
+        drop_validation_duplicates=recipe.drop_validation_duplicates,
+    )
     parts = {split: assigned.of(split) for split in (Split.TRAIN, Split.VALIDATION)}
     for split, part in parts.items():
         if not len(part):
             raise TrainingError(
-                f"{samples.source} has no {split} rows for recipe {recipe.name}; "
-                "carve them out with --set split.validation_fraction=0.1"
+                f"{samples.source} has no {split} rows for recipe {recipe.name}; {_REMEDY[split]}"
             )
     return parts
 

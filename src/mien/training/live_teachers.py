@@ -24,8 +24,9 @@ from mien.model.names import find_keras_file, is_known, resolve_model
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier, softmax
 from mien.samples import Samples
-from mien.training.opening import RUN_NETWORK, open_network
+from mien.training.opening import open_network
 from mien.training.recipe import Recipe
+from mien.training.run_folder import BEST
 from mien.training.teacher_layer import Answer, LiveTeachers, Reading
 from mien.training.teachers import check_teachers, columns_of, identity
 from mien.training.trainable import in_precision
@@ -48,7 +49,7 @@ def find_teacher(model: str) -> Path:
     if keras_file is not None:
         return keras_file
     folder = Path(model).expanduser()
-    network = folder / RUN_NETWORK
+    network = folder / BEST
     if not is_known(model) and network.is_file():
         has_bundle = (folder / "model.onnx").is_file()
         if keras.backend.backend() == "jax" or not has_bundle:

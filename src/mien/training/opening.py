@@ -13,21 +13,19 @@ import numpy as np
 from mien import zoo
 from mien.errors import ModelError, RecipeError
 from mien.formats.bundle import logits_of
-from mien.formats.foreign import FRAMING, Reading, adopt, label_keys
+from mien.formats.foreign import FRAMING, adopt, label_keys
 from mien.formats.keras_files import (
     holds_weights_alone,
     load_network,
     load_weights,
     read_card_text,
 )
+from mien.formats.reading import Reading
 from mien.model.card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
 from mien.recognition.classifier import softmax
 from mien.training.export import card_of_run
-from mien.training.run_folder import BEST_FERPLUS
-
-RUN_NETWORK = "best.keras"
-"""Name of the network in the folder of a training."""
+from mien.training.run_folder import BEST, BEST_FERPLUS, RECIPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,9 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
         TrainingError: a file of the run folder is missing or damaged.
     """
     reading = reading or Reading()
-    path = source / RUN_NETWORK if source.is_dir() else source
+    path = source / BEST if source.is_dir() else source
     if source.is_dir() and not path.is_file():
-        raise ModelError(
-            f"{source} has no {RUN_NETWORK}; train it first: mien train ... --out {source}"
-        )
+        raise ModelError(f"{source} has no {BEST}; train it first: mien train ... --out {source}")
     text = read_card_text(path)
     if text is not None:
         return OpenNetwork(path, *_own(path, text, reading))
@@ -71,7 +67,7 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
     if reading.architecture is not None:
         raise ModelError(f"{path} holds a whole network; leave out --architecture")
     network = load_network(path)
-    if (path.parent / "recipe.json").is_file() and path.name in (RUN_NETWORK, BEST_FERPLUS):
+    if (path.parent / RECIPE).is_file() and path.name in (BEST, BEST_FERPLUS):
         _refuse(reading, path, f"{path.parent} says what they are")
         card = card_of_run(path.parent, network, ferplus=path.name == BEST_FERPLUS)
         return OpenNetwork(path, network, card)

@@ -1,7 +1,6 @@
 """Fields of nested frozen dataclasses set by dotted names, as on a command line."""
 
 import dataclasses
-import difflib
 import json
 import types
 import typing
@@ -10,6 +9,7 @@ from typing import Any
 
 from mien.errors import RecipeError
 from mien.former_names import FORMER_NAMES
+from mien.spelling import did_you_mean
 
 
 def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
@@ -34,10 +34,15 @@ def with_overrides(owner: Any, overrides: Sequence[str]) -> Any:
             value = json.loads(text)
         except ValueError:
             value = text
-        path = name.strip().split(".")
-        path[0] = FORMER_NAMES.get(path[0], path[0])
+        path = [field_of(name), *name.strip().split(".")[1:]]
         changed[path[0]] = _value(owner, path, value, changed)
     return _replaced(owner, changed)
+
+
+def field_of(override: str) -> str:
+    """The dataclass's own field that ``name=value`` or ``name.inner=value`` sets."""
+    name = override.partition("=")[0].partition(".")[0].strip()
+    return FORMER_NAMES.get(name, name)
 
 
 def _with_field(owner: Any, path: list[str], value: Any) -> Any:
@@ -57,9 +62,7 @@ def _value(owner: Any, path: list[str], value: Any, changed: Mapping[str, Any]) 
     name, *rest = path
     known = [field.name for field in dataclasses.fields(owner)]
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3)
-        there = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
-        raise RecipeError(f"{_whose(owner)} no field {name!r}; {there}")
+        raise RecipeError(f"{_whose(owner)} no field {name!r}; {_instead(owner, path, known)}")
     current = changed.get(name, getattr(owner, name))
     kind = typing.get_type_hints(type(owner))[name]
     if rest:
@@ -89,6 +92,33 @@ def _inside(name: str, current: Any, kind: Any, rest: list[str], value: Any) -> 
         changed = _with_field(current[index], rest[1:], value)
         return (*current[:index], changed, *current[index + 1 :])
     raise RecipeError(f"recipe field {name!r} has no field {rest[0]!r}")
+
+
+def _instead(owner: Any, path: Sequence[str], known: Sequence[str]) -> str:
+    """What may have been meant by a path whose first name is none of the fields."""
+    there = [*known, *_inner(owner)]
+    if near := did_you_mean(".".join(path), there) or did_you_mean(path[-1], there):
+        return near
+    shown = known[:_SHOWN]
+    more = len(known) - len(shown)
+    where = f"{type(owner).__module__}.{type(owner).__qualname__}"
+    after = f" and {more} more, which pydoc {where} explains" if more else ""
+    return f"known: {', '.join(shown)}{after}"
+
+
+_SHOWN = 9
+"""Fields that a message names where none is near; a recipe has many more."""
+
+
+def _inner(owner: Any) -> list[str]:
+    """The fields of a dataclass's groups, with the names of the groups; not of lists of groups."""
+    found = []
+    for name, kind in typing.get_type_hints(type(owner)).items():
+        here = getattr(owner, name)
+        group = type(here) if _group(here) else _group_of(kind)
+        if group is not None and not isinstance(here, tuple):
+            found += [f"{name}.{field.name}" for field in dataclasses.fields(group)]
+    return found
 
 
 def _whose(owner: Any) -> str:

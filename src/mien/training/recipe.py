@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mien.data.augmentation import Augmentation
 from mien.data.splits import SplitPlan
 from mien.errors import MienError, RecipeError
+from mien.spelling import nearest
 from mien.training.monitors import Checkpoint, EarlyStopping, ReduceOnPlateau
 from mien.training.overrides import with_overrides
 from mien.training.phases import Phase
@@ -40,12 +41,13 @@ class Recipe:
     pretrained: str = "none"
     """Weights of the backbone to start from: ``none``, ``imagenet``, or a file."""
     split: SplitPlan = field(default_factory=SplitPlan)
-    """Where the validation rows come from; the default takes the data set's own splits."""
+    """Where the validation rows come from; the default takes the data set's own, and where it
+    has none a tenth of each training class."""
     drop_duplicates: bool = False
     """Leave out training rows that are pixel-identical to a validation or test row."""
     drop_validation_duplicates: bool = False
     """Leave out validation rows that are pixel-identical to a training row, so that nothing is
-    chosen by what was learned by heart."""
+    chosen by what was memorised."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training pictures."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -125,7 +127,7 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"recipe {self.name}: {name} must be at least 1")
-        if not self.learning_rate > 0 or self.weight_decay < 0:
+        if not self.learning_rate > 0:
             raise RecipeError(f"recipe {self.name}: learning_rate must be above 0")
         for name in ("optimizer", "schedule", "precision", "class_weights", "teaching"):
             allowed = typing.get_args(_annotations()[name])
@@ -136,8 +138,13 @@ class Recipe:
                 )
         if self.ema_momentum is not None and not 0 < self.ema_momentum < 1:
             raise RecipeError(f"recipe {self.name}: ema_momentum must lie between 0 and 1")
-        if not 0 <= self.label_smoothing < 1 or self.ferplus_weight < 0:
+        if not 0 <= self.label_smoothing < 1:
             raise RecipeError(f"recipe {self.name}: label_smoothing must lie in [0, 1)")
+        for name in ("weight_decay", "warmup_epochs", "ferplus_weight"):
+            if not getattr(self, name) >= 0:
+                raise RecipeError(f"recipe {self.name}: {name} must not be below 0")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise RecipeError(f"recipe {self.name}: clip_norm must be above 0")
         if not 0 <= self.teacher_weight <= 1:
             raise RecipeError(f"recipe {self.name}: teacher_weight must lie in [0, 1]")
         if self.teacher_views < 0:
@@ -153,11 +160,12 @@ class Recipe:
         self._check_live()
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
-        if (self.schedule == "step") != bool(self.step_epochs) or not 0 < self.step_factor < 1:
+        if (self.schedule == "step") != bool(self.step_epochs):
             raise RecipeError(
-                f"recipe {self.name}: the schedule step goes with step_epochs and a step_factor "
-                "between 0 and 1"
+                f"recipe {self.name}: the schedule step goes with step_epochs, and no other does"
             )
+        if not 0 < self.step_factor < 1:
+            raise RecipeError(f"recipe {self.name}: step_factor must lie between 0 and 1")
         if self.reduce_on_plateau and (self.schedule != "constant" or self.warmup_epochs):
             raise RecipeError(
                 f"recipe {self.name}: reduce_on_plateau needs the constant schedule, no warm-up"
@@ -225,7 +233,8 @@ class Recipe:
         """
         if self.ferplus_weight and not present:
             raise RecipeError(
-                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv"
+                f"recipe {self.name} learns FER+ votes; name their file: --ferplus fer2013new.csv, "
+                "or --set ferplus_weight=0"
             )
 
     def check_teachers(self, number: int) -> None:
@@ -283,9 +292,14 @@ def load_recipe(path: Path) -> Recipe:
         RecipeError: no such file, the file fails, or it has no `Recipe` named RECIPE.
     """
     if not path.is_file():
-        raise RecipeError(
-            f"no such recipe: {path}; name a Python file such as recipes/plain_cnn.py"
+        stems = {other.stem: other for other in sorted(path.parent.glob("*.py"))}
+        near = [str(stems[stem]) for stem in nearest(path.stem, list(stems), most=1)]
+        there = (
+            f"did you mean {near[0]}?"
+            if near
+            else "name a Python file such as recipes/plain_cnn.py"
         )
+        raise RecipeError(f"no such recipe: {path}; {there}")
     try:
         module = runpy.run_path(str(path))
     except MienError:

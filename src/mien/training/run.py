@@ -7,7 +7,7 @@ the run folder (see `run_folder`).
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -15,9 +15,10 @@ import keras
 from mien import zoo
 from mien.data.augmentation import augmentation_layers
 from mien.data.batches import Batches, own_errors
+from mien.data.splits import resolved
 from mien.data.unlabelled import Unlabelled
 from mien.files import atomic_file
-from mien.formats.bundle import PARITY_FACES, Parity, can_export
+from mien.formats.bundle import Parity, can_export
 from mien.samples import Samples, Split
 from mien.training import callbacks, objective, run_folder
 from mien.training.backup import Backup, load_backup
@@ -32,6 +33,7 @@ from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
 from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
+from mien.training.proof_faces import read_proof_faces, write_proof_faces
 from mien.training.recipe import Recipe
 from mien.training.teachers import consult, write_teachers, write_teaching
 from mien.training.trainable import (
@@ -81,6 +83,7 @@ def train(
     teachers: Sequence[Path] = (),
     unlabelled: Unlabelled | None = None,
     resume: bool = False,
+    described: Callable[[Mapping[Split, Samples]], None] | None = None,
     progress: Progress | None = None,
     consulting: Callable[[int, int], None] | None = None,
     extra_callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -95,6 +98,7 @@ def train(
             be ``.keras`` files, too.
         unlabelled: faces without labels, where the recipe learns from such.
         resume: go on with the folder's training after its last whole epoch.
+        described: called with the rows of each split before anything is done with them.
         progress: called after each epoch.
         consulting: called with (faces done, faces in all) while teachers are asked.
         extra_callbacks: further Keras callbacks, e.g. a progress bar.
@@ -113,10 +117,13 @@ def train(
         OutputError: the folder cannot be written.
     """
     recipe.check_teachers(len(teachers))
+    recipe = replace(recipe, split=resolved(samples, recipe.split))
     recipe.check_unlabelled(0 if unlabelled is None else len(unlabelled))
     run_folder.check_folder(folder, recipe, resume)
     backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
+    if described is not None:
+        described(parts)
     spec = input_spec(recipe)
     keras.utils.set_random_seed(recipe.seed)
     network = zoo.build(
@@ -152,6 +159,7 @@ def train(
         write_teachers(folder, who)
     if source:
         run_folder.write_pretrained(folder, source)
+    write_proof_faces(folder, parts[Split.VALIDATION], spec.channels)
     if not position.epochs:
         _draw_batch(folder, recipe, train_batches)
 
@@ -258,7 +266,7 @@ def _finish(
     temperature = calibrate_run(folder, validation)
     if not can_export():
         return Run(folder, history, None, None, temperature, monitor)
-    faces = [validation.images[index] for index in range(min(len(validation), PARITY_FACES))]
+    faces = read_proof_faces(folder)
     exported = export_run(folder, faces)
     if (folder / run_folder.BEST_FERPLUS).is_file():
         export_ferplus(folder, faces)

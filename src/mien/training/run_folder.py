@@ -7,6 +7,7 @@ history.csv       one row per epoch
 pretrained.json   where weights came from that the network started with, if any did
 augmentation.png  some pictures of the first batch, before and after the random changes
 teachers.json     which networks it learned from, and teachers.npy, what they said, if any did
+faces.png         some validation faces, on which exports are proven
 best.keras        float32 network of the best epoch so far
 best_ferplus.keras  the same with the head that learned FER+ votes, if there is one
 checkpoints/      the network of every epoch, if the recipe asks for them
@@ -44,8 +45,11 @@ TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
 """Folder of the networks of every epoch."""
 
+RECIPE = "recipe.json"
+"""Name of the file with the recipe's fields."""
+
 BEST = "best.keras"
-"""Name of the best network."""
+"""Name of the best network; the one place where it is spelled."""
 
 BEST_FERPLUS = "best_ferplus.keras"
 """Name of the same network with FER+'s eight classes."""
@@ -56,6 +60,9 @@ UNLABELLED = "unlabelled"
 PRETRAINED = "pretrained.json"
 """Name of the file that says where the first weights came from."""
 
+LAYOUT = "layout"
+"""Key of ``data.json`` and of the card: in words, where the rows were and how they were split."""
+
 
 def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     """Check that a run may be written here; nothing is written.
@@ -63,7 +70,7 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     Raises:
         TrainingError: the folder has something else, or a run of another recipe.
     """
-    stored = folder / "recipe.json"
+    stored = folder / RECIPE
     if folder.exists() and not folder.is_dir():
         raise TrainingError(f"{folder} is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not resume:
@@ -75,15 +82,29 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
     if stored.exists():
         here = recipe.as_dict()
         # Fields that a run of an earlier version does not have are as they were then: at rest.
-        there = Recipe("", "").as_dict() | renamed(json.loads(stored.read_text(encoding="utf-8")))
+        there = _filled(
+            Recipe("", "").as_dict(), renamed(json.loads(stored.read_text(encoding="utf-8")))
+        )
+        if recipe.split.validation_fraction is None:
+            # The data decide; a training looks again when it has read them.
+            here["split"] = there["split"]
         other = [name for name in {**there, **here} if there.get(name) != here.get(name)]
         if other:
             name = other[0]
             raise TrainingError(
                 f"{stored} is another recipe: {name} is {json.dumps(there.get(name))} there and "
-                f"{json.dumps(here.get(name))} here; resume with the same recipe and --set, or "
-                "name another folder"
+                f"{json.dumps(here.get(name))} here; resume with the same recipe and options, "
+                "or name another folder"
             )
+
+
+def _filled(at_rest: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored fields, and at rest those that are not there, in groups of fields, too."""
+    filled = {**at_rest, **stored}
+    for name, group in at_rest.items():
+        if isinstance(group, dict) and isinstance(filled[name], dict):
+            filled[name] = _filled(group, filled[name])
+    return filled
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -92,7 +113,7 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_text(folder / "recipe.json", json.dumps(recipe.as_dict(), indent=1) + "\n")
+    write_text(folder / RECIPE, json.dumps(recipe.as_dict(), indent=1) + "\n")
 
 
 def describe(
@@ -116,6 +137,7 @@ def describe(
     label_keys = parts[Split.TRAIN].label_set.keys
     data: dict[str, Any] = {
         "source": Path(parts[Split.TRAIN].source).name,
+        LAYOUT: parts[Split.TRAIN].layout,
         "labels": list(label_keys),
         **{split.value: {"n": len(part), "sha256": part.sha256()} for split, part in parts.items()},
     }
@@ -123,7 +145,8 @@ def describe(
         sources = [asdict(source) for source in unlabelled.sources]
         data[UNLABELLED] = {"n": len(unlabelled), "credit": credit, "sources": sources}
     stored = folder / "data.json"
-    if stored.exists() and json.loads(stored.read_text(encoding="utf-8")) != data:
+    # The words may be another version's.
+    if stored.exists() and json.loads(stored.read_text("utf-8")) | {LAYOUT: data[LAYOUT]} != data:
         raise TrainingError(
             f"the data differ from those that {folder} was started with; resume with the same"
         )

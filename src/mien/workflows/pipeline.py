@@ -4,11 +4,11 @@ The frames are read in one thread, recognised in the caller's and written in a t
 frames between them: the libraries under them let go of Python's lock while they work.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from mien.outputs.output import Output
+from mien.outputs.output import FrameTaker
 from mien.results import FrameResult
 from mien.samples import Image
 from mien.sources.source import Frame, FrameSource
@@ -28,51 +28,76 @@ class FrameRecognizer(Protocol):
         ...
 
 
-def run(
-    source: FrameSource,
-    recognizer: FrameRecognizer,
-    outputs: Sequence[Output] = (),
-    *,
-    on_result: Callable[[FrameResult], None] | None = None,
-) -> int:
-    """Take a source through recognition into any number of outputs.
+def recognized(
+    source: FrameSource, recognizer: FrameRecognizer, takers: Sequence[FrameTaker] = ()
+) -> Generator[tuple[Frame, FrameResult]]:
+    """Take a source through recognition into any number of takers, frame by frame.
 
-    Whatever ends it, Ctrl-C included: every frame that was recognised is given to the outputs,
-    then all of them are closed, and the source too.
+    Whatever ends it, Ctrl-C and closing the iterator included: every frame that was recognised is
+    given to the takers, then all of them are closed, and the source too.
 
     Args:
         source: where the frames come from.
         recognizer: what recognises them; used by the calling thread only.
-        outputs: what is written; used by another thread until the end.
-        on_result: called with each frame's result, in order, in the calling thread.
+        takers: outputs and the like; used by another thread until the end.
 
-    Returns:
-        How many frames there were.
+    Yields:
+        Each frame with its result, in order.
 
     Raises:
-        VideoError: the source broke off; what came before is in the outputs.
+        VideoError: the source broke off; what came before is with the takers.
         OutputError: an output cannot be written; the others hold the frames up to then.
     """
-    n_frames = 0
     with ExitStack() as stack:
-        for output in outputs:
-            stack.callback(output.close)
-        behind = stack.enter_context(Behind(_writer(outputs), QUEUED_FRAMES))
+        for taker in takers:
+            stack.callback(taker.close)
+        behind = stack.enter_context(Behind(_writer(takers), QUEUED_FRAMES))
         ahead = stack.enter_context(Ahead(source, QUEUED_FRAMES, stop=source.close))
         for frame in ahead:
             result = recognizer.recognize(
                 frame.image_rgb, source=source.info.name, frame=frame.number, time_s=frame.time_s
             )
             behind.put((frame, result))
+            yield frame, result
+
+
+def run(
+    source: FrameSource,
+    recognizer: FrameRecognizer,
+    takers: Sequence[FrameTaker] = (),
+    *,
+    on_result: Callable[[FrameResult], None] | None = None,
+) -> int:
+    """As `recognized`, to the end.
+
+    Args:
+        source: where the frames come from.
+        recognizer: what recognises them.
+        takers: outputs and the like.
+        on_result: called with each frame's result, in order, in the calling thread.
+
+    Returns:
+        How many frames there were.
+
+    Raises:
+        VideoError, OutputError: as `recognized`.
+    """
+    n_frames = 0
+    frames = recognized(source, recognizer, takers)
+    try:
+        for _, result in frames:
             n_frames += 1
             if on_result is not None:
                 on_result(result)
+    finally:
+        # What `on_result` raises ends the chain here, not when the iterator is collected.
+        frames.close()
     return n_frames
 
 
-def _writer(outputs: Sequence[Output]) -> Callable[[tuple[Frame, FrameResult]], None]:
+def _writer(takers: Sequence[FrameTaker]) -> Callable[[tuple[Frame, FrameResult]], None]:
     def write(recognised: tuple[Frame, FrameResult]) -> None:
-        for output in outputs:
-            output.write(*recognised)
+        for taker in takers:
+            taker.write(*recognised)
 
     return write

@@ -1,33 +1,153 @@
-"""A whole video in one call: its frames, what is shown in them, and any number of files."""
+"""A whole video in one call, or frame by frame: the one way from a source to its files."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.outputs.annotated_video import AnnotatedVideo
+from mien.errors import OutputError
 from mien.outputs.dataframe import segments_to_dataframe, to_dataframe
-from mien.outputs.output import Output
+from mien.outputs.output import FrameTaker
 from mien.outputs.paths import check_outputs
-from mien.outputs.segments import SegmentsFile
-from mien.outputs.tables import Table
-from mien.outputs.timeline import TimelineFile
+from mien.outputs.tables import TABLE_SUFFIXES, Table, write_table
+from mien.recognition.classifier import Classifier
+from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.segments import Segment, SegmentBuilder
+from mien.recognition.segments import Segment, SegmentStream
+from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.summary import VideoSummary, VideoSummaryBuilder
-from mien.recognition.tta import check_tta
-from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
-from mien.results import FrameResult, Tta, check_min_confidence
+from mien.recognition.video_recognizer import VideoRecognizer
+from mien.reports.notebook import video_html
+from mien.reports.wording import counted
+from mien.results import FrameResult, Tta
 from mien.sources import open_frames
-from mien.sources.source import FrameSource, SourceInfo
-from mien.workflows.pipeline import run
+from mien.sources.source import Frame, FrameSource, SourceInfo
+from mien.workflows.files import Paths, WantedFiles, open_outputs, paths_of
+from mien.workflows.pictures import chosen_recognizer, refuse_beside
+from mien.workflows.pipeline import recognized, run
 
 if TYPE_CHECKING:
     import pandas
 
-Paths = Sequence[Path | str] | Path | str
-"""One path, or any number of them."""
+__all__ = ["VideoResult", "VideoRun", "recognize_video", "stream"]
+
+
+class VideoSums:
+    """A `FrameTaker`: the segments and the summary of one video, as it goes on.
+
+    Args:
+        stream: the video's segments, which others take, too.
+        keep_segments: whether to keep them all.
+    """
+
+    def __init__(self, stream: SegmentStream, *, keep_segments: bool = False) -> None:
+        self._stream = stream
+        self._summary = VideoSummaryBuilder(segments=stream)
+        self._keeps = keep_segments
+        self._segments: list[Segment] = []
+        self._ended: VideoSummary | None = None
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take one frame; see `FrameTaker`."""
+        over = self._stream.at(result)
+        if self._keeps:
+            self._segments.extend(over)
+        self._summary.add(result)
+
+    def close(self) -> None:
+        """Sum up; see `FrameTaker`."""
+        self._sum_up()
+
+    @property
+    def summary(self) -> VideoSummary:
+        """The summary, once the video is over."""
+        return self._sum_up()
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments in the order of their onsets, once the video is over."""
+        self._sum_up()
+        return tuple(sorted(self._segments, key=lambda one: (one.onset_s, one.track)))
+
+    def _sum_up(self) -> VideoSummary:
+        if self._ended is None:
+            self._ended = self._summary.finish()
+            if self._keeps:
+                self._segments.extend(self._stream.rest())
+        return self._ended
+
+
+class VideoRun:
+    """One video on its way through recognition into its files.
+
+    Args:
+        frames: the source; it is closed at the end of `run` or `stream`.
+        recognizer: ready for another video; used by the calling thread only.
+        copy: the annotated video, if wanted.
+        files: what is written about this one video; tables come open, as they go on over several.
+        tables: tables that go on after this video.
+        keep_segments: whether `sums` keeps all segments.
+
+    Raises:
+        OutputError: a file has an ending that is not understood.
+        MissingExtraError: a file needs a library that is not installed.
+    """
+
+    def __init__(
+        self,
+        frames: FrameSource,
+        recognizer: VideoRecognizer,
+        *,
+        copy: Path | None = None,
+        files: WantedFiles | None = None,
+        tables: Sequence[Table] = (),
+        keep_segments: bool = False,
+    ) -> None:
+        files = files or WantedFiles()
+        segments = SegmentStream()
+        recognizer.restart()
+        recognizer.prepare(frames.info.width_px, frames.info.height_px)
+        self.info = frames.info
+        """The source."""
+        self.recognizer = recognizer
+        """What recognises."""
+        self.outputs = [
+            *open_outputs(
+                frames.info,
+                recognizer.recognizer,
+                video=copy,
+                segments=files.segments,
+                timelines=files.timelines,
+                stream=segments,
+            ),
+            *(table.as_output() for table in tables),
+        ]
+        """The files about the video."""
+        self.sums = VideoSums(segments, keep_segments=keep_segments)
+        """Segments and summary, complete once the video is over, however it ended."""
+        self._frames = frames
+
+    @property
+    def takers(self) -> list[FrameTaker]:
+        """Everything that takes the frames."""
+        return [*self.outputs, self.sums]
+
+    def run(self, on_result: Callable[[FrameResult], None] | None = None) -> None:
+        """Go through the video; see `mien.workflows.pipeline.run`.
+
+        Args:
+            on_result: called with each frame's result, in the calling thread.
+
+        Raises:
+            VideoError: the source broke off; the files hold what came before.
+            OutputError: a file cannot be written; the others hold the frames up to then.
+        """
+        run(self._frames, self.recognizer, self.takers, on_result=on_result)
+
+    def stream(self) -> Generator[tuple[Frame, FrameResult]]:
+        """Go through the video, frame by frame; errors as in `run`."""
+        return recognized(self._frames, self.recognizer, self.takers)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,9 +166,14 @@ class VideoResult:
     def __repr__(self) -> str:
         """One line, however long the video is."""
         return (
-            f"VideoResult({self.info.name!r}, {len(self.frames)} frames, "
-            f"{self.summary.n_tracks} tracks, {len(self.segments)} segments)"
+            f"VideoResult({self.info.name!r}, {counted(len(self.frames), 'frame')}, "
+            f"{counted(self.summary.n_tracks, 'track')}, "
+            f"{counted(len(self.segments), 'segment')})"
         )
+
+    def _repr_html_(self) -> str:
+        """A table of the tracks, for notebooks."""
+        return video_html(self.info, self.summary)
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """One row per face and frame, with the columns of a table; see `to_dataframe`.
@@ -66,10 +191,40 @@ class VideoResult:
         """
         return segments_to_dataframe(self.segments)
 
+    def save(self, path: Path | str) -> None:
+        """Write every face of every frame as a table.
+
+        Args:
+            path: ``.csv``, ``.jsonl``, ``.json`` or ``.parquet``. Annotated videos, segments and
+                pages are written while the video runs: arguments of `recognize_video`.
+
+        Raises:
+            OutputError: another ending, or the file cannot be written.
+            MissingExtraError: Parquet without pyarrow.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in TABLE_SUFFIXES:
+            raise OutputError(
+                f"cannot write a table as {path}; use one of {' '.join(TABLE_SUFFIXES)}; for "
+                "videos, segments and pages name them as you call recognize_video"
+            )
+        keys = next(
+            (
+                face.expression.label_set.keys
+                for frame in self.frames
+                for face in frame.faces
+                if face.expression is not None
+            ),
+            (),
+        )
+        write_table(path, self.frames, keys, of_videos=True)
+
 
 def recognize_video(
     source: str | Path | int | FrameSource,
     *,
+    model: str | Path | Classifier = "default",
+    detector: str | FaceDetector = "auto",
     recognizer: Recognizer | VideoRecognizer | None = None,
     out: Path | str | None = None,
     table: Paths = (),
@@ -78,17 +233,20 @@ def recognize_video(
     frame_rate_hz: float | None = None,
     min_confidence: float = 0.0,
     tta: Tta = "none",
+    half_life_s: float = HALF_LIFE_S,
+    search_side_px: int | None = None,
+    offline: bool = False,
     on_event: Callable[[str], None] = lambda message: None,
 ) -> VideoResult:
     """Recognise the expressions in a video, from its first frame to its last.
 
-    All results are kept, about 2 KB per face and frame; for streams without an end use
-    `mien.workflows.pipeline.run`.
+    All results are kept, about 2 KB per face and frame; for sources without an end use `stream`.
 
     Args:
         source: a video file, a folder of frames, an address, a camera's number, or a source.
-        recognizer: what recognises; the default model on frames reduced as
-            `video_search_side_px` says where None.
+        model: as in `Recognizer`.
+        detector: as in `Recognizer`.
+        recognizer: what recognises, in place of a model and a detector.
         out: an annotated copy, ``.mp4``, with the sound of a file.
         table: ``.csv``, ``.jsonl`` or ``.parquet``; here and below one path or several.
         segments: ``.csv``, ``.json`` or ``.vtt``.
@@ -96,74 +254,110 @@ def recognize_video(
         frame_rate_hz: frames per second of a folder of frames.
         min_confidence: as in `Recognizer`; a recogniser that is there already has its own.
         tta: as above.
+        half_life_s: of the smoothing, as in `VideoRecognizer`.
+        search_side_px: as in `VideoRecognizer`.
+        offline: never touch the network.
         on_event: told in a line what happens to the source, as that a stream was opened again.
 
     Returns:
         What was found; the files are complete.
 
     Raises:
-        ValueError: a ``min_confidence`` or ``tta`` that means nothing, or that a recogniser
-            beside it would not heed.
+        ValueError: a value that means nothing, or that a recogniser beside it would not heed.
         SourceError: the source cannot be read; nothing was written.
         VideoError: it breaks off; the files hold what came before.
         OutputError: a file cannot be written; the others hold the frames up to then.
+        ModelError, WeightsError, DetectorError: as `Recognizer`; nothing was written.
         MissingExtraError: a file needs a library that is not installed; nothing was written.
     """
-    check_min_confidence(min_confidence)
-    check_tta(tta)
-    if recognizer is not None and (min_confidence, tta) != (0.0, "none"):
-        raise ValueError("the recognizer is there already; give it min_confidence and tta itself")
+    video = _video_recognizer(
+        recognizer,
+        model,
+        detector,
+        min_confidence=min_confidence,
+        tta=tta,
+        half_life_s=half_life_s,
+        search_side_px=search_side_px,
+        offline=offline,
+    )
+    files = WantedFiles(paths_of(table), paths_of(segments), paths_of(timeline))
+    copy = Path(out) if out is not None else None
     found: list[FrameResult] = []
     with ExitStack() as stack:
         frames = stack.enter_context(_opened(source, frame_rate_hz, on_event))
-        info = frames.info
-        video = _video_recognizer(recognizer, info, min_confidence, tta)
+        check_outputs([*paths_of(out), *files.paths], [frames.info.name])
         label_keys = video.recognizer.classifier.label_set.keys
-        every = [*_paths(out), *_paths(table), *_paths(segments), *_paths(timeline)]
-        check_outputs(every, [info.name])
-        outputs = open_outputs(
-            info,
-            video.recognizer,
-            video=Path(out) if out is not None else None,
-            segments=_paths(segments),
-            timelines=_paths(timeline),
-        )
-        for path in _paths(table):
-            rows = stack.enter_context(Table(path, label_keys, of_videos=True))
-            outputs.append(rows.as_output())
-        run(frames, video, outputs, on_result=found.append)
-    return _result(info, found)
+        tables = [
+            stack.enter_context(Table(path, label_keys, of_videos=True)) for path in files.tables
+        ]
+        job = VideoRun(frames, video, copy=copy, files=files, tables=tables, keep_segments=True)
+        job.run(on_result=found.append)
+    return VideoResult(job.info, tuple(found), job.sums.segments, job.sums.summary)
 
 
-def open_outputs(
-    info: SourceInfo,
-    recognizer: Recognizer,
+def stream(
+    source: str | Path | int | FrameSource,
     *,
-    video: Path | None = None,
-    segments: Sequence[Path] = (),
-    timelines: Sequence[Path] = (),
-) -> list[Output]:
-    """The files about one video, to be given to `run`; nothing is written yet.
+    model: str | Path | Classifier = "default",
+    detector: str | FaceDetector = "auto",
+    recognizer: Recognizer | VideoRecognizer | None = None,
+    frame_rate_hz: float | None = None,
+    min_confidence: float = 0.0,
+    tta: Tta = "none",
+    half_life_s: float = HALF_LIFE_S,
+    search_side_px: int | None = None,
+    offline: bool = False,
+    on_event: Callable[[str], None] = lambda message: None,
+) -> Iterator[tuple[Frame, FrameResult]]:
+    """Recognise a source frame by frame: cameras, streams without an end, long videos.
+
+    Nothing is kept, so the memory does not grow. The source is opened when the first frame is
+    asked for, and closed when the iterator ends or is closed.
 
     Args:
-        info: the source; the sound of a file is brought along into the annotated video.
-        recognizer: what recognises; its names are on the timeline.
-        video: the annotated video, if wanted.
-        segments: files of segments.
-        timelines: pages.
+        source: as in `recognize_video`; so are all other arguments.
+        model: as in `Recognizer`.
+        detector: as in `Recognizer`.
+        recognizer: what recognises, in place of a model and a detector.
+        frame_rate_hz: frames per second of a folder of frames; asked of a camera.
+        min_confidence: as in `Recognizer`.
+        tta: as in `Recognizer`.
+        half_life_s: of the smoothing, as in `VideoRecognizer`.
+        search_side_px: as in `VideoRecognizer`.
+        offline: never touch the network.
+        on_event: told in a line what happens to the source.
+
+    Yields:
+        Each frame, with its picture and time, and what was recognised in it.
 
     Raises:
-        OutputError: a file has an ending that is not understood.
-        MissingExtraError: a file needs a library that is not installed.
+        ValueError, SourceError, VideoError, ModelError, WeightsError, DetectorError: as
+            `recognize_video`.
     """
-    sound = Path(info.name) if info.has_audio and Path(info.name).is_file() else None
-    card = recognizer.classifier.card
-    outputs: list[Output] = []
-    if video is not None:
-        outputs.append(AnnotatedVideo(video, info, audio_from=sound))
-    outputs += [SegmentsFile(path) for path in segments]
-    outputs += [TimelineFile(path, info, card.label_set, card.name) for path in timelines]
-    return outputs
+    video = _video_recognizer(
+        recognizer,
+        model,
+        detector,
+        min_confidence=min_confidence,
+        tta=tta,
+        half_life_s=half_life_s,
+        search_side_px=search_side_px,
+        offline=offline,
+    )
+    return _streamed(source, video, frame_rate_hz, on_event)
+
+
+def _streamed(
+    source: str | Path | int | FrameSource,
+    video: VideoRecognizer,
+    frame_rate_hz: float | None,
+    on_event: Callable[[str], None],
+) -> Iterator[tuple[Frame, FrameResult]]:
+    with (
+        _opened(source, frame_rate_hz, on_event) as frames,
+        closing(VideoRun(frames, video).stream()) as found,
+    ):
+        yield from found
 
 
 def _opened(
@@ -178,32 +372,24 @@ def _opened(
 
 def _video_recognizer(
     recognizer: Recognizer | VideoRecognizer | None,
-    info: SourceInfo,
+    model: str | Path | Classifier,
+    detector: str | FaceDetector,
+    *,
     min_confidence: float,
     tta: Tta,
+    half_life_s: float,
+    search_side_px: int | None,
+    offline: bool,
 ) -> VideoRecognizer:
-    """What recognises a video, ready for its first frame."""
-    if isinstance(recognizer, VideoRecognizer):
-        recognizer.restart()
-        return recognizer
-    if recognizer is None:
-        side_px = video_search_side_px(info.width_px, info.height_px)
-        recognizer = Recognizer(search_side_px=side_px, min_confidence=min_confidence, tta=tta)
-    return VideoRecognizer(recognizer)
-
-
-def _paths(paths: Paths | None) -> list[Path]:
-    if paths is None:
-        return []
-    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-
-
-def _result(info: SourceInfo, found: Sequence[FrameResult]) -> VideoResult:
-    spans, summary = SegmentBuilder(), VideoSummaryBuilder()
-    segments: list[Segment] = []
-    for result in found:
-        segments += spans.add(result)
-        summary.add(result)
-    segments += spans.finish()
-    segments.sort(key=lambda segment: (segment.onset_s, segment.track))
-    return VideoResult(info, tuple(found), tuple(segments), summary.finish())
+    """What recognises a video, by what was given of it."""
+    if not isinstance(recognizer, VideoRecognizer):
+        recognizer = chosen_recognizer(
+            recognizer, model, detector, min_confidence=min_confidence, tta=tta, offline=offline
+        )
+        return VideoRecognizer(recognizer, half_life_s=half_life_s, search_side_px=search_side_px)
+    refuse_beside(recognizer.recognizer, model, detector, min_confidence, tta)
+    if (half_life_s, search_side_px) != (HALF_LIFE_S, None):
+        raise ValueError(
+            "the video recogniser is there already; give it half_life_s and search_side_px itself"
+        )
+    return recognizer

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from mien.clock import clock
 from mien.drawing.sprites import Rgb
 from mien.drawing.style import ink_on
 from mien.labels import UNCERTAIN, Label, LabelSet
 from mien.outputs.timeline.bins import Bins
-from mien.outputs.timeline.times import clock, marks
+from mien.outputs.timeline.times import marks
 from mien.recognition.segments import Segment
 
 _HEIGHT = 250
@@ -162,7 +163,7 @@ def _side(share: float) -> str:
 def _facts(segment: Segment) -> str:
     span = f"{clock(segment.onset_s, 1)} to {clock(segment.end_s, 1)}"
     if segment.label == UNCERTAIN:
-        likeliest = f"the likeliest expression at {segment.mean_confidence:.0%}"
+        likeliest = f"the most probable expression at {segment.mean_confidence:.0%}"
         return f"{segment.label.display_name}, {span}, {likeliest} on average"
     return (
         f"{segment.label.display_name}, {span}, "

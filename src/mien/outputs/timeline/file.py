@@ -12,7 +12,7 @@ from mien.outputs.paths import check_suffix
 from mien.outputs.timeline.page import TimelineContent, timeline_page
 from mien.outputs.timeline.tracks import TrackRecords
 from mien.recognition.frame_clock import FrameClock
-from mien.recognition.segments import SegmentBuilder
+from mien.recognition.segments import SegmentStream
 from mien.recognition.summary import VideoSummaryBuilder
 from mien.results import FrameResult
 from mien.sources.source import Frame, SourceInfo
@@ -38,12 +38,20 @@ class TimelineFile:
         info: the source.
         label_set: the classes that the model tells apart.
         model: name of the model, for the page's head.
+        segments: the video's segments, where others take them, too.
 
     Raises:
         OutputError: the ending is another.
     """
 
-    def __init__(self, path: Path, info: SourceInfo, label_set: LabelSet, model: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: SourceInfo,
+        label_set: LabelSet,
+        model: str = "",
+        segments: SegmentStream | None = None,
+    ) -> None:
         check_suffix(path, TIMELINE_SUFFIXES, "timeline")
         self.path = path
         self._info = info
@@ -52,8 +60,8 @@ class TimelineFile:
         self._detector = ""
         self._clock = FrameClock()
         self._records = TrackRecords(label_set)
-        self._segments = SegmentBuilder()
-        self._summary = VideoSummaryBuilder()
+        self._segments = segments or SegmentStream()
+        self._summary = VideoSummaryBuilder(segments=self._segments)
         self._next_writing_s = 0.0
         self._failed = False
         self._is_closed = False
@@ -63,7 +71,7 @@ class TimelineFile:
         self._detector = result.detector
         self._clock.tick(result)
         self._records.add(frame.image_rgb, result)
-        for segment in self._segments.add(result):
+        for segment in self._segments.at(result):
             self._records.add_segment(segment)
         self._summary.add(result)
         began_s = time.monotonic()
@@ -87,7 +95,7 @@ class TimelineFile:
         # Copies are ended, since the video may go on.
         summary = deepcopy(self._summary).finish()
         records = deepcopy(self._records) if not is_complete else self._records
-        for segment in deepcopy(self._segments).finish():
+        for segment in self._segments.rest():
             records.add_segment(segment)
         content = TimelineContent(
             self._info,

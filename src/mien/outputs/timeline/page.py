@@ -2,13 +2,13 @@
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 
 from mien import pages
+from mien.clock import clock
 from mien.labels import UNCERTAIN, Label, LabelSet
 from mien.outputs.timeline import words
 from mien.outputs.timeline.assets import SCRIPT, STYLE
@@ -22,10 +22,10 @@ from mien.outputs.timeline.chart import (
     css_fill,
 )
 from mien.outputs.timeline.thumbnails import SIDE_PX, Thumbnail
-from mien.outputs.timeline.times import clock
 from mien.outputs.timeline.tracks import TrackRecord, longest
 from mien.recognition.segments import Segment
 from mien.recognition.summary import TrackSummary, VideoSummary
+from mien.sources.addresses import masked
 from mien.sources.source import SourceInfo
 
 SHOWN_TRACKS = 24
@@ -35,7 +35,7 @@ LISTED_TRACKS = 200
 SHOWN_SEGMENTS = 400
 """Rows of a track's table, the longest segments."""
 _BAND_SEGMENTS = 250
-"""Blocks of a band; where there are more segments, it tells what was shown most of the time."""
+"""Blocks of a band; where there are more segments, it shows what was shown for most of the time."""
 
 _GAP_S = 0.25
 """A face that is away for longer leaves a hole in its chart."""
@@ -85,7 +85,7 @@ def timeline_page(content: TimelineContent) -> str:
     else:
         body.append(pages.paragraph(_nothing(content)))
     wrapped = f'<div data-labels="{escape(json.dumps(labels))}">\n{"".join(body)}</div>\n'
-    name = _without_password(content.info.name)
+    name = masked(content.info.name)
     title = f"Expressions over time: {PurePath(name).name or name}"
     return pages.page(title, name, wrapped, style=STYLE, script=SCRIPT if shown else "")
 
@@ -289,8 +289,3 @@ def _is_zoomed(record: TrackRecord, content: TimelineContent) -> bool:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.005 or share == 0 else "<1%"
-
-
-def _without_password(name: str) -> str:
-    """An address without what stands before its host."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", name)

@@ -33,6 +33,23 @@ class FaceDetector(Protocol):
         """From the detector's box to the crop, per framing of the training faces."""
         ...
 
+    @property
+    def search_side_px(self) -> int | None:
+        """Longest side to which pictures are reduced for the search; None: as photos deserve."""
+        ...
+
+    def searching(self, search_side_px: int) -> "FaceDetector":
+        """The same detector at another search size; this one is as it was.
+
+        Args:
+            search_side_px: pictures are reduced to at most this longest side, as video needs it.
+                Detectors that search nothing do not heed it.
+
+        Raises:
+            ValueError: below `SMALLEST_SEARCH_SIDE_PX`.
+        """
+        ...
+
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture.
 

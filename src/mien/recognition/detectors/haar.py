@@ -79,6 +79,21 @@ class Haar:
             )
         self._cascade = cv2.CascadeClassifier(str(path))
 
+    @property
+    def search_side_px(self) -> int | None:
+        """What it was made with; see `FaceDetector.search_side_px`."""
+        return self._search_side_px
+
+    def searching(self, search_side_px: int) -> "Haar":
+        """The same at another search size; see `FaceDetector.searching`."""
+        return Haar(
+            score_threshold=self._score_threshold,
+            minimum_side_px=self._minimum_side_px,
+            scale_factor=self._scale_factor,
+            minimum_neighbors=self._minimum_neighbors,
+            search_side_px=search_side_px,
+        )
+
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture; see `FaceDetector.detect`."""
         check_picture(image_rgb)

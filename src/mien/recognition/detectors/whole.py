@@ -15,6 +15,15 @@ class Whole:
     name = "whole"
     crops: Mapping[str, CropGeometry] = defaultdict(lambda: CropGeometry(1.0, 0.0, 0.0))
 
+    @property
+    def search_side_px(self) -> int | None:
+        """None: nothing is searched; see `FaceDetector.search_side_px`."""
+        return None
+
+    def searching(self, search_side_px: int) -> "Whole":
+        """Itself; see `FaceDetector.searching`."""
+        return self
+
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """The picture as one face with score 1; see `FaceDetector.detect`."""
         check_picture(image_rgb)

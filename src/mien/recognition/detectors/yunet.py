@@ -85,6 +85,8 @@ class YuNet:
         search_side_px: int | None = None,
     ) -> None:
         check_search_side(search_side_px)
+        self._model = model
+        self._asked_threshold = score_threshold
         self._search_side_px = search_side_px
         self._minimum_side_px = minimum_side_px
         if score_threshold is None:
@@ -100,6 +102,20 @@ class YuNet:
             raise DetectorError(
                 f"{model} is not a YuNet model; get a good copy with: mien fetch yunet"
             ) from error
+
+    @property
+    def search_side_px(self) -> int | None:
+        """What it was made with; see `FaceDetector.search_side_px`."""
+        return self._search_side_px
+
+    def searching(self, search_side_px: int) -> "YuNet":
+        """The same at another search size; see `FaceDetector.searching`."""
+        return YuNet(
+            self._model,
+            score_threshold=self._asked_threshold,
+            minimum_side_px=self._minimum_side_px,
+            search_side_px=search_side_px,
+        )
 
     def detect(self, image_rgb: Image) -> tuple[Detection, ...]:
         """Find the faces of a picture; see `FaceDetector.detect`."""

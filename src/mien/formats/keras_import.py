@@ -1,0 +1,33 @@
+"""Keras, imported without what its backend prints meanwhile."""
+
+import atexit
+import gc
+import os
+import sys
+
+from mien.errors import needs_extra
+
+
+def load_keras_quietly() -> None:
+    """Import Keras and its backend without TensorFlow's notes about kernels.
+
+    TensorFlow writes them to the file descriptor before its log level counts, so that is turned
+    away during the import; Python's own errors are raised as ever.
+
+    Raises:
+        MissingExtraError: Keras or its backend is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A failed training leaves iterators in cycles; freed after Python, they complain on stderr.
+    atexit.register(gc.collect)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with needs_extra("train"):
+            import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,318 @@
+"""Pictures and videos, one after the other, with every file that is wanted of them.
+
+`plan` finds out what was named and where files go, before any work; `Job` does it and tells a
+`Listener` what it found. The command, Python and other front ends differ in their listeners only.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mien.drawing import annotate
+from mien.errors import MienError, SourceError, VideoError
+from mien.images import MAX_PIXELS, read_image
+from mien.outputs.copies import plan_copies
+from mien.outputs.paths import check_outputs
+from mien.outputs.pictures import write_picture
+from mien.outputs.rows import json_line
+from mien.outputs.tables import Table
+from mien.recognition.classifier import Classifier
+from mien.recognition.detectors.detector import FaceDetector
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.smoothing import HALF_LIFE_S
+from mien.recognition.video_recognizer import VideoRecognizer
+from mien.reports import findings
+from mien.results import FrameResult, Tta
+from mien.sources import open_frames
+from mien.sources.inputs import Input, Picture, Video, find_inputs
+from mien.sources.source import SourceInfo
+from mien.workflows.files import WantedFiles
+from mien.workflows.videos import VideoRun
+
+__all__ = [
+    "Job",
+    "Listener",
+    "OneVideoError",
+    "Plan",
+    "VideoFindings",
+    "WantedFiles",
+    "json_line",
+    "picture_rows",
+    "plan",
+    "video_findings",
+]
+
+
+class OneVideoError(MienError):
+    """A file about one video was asked for, and not one video was named."""
+
+    def __init__(self, n_videos: int, what: str) -> None:
+        super().__init__(f"is about one video; {n_videos} were named")
+        self.what = what
+        """``segments`` or ``timeline``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done; nothing was written yet."""
+
+    inputs: tuple[Input, ...]
+    """The pictures and videos, in order."""
+    copies: tuple[Path | None, ...]
+    """Where each one's annotated copy goes; None where none is wanted."""
+    files: WantedFiles
+    """What else is written."""
+    problems: tuple[str, ...]
+    """A line for every source, and every folder in a folder, that cannot be read at all."""
+
+    @property
+    def n_videos(self) -> int:
+        """How many of the inputs are videos."""
+        return sum(isinstance(item, Video) for item in self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFindings:
+    """What a video came to, as text."""
+
+    line: str
+    """The video in one line."""
+    columns: tuple[str, ...]
+    """Titles of the columns."""
+    rows: tuple[tuple[str, ...], ...]
+    """A row for every track."""
+    left_out: str
+    """About the tracks that have no row; empty where all have one."""
+
+
+class Listener:
+    """Hears what a `Job` finds, and does nothing with it. Front ends override what they need."""
+
+    def problem(self, line: str) -> None:
+        """Something could not be read, or a stream was opened again."""
+
+    def notice(self, line: str) -> None:
+        """Something is worth knowing, as that one detector stands in for another."""
+
+    def progress(self, done: int, total: int) -> None:
+        """So many inputs are done."""
+
+    def picture(self, result: FrameResult) -> None:
+        """A picture was recognised."""
+
+    def video_begins(self, info: SourceInfo) -> None:
+        """A video was opened."""
+
+    def frame(self, result: FrameResult) -> None:
+        """A frame of it was recognised."""
+
+    def video_cut_short(self, info: SourceInfo, up_to_s: float, reason: BaseException) -> None:
+        """Files hold the video up to this time, since somebody or something ended the work."""
+
+    def video_ends(self, run: VideoRun) -> None:
+        """A video is over; its files are complete."""
+
+
+def plan(
+    sources: Sequence[str],
+    *,
+    files: WantedFiles | None = None,
+    out: str | None = None,
+    frame_rate_hz: float | None = None,
+    on_problem: Callable[[str], None] = lambda line: None,
+    on_left_out: Callable[[str], None] = lambda line: None,
+) -> Plan:
+    """Find the inputs, and check every output before the work.
+
+    Args:
+        sources: photos, videos, folders of them, and addresses.
+        files: tables over all, and files about one video.
+        out: where annotated copies go: a folder, or a file for one input.
+        frame_rate_hz: the pictures of a folder are the frames of one video, so many a second.
+        on_problem: called with a line for every source, and every folder in a folder, that cannot
+            be read at all.
+        on_left_out: called with a line about each folder, on what in it is no picture and no
+            video.
+
+    Raises:
+        OneVideoError: segments or a timeline are wanted of none or of several videos.
+        OutputError: an output cannot be written, or would overwrite a source or another one.
+    """
+    files = files or WantedFiles()
+    inputs: list[Input] = []
+    problems: list[str] = []
+
+    def fail(line: str) -> None:
+        problems.append(line)
+        on_problem(line)
+
+    for source in sources:
+        try:
+            inputs.extend(
+                find_inputs(
+                    source,
+                    frame_rate_hz=frame_rate_hz,
+                    on_left_out=on_left_out,
+                    on_failure=fail,
+                )
+            )
+        except SourceError as error:
+            fail(str(error))
+    n_videos = sum(isinstance(item, Video) for item in inputs)
+    if inputs and (files.segments or files.timelines) and n_videos != 1:
+        raise OneVideoError(n_videos, "segments" if files.segments else "timeline")
+    files.check()
+    copies = plan_copies(inputs, out) if out is not None else []
+    check_outputs([*copies, *files.paths], [item.path for item in inputs if item.path is not None])
+    return Plan(tuple(inputs), tuple(copies) or (None,) * len(inputs), files, tuple(problems))
+
+
+@dataclass(slots=True)
+class Job:
+    """Recognises one input after the other; what pictures and videos need is loaded once."""
+
+    model: str | Path | Classifier = "default"
+    """As in `Recognizer`."""
+    detector: str | FaceDetector = "auto"
+    """As in `Recognizer`."""
+    listener: Listener = field(default_factory=Listener)
+    """Told what is found."""
+    offline: bool = False
+    """As in `Recognizer`."""
+    search_side_px: int | None = None
+    """For videos, as in `VideoRecognizer`."""
+    half_life_s: float | None = None
+    """For videos, as in `VideoRecognizer`; its default where None."""
+    min_confidence: float = 0.0
+    """As in `Recognizer`."""
+    tta: Tta = "none"
+    """As in `Recognizer`."""
+    max_pixels: int | None = None
+    """Largest picture or frame that is decoded; the defaults where None."""
+    keep_segments: bool = False
+    """Whether `VideoRun.sums` keeps all segments of a video."""
+    _recognizer: Recognizer | None = None
+    _videos: VideoRecognizer | None = None
+
+    def run(self, planned: Plan) -> int:
+        """Do everything that was planned, tables and annotated copies included.
+
+        Returns:
+            How many inputs could not be read or broke off; the listener was told of each.
+
+        Raises:
+            OutputError: a file cannot be written.
+            ModelError, WeightsError, DetectorError: as `Recognizer`.
+            MissingExtraError: a file needs a library that is not installed.
+        """
+        if not planned.inputs:
+            return 0
+        keys = self._ready().classifier.label_set.keys
+        failures = 0
+        with ExitStack() as stack:
+            tables = [
+                stack.enter_context(Table(path, keys, of_videos=planned.n_videos > 0))
+                for path in planned.files.tables
+            ]
+            for done, (item, copy) in enumerate(zip(planned.inputs, planned.copies, strict=True)):
+                self.listener.progress(done, len(planned.inputs))
+                if isinstance(item, Video):
+                    failures += not self._video(item, copy, tables, planned.files)
+                else:
+                    failures += not self._picture(item, copy, tables)
+            if failures == len(planned.inputs):
+                for table in tables:
+                    table.abandon()
+        return failures
+
+    def _picture(self, picture: Picture, copy: Path | None, tables: Sequence[Table]) -> bool:
+        """Recognise a picture; False where it cannot be read, which is reported."""
+        try:
+            image_rgb = read_image(picture.path, max_pixels=self.max_pixels or MAX_PIXELS)
+        except SourceError as error:
+            self.listener.problem(str(error))
+            return False
+        result = self._ready().recognize(image_rgb, source=str(picture.path))
+        for table in tables:
+            table.add(result)
+        if copy is not None:
+            write_picture(copy, annotate(image_rgb, result))
+        self.listener.picture(result)
+        return True
+
+    def _video(
+        self, video: Video, copy: Path | None, tables: Sequence[Table], files: WantedFiles
+    ) -> bool:
+        """Go through a video; False where it cannot be read or breaks off, which is reported."""
+        try:
+            source = open_frames(
+                video.source,
+                frame_rate_hz=video.frame_rate_hz,
+                max_pixels=self.max_pixels,
+                on_event=self.listener.problem,
+            )
+        except SourceError as error:
+            self.listener.problem(str(error))
+            return False
+        with source:
+            if self._videos is None:
+                self._videos = VideoRecognizer(
+                    self._ready(),
+                    half_life_s=HALF_LIFE_S if self.half_life_s is None else self.half_life_s,
+                    search_side_px=self.search_side_px,
+                )
+            run = VideoRun(
+                source,
+                self._videos,
+                copy=copy,
+                files=files,
+                tables=tables,
+                keep_segments=self.keep_segments,
+            )
+            self.listener.video_begins(run.info)
+            is_whole = True
+            try:
+                run.run(on_result=self.listener.frame)
+            except VideoError as error:
+                self.listener.problem(str(error))
+                is_whole = False
+            except (KeyboardInterrupt, BrokenPipeError) as error:
+                if run.outputs:
+                    up_to_s = run.sums.summary.duration_s
+                    self.listener.video_cut_short(run.info, up_to_s, error)
+                raise
+        self.listener.video_ends(run)
+        return is_whole
+
+    def _ready(self) -> Recognizer:
+        if self._recognizer is None:
+            self._recognizer = Recognizer(
+                self.model,
+                self.detector,
+                offline=self.offline,
+                on_fallback=self.listener.notice,
+                min_confidence=self.min_confidence,
+                tta=self.tta,
+            )
+        return self._recognizer
+
+
+def picture_rows(
+    results: Iterable[FrameResult],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns, and a row for every face of every picture, as text."""
+    return findings.PICTURE_COLUMNS, findings.picture_rows(results)
+
+
+def video_findings(run: VideoRun) -> VideoFindings:
+    """What a video came to, as text, once it is over."""
+    detector = run.recognizer.recognizer.detector
+    smallest_px = detector.minimum_face_px(run.info.width_px, run.info.height_px)
+    summary = run.sums.summary
+    return VideoFindings(
+        findings.video_line(run.info, summary, detector.name, smallest_px),
+        findings.TRACK_COLUMNS,
+        tuple(findings.track_rows(summary)),
+        findings.tracks_left_out(summary),
+    )

@@ -1,0 +1,66 @@
+"""What `jax_process` is asked to do; runs where Keras is on JAX.
+
+Imports Keras inside its functions: this module is also loaded where Keras is on TensorFlow.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+
+def answers_and_a_step(name: str, saved: Path, faces: np.ndarray) -> np.ndarray:
+    """Load a network of the zoo and train it for a step.
+
+    Args:
+        name: of the architecture.
+        saved: its ``.keras`` file.
+        faces: uint8 (n, h, w, c), at most 7.
+
+    Returns:
+        Its logits before the step, float32 (n, 7).
+    """
+    import keras
+
+    from mien import zoo
+    from mien.data.augmentation import Augmentation
+    from mien.training.recipe import Recipe
+    from mien.training.trainable import trainable_copy
+
+    head = zoo.ARCHITECTURES[name].head
+    network = keras.models.load_model(saved, safe_mode=True)
+    logits = network.predict(faces.astype("float32"), verbose=0)
+    recipe = Recipe("r", name, augmentation=Augmentation(rotation_deg=10, horizontal_flip=True))
+    model, trainable = trainable_copy(network, recipe)
+    names = [layer.name for layer in trainable.layers]
+    for layer in trainable.layers[: names.index(head) if head else 0]:
+        layer.trainable = False  # a backbone takes a minute to compile
+    model.compile("sgd", {"expression": keras.losses.CategoricalCrossentropy(from_logits=True)})
+    before = [weights.copy() for weights in trainable.get_weights()]
+    model.fit(faces, {"expression": np.eye(7, dtype="float32")[: len(faces)]}, verbose=0)
+    after = trainable.get_weights()
+    changed = [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
+    assert changed[-1] and changed[0] == (head is None)
+    return logits
+
+
+def train_break_off_and_resume(folder: Path) -> None:
+    """Train into ``folder/whole``, with a temperature, and in two goes into
+    ``folder/broken_off``."""
+    from mien.samples import Split
+    from mien.training.calibration import calibrate_run
+    from mien.training.run import train
+    from test_training import RECIPE, StopAt, blurred_samples, tiny_samples
+
+    whole = train(RECIPE, tiny_samples(), folder / "whole")
+    assert whole.bundle is None
+    fitted = calibrate_run(folder / "whole", blurred_samples().of(Split.VALIDATION))
+    assert fitted.calibration is not None
+    broken_off = folder / "broken_off"
+    try:
+        train(RECIPE, tiny_samples(), broken_off, extra_callbacks=[StopAt(1, 1)])
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("it was not broken off")
+    resumed = train(RECIPE, tiny_samples(), broken_off, resume=True)
+    assert resumed.history == whole.history
