@@ -195,3 +195,11 @@ def test_exchanged_labels_are_noticed():
     assert len(edited) == len(content)
     with pytest.raises(ModelError, match="edited"):
         Classifier(edited)
+
+
+def test_nothing_is_printed_for_files_that_do_not_work(capfd) -> None:
+    good = make_model_bytes()
+    for content in (b"", b"garbage", good[: len(good) // 2], good[:40] + bytes(40) + good[80:]):
+        with pytest.raises(ModelError):
+            Classifier(content)
+    assert capfd.readouterr() == ("", "")
