@@ -147,7 +147,7 @@ class Recognizer:
             ValueError: the picture is not uint8 (H, W, 3).
             SourceError: it cannot be read.
         """
-        image_rgb = as_image(image_rgb)
+        image_rgb = as_image(image_rgb, name=source or None)
         found, crops = self.find(image_rgb)
         expressions = [
             Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)
