@@ -143,6 +143,15 @@ def test_colour_of_every_depth(bits: int, ending: str) -> None:
     assert np.abs(image.astype(int) - gradient()).max() <= 1
 
 
+def test_deep_colour_with_an_opaque_alpha() -> None:
+    import cv2
+
+    deep = np.dstack([gradient()[..., ::-1].astype(np.uint16) * 16, np.full((40, 60), 65535)])
+    done, content = cv2.imencode(".png", deep.astype(np.uint16))
+    assert done
+    assert np.abs(read_image(content.tobytes()).astype(int) - gradient()).max() <= 1
+
+
 def test_a_broken_picture_of_deep_colour(capfd: pytest.CaptureFixture[str]) -> None:
     for ending in (".png", ".tif"):
         content = deep_colour(12, ending)

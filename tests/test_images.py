@@ -432,3 +432,28 @@ def test_links_that_lead_nowhere(tmp_path):
 def test_endings_that_are_seen_in_folders(tmp_path: Path, name: str):
     (tmp_path / name).write_bytes(b"x")
     assert [path.name for path in find_images(tmp_path)] == [name]
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 50}, {"subsampling": 0}])
+def test_a_jpeg_that_lacks_its_end_alone(options):
+    content = encode(noise(), "JPEG", **{"quality": 95, **options})
+    assert content.endswith(b"\xff\xd9")
+    assert np.array_equal(read_image(content[:-2]), read_image(content))
+    for kept in (0.3, 0.6, 0.8):
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(content[: int(len(content) * kept)])
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.4, 0.6, 0.8, 0.97])
+def test_a_progressive_jpeg_that_breaks_off(kept):
+    content = encode(noise(), "JPEG", progressive=True)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(content[: int(len(content) * kept)])
+
+
+def test_the_turn_is_kept_where_something_else_is_wrong():
+    jpeg = jpeg_with(exif_block())
+    assert read_image(jpeg[:-2]).shape == (60, 40, 3)
+    broken = struct.pack(">I", 4) + b"tEXt" + b"abcd" + bytes(4)
+    png = encode(gradient(), "PNG", exif=exif_block())
+    assert read_image(png[:33] + broken + png[33:]).shape == (60, 40, 3)

@@ -65,6 +65,12 @@ _TURNS = {
 """What brings a picture upright, by its orientation in EXIF."""
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
 _WHITE_IS_ZERO = 0
+_JPEG_END = b"\xff\xd9"
+_PROGRESSIVE = b"\xff\xc2"
+"""The frame's marker; among the pixels a 0 follows each 255."""
+_LAST_BYTES = 16
+_JPEG_BLOCK_ROWS = 16
+"""Rows that are decoded together, at most."""
 _FEW_BITS = 64
 """The upper 8 of 16 bits, rounded, go no further where a picture has 14 bits or fewer."""
 # What Pillow logs it raises, too; without a handler, Python prints it on stderr.
@@ -212,22 +218,45 @@ def _read_file(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> I
         except Exception:
             # What is damaged may be a text or a profile, which no viewer minds.
             file.seek(0)
-            bare = without_metadata(file.read())
-            if bare is None:
+            found = without_metadata(file.read())
+            if found is None:
                 raise
-            return _read_with_pillow(io.BytesIO(bare), name, max_pixels, keep_grey)
+            bare, orientation = found
+            if bare.startswith(b"\xff\xd8") and _lacks_its_end_alone(bare, name, max_pixels):
+                bare += _JPEG_END
+            return _read_with_pillow(io.BytesIO(bare), name, max_pixels, keep_grey, orientation)
 
 
-def _read_with_pillow(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> Image:
+def _lacks_its_end_alone(jpeg: bytes, name: str, max_pixels: int) -> bool:
+    """Whether a JPEG has all its rows, and only the marker at its end is missing.
+
+    Some cameras do not write it, and viewers do not miss it. Of a file that breaks off earlier, the
+    last bytes tell of rows further up; but for progressive ones, which go over all rows many times.
+    """
+    if _JPEG_END in jpeg[-_LAST_BYTES:] or _PROGRESSIVE in jpeg:
+        return False
+    whole, shorter = (
+        _read_with_pillow(io.BytesIO(part + _JPEG_END), name, max_pixels, keep_grey=False)
+        for part in (jpeg, jpeg[:-_LAST_BYTES])
+    )
+    differing = np.flatnonzero((whole != shorter).any(axis=(1, 2)))
+    return bool(differing.size) and bool(differing[0] >= len(whole) - _JPEG_BLOCK_ROWS)
+
+
+def _read_with_pillow(
+    file: BinaryIO, name: str, max_pixels: int, keep_grey: bool, orientation: int | None = None
+) -> Image:
     with open_with_pillow(file, name, max_pixels) as picture:
         may_be_dark = _has_deep_colour(picture)
-        pixels = _pixels(picture, keep_grey)
+        pixels = _pixels(picture, keep_grey, orientation)
         if may_be_dark and pixels.max() <= _FEW_BITS:
             file.seek(0)
             deep_rgb = decode_deep_colour(file.read())
             if deep_rgb is not None:
                 eight = PIL.Image.fromarray(to_eight_bits(deep_rgb))
-                pixels = to_pixels(_upright(eight, _orientation(picture)), keep_grey=keep_grey)
+                pixels = to_pixels(
+                    _upright(eight, orientation or _orientation(picture)), keep_grey=keep_grey
+                )
         return pixels
 
 
@@ -236,7 +265,7 @@ def _has_deep_colour(picture: PIL.Image.Image) -> bool:
     tiles = getattr(picture, "tile", None)
     arguments = tiles[0][-1] if tiles else ""
     told = arguments if isinstance(arguments, tuple) else (arguments,)
-    return picture.mode == "RGB" and (";16" in str(told[0]) or told == ("RGB", 65535))
+    return picture.mode in ("RGB", "RGBA") and (";16" in str(told[0]) or told == ("RGB", 65535))
 
 
 def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
@@ -318,13 +347,13 @@ def whole(name: str) -> Iterator[None]:
         raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
 
 
-def _pixels(picture: PIL.Image.Image, keep_grey: bool) -> Image:
+def _pixels(picture: PIL.Image.Image, keep_grey: bool, orientation: int | None = None) -> Image:
     is_deep = picture.mode.startswith("I;16") or picture.mode in ("I", "F")
     white, inverted = _range_told(picture) if is_deep else (None, False)
     # Pillow warns of what is odd in a TIFF while it loads it.
     with _quietly() if picture.format == "TIFF" else nullcontext():
         picture.load()
-    orientation = _orientation(picture)
+    orientation = orientation or _orientation(picture)
     if is_deep:
         grey = to_eight_bits(np.asarray(picture), white=white, inverted=inverted)
         picture = PIL.Image.fromarray(grey)
