@@ -21,7 +21,9 @@ import keras
 import numpy as np
 
 from mien.errors import ModelError
-from mien.formats.keras_config import check_config, modernised
+from mien.formats.keras_config import check_config, layers_of_applications, refuse_code
+from mien.formats.keras_words import Origin, modernised
+from mien.formats.reasons import reason_of
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""
@@ -42,11 +44,13 @@ _HDF5, _ZIP, _PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 _REMEDY = "get a good copy"
 
 
-def load_network(path: Path) -> keras.Model:
+def load_network(path: Path, *, for_inference: bool = False) -> keras.Model:
     """Build the network of a Keras file.
 
     Args:
         path: a whole network, ``.keras`` or ``.h5``.
+        for_inference: leave out layers that act in training only, and let it take any number of
+            pictures at a time.
 
     Returns:
         The network with its weights, in float32, uncompiled.
@@ -59,13 +63,19 @@ def load_network(path: Path) -> keras.Model:
     with tempfile.TemporaryDirectory() as folder:
         if kind == "zip":
             copy = Path(folder, "network.keras")
-            _copy_archive(path, copy)
+            origin = _copy_archive(path, copy, for_inference)
         else:
             copy = Path(folder, "network.h5")
-            _copy_hdf5(path, copy)
-        return _quietly(
-            lambda: keras.saving.load_model(copy, compile=False, safe_mode=True), str(path)
+            origin = _copy_hdf5(path, copy, for_inference)
+        network = _quietly(
+            lambda: keras.saving.load_model(
+                copy, layers_of_applications(), compile=False, safe_mode=True
+            ),
+            str(path),
         )
+    if origin.backend == "theano":
+        _turn_kernels(network, str(path))
+    return network
 
 
 def load_weights(path: Path, network: keras.Model) -> None:
@@ -148,7 +158,7 @@ def _kind(path: Path) -> str:
     raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {_REMEDY}")
 
 
-def _copy_archive(path: Path, copy: Path) -> None:
+def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
     """Check a ``.keras`` archive and write what was checked, its architecture modernised."""
     with _archive(path) as archive:
         names = archive.namelist()
@@ -157,17 +167,21 @@ def _copy_archive(path: Path, copy: Path) -> None:
             raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {_REMEDY}")
         config = _config(_member(archive, "config.json", MAX_CONFIG_BYTES, path), path)
         weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
-    config = modernised(config)
-    check_config(config, str(path))
+        origin = Origin()
+        if "metadata.json" in names:
+            told = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
+            origin = Origin.of(str(told.get("keras_version", keras.__version__)))
+    config = _checked(config, origin, path, for_inference)
     with _open(io.BytesIO(weights), path) as file:
         _check_content(file, str(path))
     with zipfile.ZipFile(copy, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": keras.__version__}))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights)
+    return origin
 
 
-def _copy_hdf5(path: Path, copy: Path) -> None:
+def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
     """Check an HDF5 file of a whole network and copy it, its architecture modernised."""
     with _open(path) as file:
         _check_content(file, str(path))
@@ -177,13 +191,49 @@ def _copy_hdf5(path: Path, copy: Path) -> None:
                 f"{path} holds weights without their architecture; "
                 "name it: --architecture NAME, one of `mien models`"
             )
-        config = modernised(_config(stored, path))
-    check_config(config, str(path))
+        told = [file.attrs.get(key) for key in ("keras_version", "backend")]
+        # Keras 1 did not write its version.
+        version, backend = (None if value is None else _text(value) for value in told)
+        origin = Origin.of(version or "1", backend)
+    config = _checked(_config(stored, path), origin, path, for_inference)
     shutil.copyfile(path, copy)
     with _open(copy, path, mode="r+") as file:
         file.attrs["model_config"] = json.dumps(config)
         # Keras would read them too, but only to compile.
         file.attrs.pop("training_config", None)
+    return origin
+
+
+def _checked(
+    config: dict[str, Any], origin: Origin, path: Path, for_inference: bool
+) -> dict[str, Any]:
+    """An architecture in today's words that nothing is wrong with."""
+    refuse_code(config, str(path))
+    try:
+        config = modernised(config, origin, str(path), for_inference=for_inference)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ModelError(
+            f"{path} is damaged: its architecture does not hold together; {_REMEDY}"
+        ) from error
+    check_config(config, str(path))
+    return config
+
+
+def _turn_kernels(network: keras.Model, name: str) -> None:
+    """Theano turned the kernels of convolutions by 180 degrees, other backends do not."""
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if isinstance(layer, keras.Model):
+            _turn_kernels(layer, name)
+        elif kind in ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose"):
+            kernel, *rest = layer.get_weights()
+            sides = tuple(range(kernel.ndim - 2))
+            layer.set_weights([np.flip(kernel, sides), *rest])
+        elif "Conv" in kind:
+            raise ModelError(
+                f"{name} holds a {kind} layer that Theano trained, whose kernels mien cannot "
+                "turn; save it again with Keras 2 and the TensorFlow backend"
+            )
 
 
 def _config(stored: Any, path: Path) -> dict[str, Any]:
@@ -280,13 +330,8 @@ def _quietly(load: Callable[[], Any], name: str) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # Keras and its backends raise anything at a file they dislike
-        raise ModelError(f"{name} cannot be loaded: {_reason(error)}") from error
+        raise ModelError(f"{name} cannot be loaded: {reason_of(error)}") from error
     lost = [str(note.message) for note in notes if "could not be loaded" in str(note.message)]
     if lost:
         raise ModelError(f"{name} cannot be loaded: {lost[0].splitlines()[0]}")
     return loaded
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

@@ -70,12 +70,12 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
         return OpenNetwork(path, *_weights(path, reading))
     if reading.architecture is not None:
         raise ModelError(f"{path} holds a whole network; leave out --architecture")
-    network = load_network(path)
     if (path.parent / "recipe.json").is_file() and path.name in (RUN_NETWORK, BEST_FERPLUS):
+        network = load_network(path)
         _refuse(reading, path, f"{path.parent} says what they are")
         card = card_of_run(path.parent, network, ferplus=path.name == BEST_FERPLUS)
         return OpenNetwork(path, network, card)
-    return OpenNetwork(path, *adopt(network, path, reading))
+    return OpenNetwork(path, *adopt(load_network(path, for_inference=True), path, reading))
 
 
 def _own(path: Path, text: str, reading: Reading) -> tuple[keras.Model, ModelCard]:
