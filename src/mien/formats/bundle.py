@@ -9,7 +9,8 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
-from mien.formats.graph_rewrites import renumber
+from mien.formats.graph_rewrites import renumber, spell_out_erfc
 from mien.formats.onnx_cards import golden_rows, with_card
 from mien.formats.reasons import reason_of
 from mien.model.card import ModelCard, golden_inputs
@@ -123,7 +124,7 @@ def _to_onnx(network: keras.Model) -> bytes:
         import tensorflow  # noqa: F401
         import tf2onnx  # noqa: F401
     network(np.zeros((1, *network.input_shape[1:]), np.float32))  # export wants a called network
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), without_xla():
         warnings.simplefilter("ignore")  # tf2onnx's, about NumPy 2
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         path = os.path.join(folder, "network.onnx")
@@ -135,8 +136,32 @@ def _to_onnx(network: keras.Model) -> bytes:
             raise ModelError(f"{network.name} has no ONNX form: {reason_of(error)}") from error
         model = onnx.load(path)
     _store_constants(model.graph, network)
+    spell_out_erfc(model.graph)
     renumber(model.graph)
     return bytes(model.SerializeToString())
+
+
+@contextmanager
+def without_xla() -> Iterator[None]:
+    """Let Keras write grouped convolutions as TensorFlow's operation, not as a compiled function.
+
+    It compiles them because TensorFlow has no kernel for them on a processor. A graph that is
+    only converted needs none, and the converters know the operation alone.
+    """
+    import tensorflow
+
+    function = tensorflow.function
+
+    def uncompiled(*args: Any, **settings: Any) -> Any:
+        if settings == {"jit_compile": True} and not args:
+            return lambda traced: traced
+        return function(*args, **settings)
+
+    tensorflow.function = uncompiled
+    try:
+        yield
+    finally:
+        tensorflow.function = function
 
 
 def _store_constants(graph: Any, network: keras.Model) -> None:

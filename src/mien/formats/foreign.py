@@ -144,14 +144,16 @@ def _under_the_contract(
         wanted = spec.shape[:2] if len(shape) == 2 else (spec.height_px * spec.width_px,)
         scaled = keras.layers.Reshape(wanted, name="as_trained")(scaled)
     pictures = golden_inputs(spec).astype(np.float32)
-    original = keras.Model(inputs, network(scaled))
+    # A Pipeline takes every call for one of training that does not say otherwise.
+    told = {"training": False} if _has_pipeline(network) else {}
+    original = keras.Model(inputs, network(scaled, **told))
     before = _outputs(original, pictures)
     _check_repeats(original, pictures, before, path)
     ending = without_softmax(network)
     gives_probabilities = ending.end is not End.SOFTMAX and _are_probabilities(before)
     if not gives_probabilities:
         check_end(ending, path)
-    adopted = keras.Model(inputs, ending.network(scaled), name=_identifier(network.name))
+    adopted = keras.Model(inputs, ending.network(scaled, **told), name=_identifier(network.name))
     if gives_probabilities:
         adopted = with_log(adopted)
     logits = _outputs(adopted, pictures)
@@ -205,8 +207,7 @@ def _ends(network: keras.Model, path: Path, side_px: int | None) -> tuple[InputS
     height, width = (wanted if side is None else side for side in shape[1:3])
     if side_px is not None and (height, width) != (side_px, side_px):
         raise ModelError(
-            f"{path} takes faces of {height}x{width} pixels only; "
-            f"leave out --input-size {side_px}"
+            f"{path} takes faces of {height}x{width} pixels only; leave out --input-size {side_px}"
         )
     if max(height, width) > _LARGEST_SIDE_PX:
         raise ModelError(f"{path} takes {height}x{width} pixels, above {_LARGEST_SIDE_PX} a side")
@@ -240,6 +241,14 @@ def _scaling(name: str, spec: InputSpec, has: str) -> Callable[[Any], Any]:
     if name in _COLOUR_SCALINGS and spec.channels != 3:
         raise ModelError(f"{has}; --scaling {name} is for RGB networks")
     return SCALINGS[name]
+
+
+def _has_pipeline(network: keras.Model) -> bool:
+    return any(
+        isinstance(layer, keras.layers.Pipeline)
+        or (isinstance(layer, keras.Model) and _has_pipeline(layer))
+        for layer in network.layers
+    )
 
 
 def _check_repeats(

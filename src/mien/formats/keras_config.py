@@ -3,7 +3,8 @@
 A Keras file holds a network as JSON: classes by name, with their arguments. Some of those run
 code, or read other files, as soon as the network is built or used: a Lambda layer holds Python
 bytecode. So the JSON is read first, and only layers that Keras itself ships and that do nothing
-but arithmetic are let through. What older Keras wrote is put in today's words before (`keras_words`).
+but arithmetic are let through. What older Keras wrote is put in today's words first (see
+`keras_words`).
 
 Keras's own safe mode is switched on as well, but it was not enough by itself: it has been got
 round through the modules and functions that a file may name (CVE-2025-1550, CVE-2025-8747,

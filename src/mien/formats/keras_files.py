@@ -12,7 +12,8 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ import keras
 import numpy as np
 
 from mien.errors import ModelError
-from mien.formats.keras_config import check_config, layers_of_applications, refuse_code
-from mien.formats.keras_words import Origin, modernised
+from mien.formats.keras_config import layers_of_applications
+from mien.formats.keras_words import Origin, checked
 from mien.formats.reasons import reason_of
+from mien.formats.theano import turn_kernels
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""
@@ -67,14 +69,75 @@ def load_network(path: Path, *, for_inference: bool = False) -> keras.Model:
         else:
             copy = Path(folder, "network.h5")
             origin = _copy_hdf5(path, copy, for_inference)
-        network = _quietly(
-            lambda: keras.saving.load_model(
-                copy, layers_of_applications(), compile=False, safe_mode=True
-            ),
-            str(path),
+        return _built(copy, origin, path)
+
+
+def load_pair(description: Path, weights: Path, *, for_inference: bool = False) -> keras.Model:
+    """Build a network whose architecture and weights lie in files of their own.
+
+    Args:
+        description: what `keras.Model.to_json` gives, of any version.
+        weights: weights alone, as `keras.Model.save_weights` of any version writes them.
+        for_inference: as in `load_network`.
+
+    Raises:
+        ModelError: as `load_network`; or the two do not belong together.
+    """
+    if not holds_weights_alone(weights):
+        raise ModelError(f"{weights} holds a whole network; name it in place of {description}")
+    config = _description(description)
+    with _open(weights) as file:
+        _check_content(file, str(weights))
+        told = {key: config.pop(key, file.attrs.get(key)) for key in ("keras_version", "backend")}
+        by_layers = "layer_names" in file.attrs
+    version, backend = (None if value is None else _text(value) for value in told.values())
+    # Keras 3 writes no version into a description, and its weights have no names of layers.
+    origin = Origin.of(version or ("1" if by_layers else keras.__version__), backend)
+    config = checked(config, origin, str(description), for_inference=for_inference)
+    with tempfile.TemporaryDirectory() as folder:
+        if by_layers:
+            copy = Path(folder, "network.h5")
+            with _open(weights) as source, _open(copy, mode="w") as file:
+                source.copy("/", file, "model_weights")
+                file.attrs.update(told if version and backend else {})
+                file.attrs["model_config"] = json.dumps(config)
+        else:
+            copy = Path(folder, "network.keras")
+            _write_archive(copy, config, weights.read_bytes())
+        return _built(copy, origin, weights)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    """An architecture that is a file of its own."""
+    try:
+        with path.open("rb") as stream:
+            stored = stream.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    config = _config(stored, path)
+    if "modelTopology" in config or "weightsManifest" in config:
+        raise ModelError(
+            f"{path} is a network of TensorFlow.js, which is not read; "
+            "use the Keras file that it was made from"
         )
+    if not isinstance(config.get("class_name"), str) or "config" not in config:
+        raise ModelError(
+            f"{path} does not describe a Keras network, as Model.to_json() does; "
+            "name a .keras, .h5 or .onnx file"
+        )
+    return config
+
+
+def _built(copy: Path, origin: Origin, path: Path) -> keras.Model:
+    """The network of a private copy that was looked at."""
+    network = _quietly(
+        lambda: keras.saving.load_model(
+            copy, layers_of_applications(), compile=False, safe_mode=True
+        ),
+        str(path),
+    )
     if origin.backend == "theano":
-        _turn_kernels(network, str(path))
+        turn_kernels(network, str(path))
     return network
 
 
@@ -171,14 +234,18 @@ def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
         if "metadata.json" in names:
             told = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
             origin = Origin.of(str(told.get("keras_version", keras.__version__)))
-    config = _checked(config, origin, path, for_inference)
+    config = checked(config, origin, str(path), for_inference=for_inference)
     with _open(io.BytesIO(weights), path) as file:
         _check_content(file, str(path))
+    _write_archive(copy, config, weights)
+    return origin
+
+
+def _write_archive(copy: Path, config: dict[str, Any], weights: bytes) -> None:
     with zipfile.ZipFile(copy, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": keras.__version__}))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights)
-    return origin
 
 
 def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
@@ -195,7 +262,7 @@ def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
         # Keras 1 did not write its version.
         version, backend = (None if value is None else _text(value) for value in told)
         origin = Origin.of(version or "1", backend)
-    config = _checked(_config(stored, path), origin, path, for_inference)
+    config = checked(_config(stored, path), origin, str(path), for_inference=for_inference)
     shutil.copyfile(path, copy)
     with _open(copy, path, mode="r+") as file:
         file.attrs["model_config"] = json.dumps(config)
@@ -204,44 +271,14 @@ def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
     return origin
 
 
-def _checked(
-    config: dict[str, Any], origin: Origin, path: Path, for_inference: bool
-) -> dict[str, Any]:
-    """An architecture in today's words that nothing is wrong with."""
-    refuse_code(config, str(path))
-    try:
-        config = modernised(config, origin, str(path), for_inference=for_inference)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ModelError(
-            f"{path} is damaged: its architecture does not hold together; {_REMEDY}"
-        ) from error
-    check_config(config, str(path))
-    return config
-
-
-def _turn_kernels(network: keras.Model, name: str) -> None:
-    """Theano turned the kernels of convolutions by 180 degrees, other backends do not."""
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if isinstance(layer, keras.Model):
-            _turn_kernels(layer, name)
-        elif kind in ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose"):
-            kernel, *rest = layer.get_weights()
-            sides = tuple(range(kernel.ndim - 2))
-            layer.set_weights([np.flip(kernel, sides), *rest])
-        elif "Conv" in kind:
-            raise ModelError(
-                f"{name} holds a {kind} layer that Theano trained, whose kernels mien cannot "
-                "turn; save it again with Keras 2 and the TensorFlow backend"
-            )
-
-
 def _config(stored: Any, path: Path) -> dict[str, Any]:
     text = _text(stored)
     if len(text) > MAX_CONFIG_BYTES:
         raise ModelError(f"{path} describes a network of more than {MAX_CONFIG_BYTES:,} bytes")
     try:
         config = json.loads(text)
+        if isinstance(config, str):  # json.dump(model.to_json(), file)
+            config = json.loads(config)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: its architecture is not JSON; {_REMEDY}") from error
     if not isinstance(config, dict):
@@ -272,10 +309,17 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> byte
         raise ModelError(f"{path} is damaged: {name} does not unpack; {_REMEDY}") from error
 
 
-def _open(source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r") -> h5py.File:
+@contextmanager
+def _open(
+    source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r"
+) -> Iterator[h5py.File]:
+    """An open HDF5 file; what reading it raises, there or here, means that it is damaged."""
     try:
-        return h5py.File(source, mode)
-    except OSError as error:
+        with h5py.File(source, mode) as file:
+            yield file
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:  # h5py raises anything at a broken structure
         reason = "broken off" if "truncated" in str(error) else "its HDF5 structure is broken"
         raise ModelError(f"{path or source} is damaged: {reason}; {_REMEDY}") from error
 
