@@ -122,6 +122,11 @@ def _check_object(part: Mapping[str, Any], name: str) -> None:
     kind, arguments = str(part["class_name"]), part.get("config")
     what = _called(part)
     if kind == "function" or not _is_stock(kind, part.get("module"), arguments):
+        if part.get("module") is None and hasattr(keras.ops, kind.lower()):
+            raise ModelError(
+                f"{name} computes {kind} between its layers, which an HDF5 file of Keras 3 cannot "
+                "hold; save the network as .keras"
+            )
         used = f"the function {arguments!r}" if kind == "function" else f"a {what}"
         raise ModelError(
             f"{name} needs {used}, which is not part of Keras {keras.__version__} but of "

@@ -119,10 +119,12 @@ def _forget_training(layer: Mapping[str, Any]) -> None:
     and `predict` does not heed it."""
     for node in layer.get("inbound_nodes", ()):
         given = node.get("kwargs") if isinstance(node, dict) else None
-        if isinstance(given, dict) and (
-            layer["class_name"] == "Identity" or given.get("training") is True
-        ):
-            given.pop("training", None)
+        if not isinstance(given, dict):
+            continue
+        if layer["class_name"] == "Identity":
+            given.clear()  # what the layer in whose place it stands was told
+        elif given.get("training") is True:
+            del given["training"]
 
 
 def _minds_training(layer: Mapping[str, Any]) -> bool:

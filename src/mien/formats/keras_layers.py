@@ -81,7 +81,7 @@ def modern_layer(kind: str, old: Mapping[str, Any], reading: Reading) -> tuple[s
     if reading.origin.is_old:
         kind, new = _modern_keras_2(kind, new, reading)
     if reading.for_inference and _acts_in_training_only(kind, new):
-        return "Identity", {"name": new["name"]} if "name" in new else {}
+        return "Identity", _kept(new)
     return kind, new
 
 
@@ -92,7 +92,8 @@ def _acts_in_training_only(kind: str, arguments: Mapping[str, Any]) -> bool:
         return isinstance(inside, list) and all(
             isinstance(layer, dict) and layer.get("class_name") == "Identity" for layer in inside
         )
-    return kind in _TRAINING_ONLY or kind.startswith("Random")
+    is_random = kind.startswith("Random") and not hasattr(keras.initializers, kind)
+    return kind in _TRAINING_ONLY or is_random
 
 
 _TRAINING_ONLY = frozenset(
@@ -102,6 +103,13 @@ _TRAINING_ONLY = frozenset(
         *("MixUp", "CutMix", "AugMix", "RandAugment", "Solarization"),
     )
 )
+
+
+def _kept(arguments: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    """What another layer in the place of one keeps of its arguments."""
+    keys = ("name", "batch_input_shape", *more)
+    return {key: arguments[key] for key in keys if key in arguments}
+
 
 _KERAS_1_KINDS = {
     "Convolution2D": "Conv2D",
@@ -240,8 +248,7 @@ def _with_old_arithmetic(
         new.setdefault("reset_after", False)
     if kind == "RandomCrop" and reading.for_inference:
         # Outside training, Keras 2 cut out the middle, and Keras 3 nothing.
-        sizes = {key: new[key] for key in ("name", "height", "width") if key in new}
-        return "Resizing", {**sizes, "crop_to_aspect_ratio": True}
+        return "Resizing", {**_kept(new, "height", "width"), "crop_to_aspect_ratio": True}
     interpolation = new.get("interpolation", "nearest")
     if (
         kind == "UpSampling2D"

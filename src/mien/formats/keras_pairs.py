@@ -33,9 +33,9 @@ def weights_of(description: Path) -> Path:
     others = [file for file in files if file.suffix.lower() in _ENDINGS and _are_weights(file)]
     if len(others) == 1:
         return others[0]
-    where = "more than one file of weights" if others else "no weights"
+    beside = "there is more than one file of weights" if others else "there are no weights"
     raise ModelError(
-        f"{description} describes a network, and there is {where} beside it; call its weights "
+        f"{description} describes a network, and {beside} beside it; call its weights "
         f"{stem}.h5 and put them into the same folder"
     )
 
