@@ -12,7 +12,6 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 
 import keras
 
-from keras_factory import pictures
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import Reading
 from mien.labels import FER2013
@@ -26,8 +25,17 @@ NETWORKS = sorted(
 )
 
 
-FACES = (pictures((96, 96, 3), 6) * np.linspace(0.1, 1, 6).reshape(6, 1, 1, 1)).astype(np.uint8)
-"""Noise from dark to bright."""
+def _patterns() -> np.ndarray:
+    """Pictures that no network takes for each other: uint8 (6, 96, 96, 3)."""
+    y, x = np.mgrid[:96, :96] / 95
+    waves = [np.sin(40 * x), np.sin(9 * y), np.sin(25 * (x + y)), np.sign(np.sin(60 * x * y))]
+    discs = [np.hypot(x - 0.3, y - 0.4) < 0.25, np.hypot(x - 0.7, y - 0.6) > 0.3]
+    planes = np.stack([*waves, *(2.0 * disc - 1 for disc in discs)])
+    colours = np.random.default_rng(4).uniform(-1, 1, (6, 1, 1, 3))
+    return np.clip(128 + 127 * planes[..., np.newaxis] * colours, 0, 255).astype(np.uint8)
+
+
+FACES = _patterns()
 
 
 def fine_tuned(name: str) -> keras.Model:

@@ -215,10 +215,9 @@ def _modern_keras_2(kind: str, new: dict[str, Any], reading: Reading) -> tuple[s
         kind, new = _with_old_arithmetic(kind, new, reading)
     _drop_unusable(new)
     known = _arguments_of(kind)
-    # An argument that Keras 3 does not know, and which asks for nothing.
-    idle = (None, False, [], "", 1) if kind.endswith("Conv2D") else (None, False, [], "")
     if known is not None:
-        new = {key: value for key, value in new.items() if key in known or value not in idle}
+        # Arguments that Keras 3 does not know go where they ask for nothing.
+        new = {k: v for k, v in new.items() if k in known or v not in (None, False, [], "")}
         for key in _HARMLESS - known:
             new.pop(key, None)
     return kind, new

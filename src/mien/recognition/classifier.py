@@ -145,7 +145,10 @@ def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.Infere
     # both on 2 cores, 3.2 ms with this.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Falling back to the same kernels would only print that it does.
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's errors have no narrower common base
         reason = str(error).split("\n")[0].strip() or type(error).__name__
         raise ModelError(f"{name} is not a working ONNX file ({reason}); {_REMEDY}") from error
