@@ -7,9 +7,9 @@ import PIL.Image
 import PIL.TiffImagePlugin
 import pytest
 
-from mien.deep_pixels import to_eight_bits
 from mien.errors import ImageError
 from mien.images import read_image, read_tile
+from mien.images.deep_pixels import to_eight_bits
 from picture_factory import encode, gradient
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)

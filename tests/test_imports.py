@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 LAYERS = (
     {"errors", "labels", "former_names", "spelling"},
     {"samples", "results", "cache_root", "clock", "pages", "files", "finding", "provenance"},
-    {"images", "preprocessing", "heif", "deep_pixels", "metadata"},
+    {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},
@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "http": {"model.store"},
     "socket": {"model.store"},
     "pickle": set(),
-    "av": {"sources", "outputs", "heif"},
+    "av": {"sources", "outputs", "images.heif"},
     "scipy": set(),
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},

@@ -258,7 +258,7 @@ def test_frames_are_searched_as_video_whoever_made_the_recogniser(
     # A detector that was made for a size keeps it.
     fixed = Searching(128)
     mien.recognize_video(clip, model=model, detector=fixed)
-    assert fixed.asked == []
+    assert fixed.asked == [128]
 
 
 def test_a_video_recogniser_takes_its_first_frames_size(model: Path) -> None:

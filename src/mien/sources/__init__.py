@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mien.errors import SourceError
 from mien.finding import find_by_suffix, look_at
-from mien.heif import HEAD_BYTES, is_heif
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
+from mien.images.heif import HEAD_BYTES, is_heif
 from mien.sources.addresses import is_address
 from mien.sources.animations import AnimatedPicture, is_animation
 from mien.sources.source import FrameSource

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mien.data.augmentation import Augmentation
 from mien.data.splits import SplitPlan
 from mien.errors import MienError, RecipeError
+from mien.finding import look_at
 from mien.spelling import nearest
 from mien.training.monitors import Checkpoint, EarlyStopping, ReduceOnPlateau
 from mien.training.overrides import with_overrides
@@ -291,7 +292,7 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: no such file, the file fails, or it has no `Recipe` named RECIPE.
     """
-    if not path.is_file():
+    if look_at(path) != "file":
         stems = {other.stem: other for other in sorted(path.parent.glob("*.py"))}
         near = [str(stems[stem]) for stem in nearest(path.stem, list(stems), most=1)]
         there = (
