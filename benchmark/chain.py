@@ -5,7 +5,7 @@
 
 PublicTest's tiles are laid into pictures of 320 x 320 (see composed_pictures.py), at a scale, an
 angle and a blur, and go through mien's `Recognizer`: detector, crop, network. So every step is
-judged on the same face: the bare tile; the true crop of the picture, which shows what scaling,
+measured on the same face: the bare tile; the true crop of the picture, which shows what scaling,
 turning and blurring cost; the detector's crop; and, end to end, with a face that was not found
 counting as wrong. YuNet must be in the cache: mien fetch yunet.
 
@@ -39,10 +39,10 @@ CONDITIONS = (
 
 
 class Chain:
-    """One recogniser, judged on rows of a data set.
+    """One recogniser, measured on rows of a data set.
 
     Args:
-        recognizer: what is judged.
+        recognizer: what is measured.
         tiles: uint8 (n, side, side).
         classes: per row the class, as the model's card numbers it, (n,).
     """
@@ -61,17 +61,17 @@ class Chain:
         probabilities = self.recognizer.classifier.probabilities(crops)
         return np.asarray(probabilities.argmax(axis=1) == self.classes[rows])
 
-    def judge(self, rows: NDArray[np.int64], condition: Condition, seed: int = 0) -> Outcomes:
+    def measure(self, rows: NDArray[np.int64], condition: Condition, seed: int = 0) -> Outcomes:
         """What becomes of the rows under a condition."""
         pictures = composed(self.tiles, rows, condition, seed)
         parts = [
-            self._judge(rows[start : start + BATCH], islice(pictures, BATCH))
+            self._measure(rows[start : start + BATCH], islice(pictures, BATCH))
             for start in range(0, len(rows), BATCH)
         ]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return Outcomes(self.bare[rows], *columns)
 
-    def _judge(
+    def _measure(
         self, rows: NDArray[np.int64], pictures: Iterator[tuple[Image, Place]]
     ) -> tuple[NDArray[Any], ...]:
         """The outcomes after the bare tile, in their order."""
@@ -159,7 +159,7 @@ def main() -> None:
         chain = Chain(recognizer, tiles, of_card[samples.labels[rows]])
         print(f"\n{name}, {card.name}\n{header()}")
         for condition in conditions:
-            outcomes = chain.judge(positions, condition, arguments.seed)
+            outcomes = chain.measure(positions, condition, arguments.seed)
             print(line(condition, outcomes))
             unseen = ~duplicates[positions]
             print(line(condition, outcomes.take(unseen)), " no duplicate", flush=True)

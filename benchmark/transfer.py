@@ -29,7 +29,7 @@ from mien.samples import Image, Images
 BATCH = 256
 
 
-def judged(classifier: Classifier, images: Images, mirror: bool) -> NDArray[np.float64]:
+def classified(classifier: Classifier, images: Images, mirror: bool) -> NDArray[np.float64]:
     """Probabilities of all pictures, (n, classes)."""
 
     def batches() -> Iterator[list[Image]]:
@@ -45,7 +45,7 @@ def agreement(classifier: Classifier, source: Path, mirror: bool) -> tuple[float
     samples = read_samples(source)
     known = {key: index for index, key in enumerate(classifier.label_set.keys)}
     labels = np.array([known.get(key, -1) for key in samples.label_set.keys])[samples.labels]
-    right = judged(classifier, samples.images, mirror).argmax(axis=1) == labels
+    right = classified(classifier, samples.images, mirror).argmax(axis=1) == labels
     recalls = [right[labels == label].mean() for label in np.unique(labels)]
     return float(right.mean()), float(np.mean(recalls)), len(labels)
 
@@ -92,7 +92,7 @@ def main() -> None:
     if options.unlabelled:
         found = read_unlabelled([options.unlabelled])
         for name, classifier in opened.items():
-            probabilities = judged(classifier, found.images, options.mirror)
+            probabilities = classified(classifier, found.images, options.mirror)
             keys = classifier.label_set.keys
             print(f"\n| `{name}`, % | n | {' | '.join(keys)} | entropy, bits | lowest | unsure |")
             print("|---|" + "--:|" * (len(keys) + 4))

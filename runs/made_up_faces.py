@@ -3,9 +3,9 @@
     python runs/made_up_faces.py FOLDER
 
 A face is a disc whose pattern tells its class: stripes of two widths either way, checks of two
-sizes, or nothing. Small networks learn that within seconds, whatever the augmentation does. Written
-are ``fer2013.csv`` (380 rows of Training, 220 of PublicTest), ``fer2013new.csv`` (ten votes a row) and
-``faces.zip`` (60 pictures without labels).
+sizes, or nothing. Small networks learn that within seconds, whatever the augmentation does. It
+writes ``fer2013.csv`` (380 rows of Training, 220 of PublicTest), ``fer2013new.csv`` (ten votes a
+row) and ``faces.zip`` (60 pictures without labels).
 """
 
 import io

@@ -4,9 +4,10 @@
 
 FOLDER gets ``part-1`` and so on, pieces of one tar archive of at most --part-mib each, and
 ``gpu.sh``, which puts them together there and runs `shipped.sh`. The csv travels as one lossless
-PNG of all faces, a fifth of its size. The wheels are those of --packages, for --python: what a
-machine with JAX (with its GPU plugin), NumPy, SciPy, Pillow, Matplotlib, h5py and ONNX Runtime
-lacks. TensorFlow is not among them: ONNX files are written afterwards, elsewhere.
+PNG of all faces, a fifth of its size. The wheels are those of --packages and what they need, in
+the versions installed here, for --python: what a machine with JAX (with its GPU plugin), SciPy,
+Pillow, Matplotlib, h5py and ONNX Runtime lacks. TensorFlow is not among them: ONNX files are
+written afterwards, elsewhere.
 """
 
 import argparse
@@ -16,17 +17,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from mien.data import read_samples
 
-PACKAGES = (
-    *("keras", "namex", "optree", "opencv-python-headless<5", "platformdirs", "pooch"),
-    *("typer", "shellingham", "rich", "pygments", "markdown-it-py", "mdurl", "click"),
-)
+PACKAGES = ("keras", "opencv-python-headless", "platformdirs", "pooch", "rich", "typer")
+THERE = ("absl-py", "h5py", "ml-dtypes", "numpy", "packaging", "requests")
 PLATFORMS = ("2_28", "2_27", "2_17", "2_24")
 SIDE_PX = 48
 
@@ -54,12 +56,27 @@ def labels_csv(path: Path) -> bytes:
 
 
 def download(folder: Path, python: str, packages: list[str]) -> None:
-    """Fetch wheels with pip, from where pip is told to."""
+    """Fetch wheels of the versions that are installed here, from where pip is told to."""
     platforms = [word for p in PLATFORMS for word in ("--platform", f"manylinux_{p}_x86_64")]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder)]
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", python]
-    command += [*platforms, "--platform", "manylinux2014_x86_64", *packages]
+    command += [*platforms, "--platform", "manylinux2014_x86_64"]
+    command += [f"{name}=={metadata.version(name)}" for name in packages]
     subprocess.run(command, check=True)
+
+
+def with_needs(packages: list[str], there: list[str]) -> list[str]:
+    """Packages and what they need, as installed here, without what is there."""
+    found: set[str] = set()
+    waiting = list(packages)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found or name in there:
+            continue
+        found.add(name)
+        needs = map(Requirement, metadata.requires(name) or [])
+        waiting += [each.name for each in needs if not each.marker or each.marker.evaluate()]
+    return sorted(found)
 
 
 def pack(options: argparse.Namespace) -> bytes:
@@ -86,7 +103,7 @@ def pack(options: argparse.Namespace) -> bytes:
             ):
                 archive.add(path, path.relative_to(root).as_posix())
         wheels = Path(scratch)
-        download(wheels, options.python, options.packages)
+        download(wheels, options.python, with_needs(options.packages, options.there))
         for path in sorted(wheels.iterdir()):
             archive.add(path, f"wheels/{path.name}")
     return stream.getvalue()
@@ -100,6 +117,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--python", default="3.12", help="version of Python there")
     parser.add_argument("--packages", nargs="+", default=list(PACKAGES))
+    parser.add_argument("--there", nargs="+", default=list(THERE), help="what is not needed")
     parser.add_argument("--part-mib", type=float, default=44, help="size of a piece")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -85,3 +85,77 @@ def edit_keras(path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
         for name, content in members.items():
             archive.writestr(name, content)
     return path
+
+
+def save_as_keras_2(
+    network: keras.Model,
+    path: Path,
+    change: Callable[[dict[str, Any]], Any] = lambda config: None,
+    version: str = "2.2.4-tf",
+    backend: str = "tensorflow",
+) -> Path:
+    """An HDF5 file with the words and the notation of Keras 2.
+
+    Args:
+        network: stock layers; a graph may hold other networks.
+        path: ends in ``.h5``.
+        change: changes the architecture in Keras 2's notation, in place.
+        version: Keras's, as the file says it.
+        backend: what the file says of it.
+    """
+    save(network, path)
+    config = {"class_name": type(network).__name__, "config": _old_arguments(network)}
+    change(config)
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"], file.attrs["backend"] = version, backend
+    return path
+
+
+def _old_arguments(network: keras.Model) -> dict[str, Any]:
+    stored = network.get_config()
+    if isinstance(network, keras.Sequential):
+        layers = [_old_layer(layer) for layer in network.layers]
+        layers[0]["config"]["batch_input_shape"] = [None, *network.input_shape[1:]]
+        return {"name": network.name, "layers": layers}
+    layers = []
+    for layer, described in zip(network.layers, stored["layers"], strict=True):
+        old = _old_layer(layer) | {"name": layer.name}
+        nodes = described["inbound_nodes"]
+        old["inbound_nodes"] = [_old_call(node, network) for node in nodes]
+        layers.append(old)
+    ends = {end: _old_places(stored[end], network) for end in ("input_layers", "output_layers")}
+    return {"name": network.name, "layers": layers, **ends}
+
+
+def _old_layer(layer: Any) -> dict[str, Any]:
+    if isinstance(layer, keras.Model):
+        return {"class_name": type(layer).__name__, "config": _old_arguments(layer)}
+    config = {
+        key: value for key, value in layer.get_config().items() if not isinstance(value, dict)
+    }
+    shape = config.pop("batch_shape", None)
+    new = {} if shape is None else {"batch_input_shape": shape}
+    return {"class_name": type(layer).__name__, "config": config | new}
+
+
+def _old_call(node: dict[str, Any], network: keras.Model) -> list[Any]:
+    tensors = node["args"][0] if isinstance(node["args"][0], list) else node["args"]
+    return [
+        [*_old_place(tensor["config"]["keras_history"], network), node["kwargs"]]
+        for tensor in tensors
+    ]
+
+
+def _old_place(place: list[Any], network: keras.Model) -> list[Any]:
+    name, call, output = place
+    # Keras 2 counted the making of a network as its first call.
+    return [name, call + isinstance(network.get_layer(name), keras.Model), output]
+
+
+def _old_places(places: list[Any], network: keras.Model) -> list[Any]:
+    return (
+        [_old_place(place, network) for place in places]
+        if isinstance(places[0], list)
+        else [_old_place(places, network)]
+    )

@@ -71,6 +71,40 @@ def assert_fails_on_one_line(done, *words):
         assert word in stderr[0]
 
 
+def test_pictures_are_turned_as_told(place):
+    done = recognize(place, "a.png", "--json", "--rotate", "90")
+    assert (done.returncode, done.stderr) == (0, b"")
+    result = json.loads(done.stdout)
+    assert (result["width"], result["height"], result["turned"]) == (300, 200, 90)
+    assert result["faces"][0]["box"] == [50.0, 0.0, 200.0, 200.0]
+    assert "turned" not in json.loads(recognize(place, "a.png", "--json").stdout)
+    assert recognize(place, "a.png", "--rotate", "45").returncode == 2
+
+
+def test_a_photo_on_its_head_is_turned_and_one_line_says_so(tmp_path, shared_folder):
+    write_model(tmp_path / "tiny.onnx")
+    yunet = shared_folder / "models" / "face_detection_yunet_2023mar.onnx"
+    assert mien_command(tmp_path, "fetch", "yunet", "--from", yunet).returncode == 0
+    with PIL.Image.open(shared_folder / "media" / "multi_face.jpg") as image:
+        image.rotate(180).save(tmp_path / "over.png")
+    done = recognize(tmp_path, "over.png", "--json", detector="yunet")
+    line = "over.png: no upright face found; 5 found after turning by 180 degrees"
+    assert lines(done.stderr) == [f"mien: {line}"]
+    assert json.loads(done.stdout)["turned"] == 180
+    assert len(json.loads(done.stdout)["faces"]) == 5
+    done = recognize(tmp_path, "over.png", "--json", "--rotate", "0", detector="yunet")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "turned" not in json.loads(done.stdout)
+
+
+def test_photos_are_searched_at_the_side_that_is_told(place, shared_folder):
+    photo = shared_folder / "media" / "multi_face.jpg"
+    for options, n_faces in (([], 4), (["--search-side", 120], 0)):
+        done = recognize(place, photo, "--json", *options, detector="haar")
+        assert done.returncode == 0
+        assert len(json.loads(done.stdout)["faces"]) == n_faces
+
+
 def test_json_is_one_line_per_picture_and_nothing_else(place):
     done = recognize(place, "a.png", "--json")
     assert (done.returncode, done.stderr) == (0, b"")

@@ -250,7 +250,7 @@ def test_a_csv_and_a_picture_in_one_zip(tmp_path):
 
 @pytest.mark.parametrize("text", ["x" * 5000, "data:text/csv;base64," + "A" * 5000, "a\0b"])
 def test_texts_that_are_no_paths(text):
-    with pytest.raises(SourceError, match="cannot look at"):
+    with pytest.raises(SourceError, match="cannot read"):
         read_samples(text)
 
 

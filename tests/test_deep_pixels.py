@@ -7,9 +7,9 @@ import PIL.Image
 import PIL.TiffImagePlugin
 import pytest
 
-from mien.deep_pixels import to_eight_bits
 from mien.errors import ImageError
 from mien.images import read_image, read_tile
+from mien.images.deep_pixels import to_eight_bits
 from picture_factory import encode, gradient
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -141,6 +141,15 @@ def deep_colour(bits: int, ending: str) -> bytes:
 def test_colour_of_every_depth(bits: int, ending: str) -> None:
     image = read_image(deep_colour(bits, ending))
     assert np.abs(image.astype(int) - gradient()).max() <= 1
+
+
+def test_deep_colour_with_an_opaque_alpha() -> None:
+    import cv2
+
+    deep = np.dstack([gradient()[..., ::-1].astype(np.uint16) * 16, np.full((40, 60), 65535)])
+    done, content = cv2.imencode(".png", deep.astype(np.uint16))
+    assert done
+    assert np.abs(read_image(content.tobytes()).astype(int) - gradient()).max() <= 1
 
 
 def test_a_broken_picture_of_deep_colour(capfd: pytest.CaptureFixture[str]) -> None:

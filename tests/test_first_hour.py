@@ -120,6 +120,8 @@ def test_exports_need_no_data(place: Path, tmp_path: Path):
     assert (
         "on 14 faces" in mien("export", run, "--to", "keras", "--out", tmp_path / "a.keras").stdout
     )
+    mien("export", run, "--out", tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == (run / "model.onnx").read_bytes()
     best = mien("export", run / "best.keras", "--to", "h5", "--out", tmp_path / "a.h5")
     assert "on 14 faces" in best.stdout
     other = mien(

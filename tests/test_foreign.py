@@ -11,11 +11,12 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
-from keras_factory import mini_xception, outputs, pictures, save, tutorial_cnn
+from keras_factory import edit_keras, mini_xception, outputs, pictures, save, tutorial_cnn
 from mien.cli.model_argument import Scaling
 from mien.errors import ModelError
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import SCALINGS, Reading, adopt
+from mien.formats.saving import export_to
 from mien.labels import FER2013, FERPLUS
 from mien.recognition.classifier import Classifier, softmax
 from mien.training.opening import open_network
@@ -63,9 +64,10 @@ def test_scaling_is_that_of_the_tutorials(scaling: str, channels: int):
     assert card.recipe["source_sha256"] == hashlib.sha256(FILE.read_bytes()).hexdigest()
 
 
-def nested(x: Any) -> Any:
+def nested(x: Any, last: Any = None) -> Any:
     inside = keras.Input(x.shape[1:])
-    return keras.Model(inside, L.Dense(7, activation="softmax")(inside), name="head")(x)
+    end = L.Dense(7)(inside)
+    return keras.Model(inside, (last or L.Activation("softmax"))(end), name="head")(x)
 
 
 ENDS = {
@@ -74,6 +76,19 @@ ENDS = {
     "Softmax": lambda x: L.Softmax()(L.Dense(7)(x)),
     "Flatten after the softmax": lambda x: L.Flatten()(L.Dense(7, activation="softmax")(x)),
     "a network in the network": nested,
+    "a network that ends in a Softmax layer": lambda x: nested(x, L.Softmax()),
+    "Reshape after a Softmax layer": lambda x: L.Reshape((7,))(L.Softmax()(L.Dense(7)(x))),
+    "a cast to float32": lambda x: L.Activation("linear", dtype="float32")(
+        L.Dense(7, activation="softmax")(x)
+    ),
+    "a cast of a Softmax layer": lambda x: keras.ops.cast(L.Softmax()(L.Dense(7)(x)), "float32"),
+    "Identity and Dropout": lambda x: L.Identity()(
+        L.Dropout(0.5)(L.Dense(7, activation="softmax")(x))
+    ),
+    "a function": lambda x: keras.ops.softmax(L.Dense(7)(x)),
+    "the mean of two heads": lambda x: L.Average()(
+        [L.Dense(7, activation="softmax")(x), L.Dense(7, activation="softmax")(x)]
+    ),
 }
 
 
@@ -98,6 +113,27 @@ def test_logits_stay_logits():
     np.testing.assert_allclose(outputs(adopt(network, FILE, reading())[0], faces), expected, 1e-4)
 
 
+def test_log_probabilities_are_logits():
+    network = tutorial_cnn(end=lambda x: L.Dense(7, activation="log_softmax")(x))
+    faces = pictures((24, 24, 1))
+    expected = np.exp(outputs(network, faces / 255))
+    adopted, _ = adopt(network, FILE, reading())
+    np.testing.assert_allclose(softmax(outputs(adopted, faces)), expected, atol=2e-6)
+
+
+def test_the_mean_of_two_heads_may_be_saved(tmp_path: Path):
+    network = tutorial_cnn(end=ENDS["the mean of two heads"])
+    faces = pictures((24, 24, 1))
+    expected = outputs(network, faces / 255)
+    adopted, card = adopt(network, FILE, reading())
+    path = tmp_path / "net.keras"
+    export_to("keras", adopted, card, list(faces[..., 0]), path)
+    again = outputs(open_network(path).network, faces)
+    np.testing.assert_allclose(softmax(again), expected, atol=2e-6)
+    with pytest.raises(ModelError, match=r"computes Log .* HDF5 .* save the network as \.keras"):
+        export_to("h5", adopted, card, list(faces[..., 0]), tmp_path / "net.h5")
+
+
 def shared_softmax(x: Any) -> Any:
     layer = L.Activation("softmax")
     return layer(L.Dense(7)(layer(x)))
@@ -109,14 +145,13 @@ NO_CLASSIFIERS = {
         lambda x: L.UnitNormalization()(L.Dense(7)(x)),
         "ends in a UnitNormalization layer",
     ),
-    "probabilities": (
-        lambda x: (
-            L.Dense(7, kernel_initializer="ones", name="sum")(
-                L.Activation("softmax")(L.Dense(7)(x))
-            )
-            / 7
-        ),
-        "ends in a",
+    "a function that is no softmax": (
+        lambda x: keras.ops.square(L.Dense(7)(x)),
+        "ends in a Square layer",
+    ),
+    "sigmoid of sigmoids, cast": (
+        lambda x: L.Activation("linear")(L.Dense(7, activation="sigmoid")(x)),
+        "ends in sigmoid; expected",
     ),
     "one softmax used twice": (shared_softmax, "uses its last softmax for more than its output"),
     "one output": (lambda x: L.Dense(1, activation="sigmoid")(x), r"gives \(n, 1\)"),
@@ -171,6 +206,110 @@ def test_other_inputs_are_refused():
     ):
         with pytest.raises(ModelError, match=message):
             adopt(bad, FILE, reading())
+
+
+def test_faces_without_a_channel_or_as_one_row():
+    faces = pictures((24, 24, 1))
+    for shape in ((24, 24), (576,)):
+        keras.utils.set_random_seed(7)
+        inputs = keras.Input(shape)
+        network = keras.Model(inputs, L.Dense(7, activation="softmax")(L.Flatten()(inputs)))
+        expected = outputs(network, faces.reshape(-1, *shape) / 255)
+        adopted, card = adopt(network, FILE, reading())
+        assert card.input_shape == (24, 24, 1)
+        np.testing.assert_allclose(softmax(outputs(adopted, faces)), expected, atol=2e-6)
+
+
+def augmented(before: Any) -> keras.Model:
+    """A network of 24 x 24 with layers before its convolution."""
+    keras.utils.set_random_seed(12)
+    inputs = keras.Input((24, 24, 3))
+    x = L.Conv2D(4, 3, groups=1)(before(inputs))
+    x = L.BatchNormalization(moving_mean_initializer="ones")(x)
+    x = L.GlobalAveragePooling2D()(L.Activation("gelu")(x))
+    return keras.Model(inputs, L.Dense(7, activation="softmax")(x))
+
+
+def random_pictures(x: Any) -> Any:
+    for layer in (
+        *(L.RandomFlip(), L.RandomRotation(0.2), L.RandomZoom(0.2), L.RandomContrast(0.2)),
+        *(L.RandomTranslation(0.1, 0.1), L.RandomErasing(), L.GaussianNoise(0.5)),
+        *(L.GaussianDropout(0.4), L.SpatialDropout2D(0.4), L.AlphaDropout(0.4)),
+        *(L.Pipeline([L.RandomFlip(), L.RandomShear(0.1)]), L.ActivityRegularization(0.1)),
+        keras.Sequential([L.RandomFlip(), L.RandomBrightness(0.2)]),
+    ):
+        x = layer(x)
+    return x
+
+
+def normalised(x: Any) -> Any:
+    layer = L.Normalization()
+    layer.adapt(np.random.default_rng(3).normal([90, 100, 120], [50, 60, 70], (20, 24, 24, 3)))
+    return layer(x)
+
+
+BEFORE = {
+    "layers that act in training only": random_pictures,
+    "Normalization": normalised,
+    "Normalization by numbers": lambda x: L.Normalization(
+        mean=[90.0, 100.0, 120.0], variance=[2500.0, 3600.0, 4900.0]
+    )(x),
+    "numbers of 200 values": lambda x: (
+        (x - np.random.default_rng(5).uniform(50, 60, (24, 24, 3)).astype(np.float32)) / 60
+    ),
+    "a convolution in groups": lambda x: L.Conv2D(6, 3, groups=3)(x / 255),
+    "a Pipeline": lambda x: L.Pipeline([L.Rescaling(1 / 90), L.RandomFlip()])(x),
+    "a fixed batch": lambda x: x / 255,
+}
+
+
+@pytest.mark.parametrize("case", BEFORE)
+def test_what_stands_before_the_first_convolution(tmp_path: Path, case: str):
+    network = augmented(BEFORE[case])
+    if case == "a fixed batch":
+        fixed = keras.Input((24, 24, 3), batch_size=8)
+        network = keras.Model(fixed, network(fixed))
+    faces = pictures((24, 24, 3), 8)
+    expected = np.asarray(network(faces.astype(np.float32), training=False))
+    assert expected.std(axis=0).max() > 1e-4
+    path = save(network, tmp_path / "net.keras")
+    opened = open_network(path, reading("0..255"))
+    bundle, parity = to_bundle(opened.network, opened.card, list(faces))
+    assert parity.largest_difference <= PARITY_TOLERANCE
+    np.testing.assert_allclose(Classifier(bundle).probabilities(faces), expected, atol=1e-5)
+    random = [layer for layer in opened.network.layers if type(layer).__name__.startswith("Rand")]
+    assert not random
+
+
+def test_what_keras_cannot_compute_is_one_clear_line(tmp_path: Path):
+    network = augmented(lambda x: L.UpSampling2D(2)(x))
+    path = save(network, tmp_path / "net.keras")
+    edit_keras(
+        path,
+        lambda config: config["config"]["layers"][1]["config"].update(interpolation="mitchell"),
+    )
+    with pytest.raises(ModelError, match=r"cannot be (loaded|computed): .*interpolation") as caught:
+        open_network(path, reading("0..255"))
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_a_description_opens_with_the_weights_beside_it(tmp_path: Path):
+    network = tutorial_cnn()
+    faces = pictures((24, 24, 1))
+    expected = outputs(network, faces / 255)
+    (tmp_path / "face.json").write_text(network.to_json())
+    network.save_weights(tmp_path / "face.weights.h5")
+    opened = open_network(tmp_path / "face.json", reading())
+    np.testing.assert_allclose(softmax(outputs(opened.network, faces)), expected, atol=2e-6)
+    # What is exported must not replace the weights.
+    assert opened.path == tmp_path / "face.weights.h5"
+    weights = (tmp_path / "face.weights.h5").read_bytes()
+    assert opened.card.recipe["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert opened.card.name == "face"
+    with pytest.raises(ModelError, match="says its architecture; leave out --architecture"):
+        open_network(tmp_path / "face.json", reading(architecture="plain_cnn"))
+    with pytest.raises(ModelError, match=r"open the \.json that describes it"):
+        open_network(tmp_path / "face.weights.h5", reading())
 
 
 def test_a_file_from_disk_to_a_classifier(tmp_path: Path):

@@ -73,3 +73,23 @@ def test_crashes_hangs_and_noise_are_seen(tmp_path, monkeypatch, body: str, faul
 def test_every_kind_has_seeds() -> None:
     kinds = tuple(kind for kind in KINDS if kind != "keras")
     assert {seed.kind for seed in make_seeds(kinds)} == set(kinds)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("bad heap pointer"), KeyError("past end"), SystemError()]
+)
+def test_whatever_h5py_raises_at_attributes_is_damage(tmp_path, monkeypatch, error) -> None:
+    import h5py
+
+    from mien.errors import ModelError
+    from mien.formats.keras_files import read_card_text
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+
+    def fail(self, name, default=None):
+        raise error
+
+    monkeypatch.setattr(h5py.AttributeManager, "get", fail)
+    with pytest.raises(ModelError, match=r"a\.h5 is damaged: its HDF5 structure is broken"):
+        read_card_text(tmp_path / "a.h5")

@@ -1,5 +1,7 @@
 """Rewritten graphs compute what they computed before."""
 
+import math
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -12,6 +14,7 @@ from mien.formats.graph_rewrites import (
     renumber,
     scale_planes,
     shorten_names,
+    spell_out_erfc,
 )
 
 
@@ -170,3 +173,20 @@ def test_numbers_that_others_had_before_do_not_collide():
     onnx.checker.check_model(model, full_check=True)
     assert [node.name for node in model.graph.node] == ["", "net/relu", "Transpose__2"]
     assert model.graph.initializer[0].name == "const__0"
+
+
+def test_erfc_is_spelt_out():
+    nodes = [
+        helper.make_node("Neg", ["x"], ["a"], "n"),
+        helper.make_node("Erfc", ["a"], ["b"], "first"),
+        helper.make_node("Erfc", ["b"], ["y"], "second"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy"]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    spell_out_erfc(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x = np.linspace(-2, 2, 9, dtype=np.float32)
+    expected = [math.erfc(math.erfc(-value)) for value in x]
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, atol=1e-6)

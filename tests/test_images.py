@@ -403,7 +403,7 @@ def test_arrays_are_pictures_already():
 def test_what_no_picture_is_read_from(wrong):
     with pytest.raises(SourceError, match=f"got {type(wrong).__name__}") as caught:
         as_image(wrong)
-    assert ("None is what other readers return" in str(caught.value)) == (wrong is None)
+    assert ("cv2.imread gives None" in str(caught.value)) == (wrong is None)
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "a\0b.png", "data:image/png;base64," + "A" * 9000])
@@ -432,3 +432,28 @@ def test_links_that_lead_nowhere(tmp_path):
 def test_endings_that_are_seen_in_folders(tmp_path: Path, name: str):
     (tmp_path / name).write_bytes(b"x")
     assert [path.name for path in find_images(tmp_path)] == [name]
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 50}, {"subsampling": 0}])
+def test_a_jpeg_that_lacks_its_end_alone(options):
+    content = encode(noise(), "JPEG", **{"quality": 95, **options})
+    assert content.endswith(b"\xff\xd9")
+    assert np.array_equal(read_image(content[:-2]), read_image(content))
+    for kept in (0.3, 0.6, 0.8):
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(content[: int(len(content) * kept)])
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.4, 0.6, 0.8, 0.97])
+def test_a_progressive_jpeg_that_breaks_off(kept):
+    content = encode(noise(), "JPEG", progressive=True)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(content[: int(len(content) * kept)])
+
+
+def test_the_turn_is_kept_where_something_else_is_wrong():
+    jpeg = jpeg_with(exif_block())
+    assert read_image(jpeg[:-2]).shape == (60, 40, 3)
+    broken = struct.pack(">I", 4) + b"tEXt" + b"abcd" + bytes(4)
+    png = encode(gradient(), "PNG", exif=exif_block())
+    assert read_image(png[:33] + broken + png[33:]).shape == (60, 40, 3)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
@@ -12,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 LAYERS = (
     {"errors", "labels", "former_names", "spelling"},
     {"samples", "results", "cache_root", "clock", "pages", "files", "finding", "provenance"},
-    {"images", "preprocessing", "heif", "deep_pixels", "metadata"},
+    {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation"},
@@ -45,15 +46,15 @@ MAY_IMPORT = {
         "formats.int8",
         "formats.onnx_cards",
     },
-    "onnxruntime": {"recognition.classifier", "formats.int8", "formats.onnx_cards"},
+    "onnxruntime": {"recognition.sessions", "formats.int8", "formats.onnx_cards"},
     "pooch": {"model.store"},
     "requests": {"model.store"},
     "urllib": {"model.store"},
     "http": {"model.store"},
     "socket": {"model.store"},
     "pickle": set(),
-    "av": {"sources", "outputs", "heif"},
-    "scipy": {"recognition.tracks", "evaluation.calibration"},
+    "av": {"sources", "outputs", "images.heif"},
+    "scipy": set(),
     "pygame": {"live.window"},
     "pandas": {"outputs", "workflows"},
     "pyarrow": {"outputs"},
@@ -226,6 +227,23 @@ def test_the_command_line_starts_without_heavy_libraries():
     loaded = {name.split(".")[0] for name in run_python(code).split()}
     assert "typer" in loaded
     assert not loaded & {"keras", "tensorflow", "onnxruntime", "cv2", "numpy", "PIL"}
+
+
+def test_photos_load_nothing_that_is_for_videos(tmp_path):
+    PIL.Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    code = f"""
+import sys
+from mien.cli.app import main
+sys.argv = ["mien", "recognize", {str(tmp_path / "a.png")!r}, "--detector", "haar"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print(*(m for m in sys.modules))
+"""
+    loaded = set(run_python(code).split())
+    assert {"mien.recognition.recognizer", "onnxruntime"} <= loaded
+    assert not loaded & {"mien.recognition.tracks", "mien.recognition.assignment", "av", "scipy"}
 
 
 def test_public_names_are_those_of_all():

@@ -178,5 +178,5 @@ def test_a_folder_of_other_files_says_what_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["x" * 5000, "data:image/jpeg;base64," + "A" * 5000, "a\0b"])
 def test_texts_that_are_no_paths(text: str) -> None:
     for call in (find_inputs, open_frames):
-        with pytest.raises(SourceError, match="cannot look at"):
+        with pytest.raises(SourceError, match="cannot read"):
             call(text)

@@ -18,8 +18,8 @@ import keras
 from keras_factory import edit_h5, edit_keras, mini_xception, outputs, pictures, save, tutorial_cnn
 from mien.errors import ModelError
 from mien.formats import keras_files
-from mien.formats.keras_config import modernised
 from mien.formats.keras_files import holds_weights_alone, load_network, load_weights
+from mien.formats.keras_words import modernised
 
 L = keras.layers
 

@@ -215,7 +215,7 @@ def test_a_folder_is_done_whatever_is_in_it(photo: Path, model: Path, tmp_path: 
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 1 + 8
     assert (tmp_path / "shown" / "a.png").is_file()
     assert (tmp_path / "shown" / "sub" / "b.mp4").is_file()
-    assert repr(found) == "FolderResult(1 pictures, 1 videos, 1 problems)"
+    assert repr(found) == "FolderResult(1 picture, 1 video, 1 problem)"
     assert "broken.jpg" in found._repr_html_()
 
 
@@ -258,7 +258,7 @@ def test_frames_are_searched_as_video_whoever_made_the_recogniser(
     # A detector that was made for a size keeps it.
     fixed = Searching(128)
     mien.recognize_video(clip, model=model, detector=fixed)
-    assert fixed.asked == []
+    assert fixed.asked == [128]
 
 
 def test_a_video_recogniser_takes_its_first_frames_size(model: Path) -> None:

@@ -166,7 +166,7 @@ def test_not_a_yunet_file(tmp_path, capfd):
     path = tmp_path / "x.onnx"
     for content in (b"", b"garbage", make_model_bytes()[:500]):
         path.write_bytes(content)
-        with pytest.raises(DetectorError, match="not a YuNet model"):
+        with pytest.raises(DetectorError, match="not the YuNet that mien knows"):
             YuNet(path)
     with pytest.raises(DetectorError):
         YuNet(tmp_path / "none.onnx")

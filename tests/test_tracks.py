@@ -87,19 +87,54 @@ def test_thirty_faces_in_a_row() -> None:
         assert tracks == tuple(number_of[i] for i in order.tolist())
 
 
+def nobody(tracker: Tracker, from_s: float, to_s: float) -> None:
+    """Frames without a face, ten a second."""
+    for number in range(1, round(10 * (to_s - from_s))):
+        assert update(tracker, [], from_s + number / 10) == ()
+
+
 def test_who_returns_in_time_keeps_the_number() -> None:
     for gap_s, expected in ((1.0, 1), (1.4, 1), (1.6, 2)):
         tracker = Tracker()
         update(tracker, [face(100)], 0.0, 7)
-        assert update(tracker, [], gap_s / 2) == ()
+        nobody(tracker, 0.0, gap_s)
         assert update(tracker, [face(130)], gap_s, 7) == (expected,)
 
 
 def test_the_gap_can_be_chosen() -> None:
     tracker = Tracker(max_gap_s=3.0)
     update(tracker, [face(100)], 0.0, 7)
+    nobody(tracker, 0.0, 2.9)
     assert update(tracker, [face(100)], 2.9, 7) == (1,)
+    nobody(tracker, 2.9, 6.0)
     assert update(tracker, [face(100)], 6.0, 7) == (2,)
+
+
+@pytest.mark.parametrize("interval_s", [0.4, 1.0, 2.0, 10.0, 1000.0])
+def test_slow_frames(interval_s: float) -> None:
+    """Five people move a little from picture to picture; one is missed once."""
+    rng = np.random.default_rng(0)
+    tracker = Tracker()
+    for number in range(8):
+        places = [100 + 150 * i + rng.normal(0, 10) for i in range(5)]
+        seen = [i for i in range(5) if (i, number) != (2, 4)]
+        tracks = update(tracker, [face(places[i]) for i in seen], number * interval_s, *seen)
+        assert tracks == tuple(i + 1 for i in seen)
+
+
+def test_who_is_away_for_some_slow_frames_is_new() -> None:
+    tracker = Tracker()
+    for number in range(9):
+        here = number < 3 or number > 6
+        tracks = update(tracker, [face(100)] if here else [], 2.0 * number, *([7] if here else []))
+        assert tracks == ((1,) if number < 3 else (2,) if number > 6 else ())
+
+
+def test_a_hole_in_a_video_ends_tracks() -> None:
+    tracker = Tracker()
+    for number in range(50):
+        assert update(tracker, [face(100)], number / 25, 7) == (1,)
+    assert update(tracker, [face(100)], 5.0, 7) == (2,)
 
 
 def test_somebody_else_in_the_same_place_after_a_gap_is_new() -> None:

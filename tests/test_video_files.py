@@ -11,9 +11,10 @@ import PIL.Image
 import pytest
 
 from mien.errors import SourceError, VideoError
+from mien.sources.avi import count_pictures
 from mien.sources.files import VideoFile
 from mien.sources.timestamps import Timeline
-from video_factory import make_clip, make_sound, number_of, numbered_images
+from video_factory import make_clip, make_sound, number_of, numbered_images, without_pictures
 
 FASTSTART = {"movflags": "faststart"}
 
@@ -113,6 +114,11 @@ def placed(stamps, origin=0, interval=Fraction(1, 25)):
 def test_times_that_do_not_increase(stamps, times):
     assert placed(stamps) == pytest.approx(times)
     assert placed([s if s is None else s + 7 for s in stamps], origin=7) == pytest.approx(times)
+
+
+def test_slow_frames_out_of_order_are_no_other_clock():
+    assert placed((0, 4, 2, 6), interval=Fraction(2)) == pytest.approx((0, 4, 5, 6))
+    assert placed((0, 6, 0, 2), interval=Fraction(2)) == pytest.approx((0, 6, 8, 10))
 
 
 def test_a_clock_without_a_known_beginning_begins_with_the_first_frame():
@@ -444,6 +450,45 @@ def test_an_old_length_in_a_tag_is_not_believed(tmp_path):
 def test_a_last_frame_that_stands_long_is_no_break(tmp_path):
     path = make_clip(tmp_path / "a.mkv", 4, times_s=[0, 0.04, 3, 3.04])
     assert len(read(path)) == 4
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mjpeg"])
+@pytest.mark.parametrize("empty", [{3, 7}, {1, *range(8, 40)}, set(range(1, 40))])
+def test_frames_that_repeat_the_one_before_are_no_break(tmp_path, codec, empty):
+    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = make_clip(tmp_path / "a.avi", 40, codec=codec, pixel_format=pixel_format)
+    path.write_bytes(without_pictures(path.read_bytes(), empty))
+    warnings: list[str] = []
+    frames = read(path, on_warning=warnings.append)
+    assert [round(25 * frame.time_s) for frame in frames] == sorted(set(range(40)) - empty)
+    assert warnings == []
+
+
+@pytest.mark.parametrize("part", [0.5, 0.93])
+def test_a_cut_file_with_frames_that_repeat_the_one_before(tmp_path, part):
+    path = make_clip(tmp_path / "a.avi", busy_images(100), codec="mpeg4")
+    content = without_pictures(path.read_bytes(), range(4, 100, 3))
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(VideoError, match="breaks off at ") as error:
+        read(path)
+    missing_s = float(str(error.value).split("at least ")[1].split(" s ")[0])
+    assert missing_s == pytest.approx(4 * (1 - part), abs=0.45)
+
+
+def test_counting_the_pictures_of_an_avi_file(tmp_path):
+    path = make_clip(tmp_path / "a.avi", 12, codec="mpeg4")
+    assert count_pictures(path, 0, 100) == 12
+    assert count_pictures(path, 0, 5) == 5
+    assert count_pictures(path, 1, 100) == 0
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"00dc", 0, content.index(b"idx1")) + 12])
+    assert count_pictures(path, 0, 100) == 11
+    # A recording that was not ended has no sizes yet.
+    movie = content.index(b"movi")
+    path.write_bytes(content[:4] + bytes(4) + content[8 : movie - 4] + bytes(4) + content[movie:])
+    assert count_pictures(path, 0, 100) == 12
+    path.write_bytes(b"RIFF" + bytes(200))
+    assert count_pictures(path, 0, 100) == 0
 
 
 # --- what is no video

@@ -123,3 +123,23 @@ def _add_tone(container: Any, stream: Any, seconds: float) -> None:
         frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
+
+
+def without_pictures(avi: bytes, numbers: Iterable[int]) -> bytes:
+    """An AVI file of one stream in which these frames have no bytes, so that they repeat the one
+    before, as screen recorders write them."""
+    start = avi.index(b"movi") + 4
+    end = start - 4 + int.from_bytes(avi[start - 8 : start - 4], "little")
+    empty, chunks, index, at, number = set(numbers), b"", b"", start, 0
+    while at < end:
+        size = int.from_bytes(avi[at + 4 : at + 8], "little")
+        content = b"" if number in empty else avi[at + 8 : at + 8 + size]
+        entry = (0 if number else 16, 4 + len(chunks), len(content))
+        index += avi[at : at + 4] + b"".join(value.to_bytes(4, "little") for value in entry)
+        chunks += avi[at : at + 4] + len(content).to_bytes(4, "little") + content
+        chunks += bytes(len(content) % 2)
+        at, number = at + 8 + size + size % 2, number + 1
+    movie = b"movi" + chunks
+    content = avi[8 : start - 12] + b"LIST" + len(movie).to_bytes(4, "little") + movie
+    content += b"idx1" + len(index).to_bytes(4, "little") + index
+    return b"RIFF" + len(content).to_bytes(4, "little") + content

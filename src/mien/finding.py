@@ -38,7 +38,7 @@ def look_at(path: Path | str) -> Kind:
         return "nothing"
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"cannot look at {text}: {reason}; name a file or folder") from error
+        raise SourceError(f"cannot read {text}: {reason}; name a file or folder") from error
     return "other"
 
 

@@ -171,14 +171,17 @@ class FrameResult:
     """Presentation time of the frame in its source, in seconds."""
     tta: Tta = "none"
     """Test-time augmentation of the probabilities."""
+    turn_deg: Literal[0, 90, 180, 270] = 0
+    """By how much the picture was turned, clockwise, for its faces to stand upright; boxes and
+    landmarks are in pixels of the picture as it is, not turned."""
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:
             raise ValueError(f"expected a frame, got {self.width_px} x {self.height_px} pixels")
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON-ready values, keys in a fixed order; ``tta`` only where there is
-        some."""
+        """The result as JSON-ready values, keys in a fixed order; ``tta`` and ``turned`` only
+        where there is some."""
         return {
             "source": self.source,
             "frame": self.frame,
@@ -187,6 +190,7 @@ class FrameResult:
             "height": self.height_px,
             "detector": self.detector,
             **({} if self.tta == "none" else {"tta": self.tta}),
+            **({"turned": self.turn_deg} if self.turn_deg else {}),
             "faces": [face.as_dict() for face in self.faces],
         }
 

@@ -187,6 +187,28 @@ def test_the_search_side_counts(shared_folder):
     assert Haar(search_side_px=500).minimum_face_px(1000, 700) == 48
 
 
+def test_the_search_side_of_photos(shared_folder):
+    """More finds smaller faces and loses none of the large ones; less is quicker."""
+    path = shared_folder / "models" / YUNET_FILE
+    people = read_image(shared_folder / "media" / "multi_face.jpg")
+    close = read_image(shared_folder / "media" / "Image_with_alpha.png")
+    crowd = np.full((2000, 4000, 3), 128, np.uint8)
+    small = cv2.resize(people, (200, 133), interpolation=cv2.INTER_AREA)
+    crowd[1000:1133, 3000:3200] = small
+    crowd[:1036, :1524] = close
+    usual = YuNet(path).detect(crowd)
+    assert [round(face.box_xywh_px[2], -2) for face in usual] == [300]
+    thorough = YuNet(path, search_side_px=4000, thoroughly=True)
+    found = thorough.detect(crowd)
+    assert found[0].box_xywh_px == pytest.approx(usual[0].box_xywh_px, abs=60)
+    assert sum(face.box_xywh_px[0] > 3000 for face in found) >= 3
+    assert thorough.minimum_face_px(4000, 2000) == 24
+    assert YuNet(path, thoroughly=True).detect(people) == YuNet(path).detect(people)
+    quick = YuNet(path, search_side_px=300, thoroughly=True)
+    assert len(quick.detect(people)) == 5
+    assert quick.minimum_face_px(3000, 2000) == 240
+
+
 def test_search_sides_that_leave_nothing():
     with pytest.raises(ValueError, match="at least 64, got 63"):
         Haar(search_side_px=63)

@@ -11,10 +11,10 @@ from mien.cli.console import print_line, progress_bar, warn
 from mien.cli.findings import print_pictures, print_video
 from mien.results import FrameResult
 from mien.workflows.recognizing import Listener, json_line, video_findings
-from mien.workflows.videos import VideoRun
 
 if TYPE_CHECKING:
     from mien.sources.source import SourceInfo
+    from mien.workflows.videos import VideoRun
 
 
 class Terminal(Listener):
@@ -87,7 +87,7 @@ class Terminal(Listener):
         why = "stdout closed" if isinstance(reason, BrokenPipeError) else "interrupted"
         warn(f"{why}; files hold {Path(info.name).name} up to {up_to_s:.1f} s")
 
-    def video_ends(self, run: VideoRun) -> None:
+    def video_ends(self, run: "VideoRun") -> None:
         """Print what the video showed."""
         self._bar.close()
         if not self._as_json:

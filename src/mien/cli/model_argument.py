@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MODEL_HELP = (
     "'default', a name that `mien models` prints, the folder of a training, an .onnx file, "
-    "or a Keras file (.keras .h5 .hdf5)."
+    "or a Keras file (.keras .h5 .hdf5, or .json beside its .h5)."
 )
 """What MODEL may be."""
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,6 +27,38 @@ class Tta(StrEnum):
     NONE = "none"
     FLIP = "flip"
 
+
+class RotateName(StrEnum):
+    """The values of `mien.recognition.turning.Rotate`, which would load more with it."""
+
+    AUTO = "auto"
+    NONE = "0"
+    RIGHT = "90"
+    OVER = "180"
+    LEFT = "270"
+
+    @property
+    def degrees(self) -> 'Literal["auto", 0, 90, 180, 270]':
+        """The value."""
+        return "auto" if self is RotateName.AUTO else _DEGREES[self]
+
+
+_DEGREES: "dict[RotateName, Literal[0, 90, 180, 270]]" = {
+    RotateName.NONE: 0,
+    RotateName.RIGHT: 90,
+    RotateName.OVER: 180,
+    RotateName.LEFT: 270,
+}
+
+RotateOption = Annotated[
+    RotateName,
+    typer.Option(
+        "--rotate",
+        help="Turn pictures and frames clockwise by so many degrees to search for faces; auto: "
+        "photos in which no upright face is found are turned to where some are.",
+    ),
+]
+"""``--rotate``."""
 
 DetectorOption = Annotated[
     DetectorName,

@@ -19,6 +19,8 @@ from mien.cli.recognition_options import (
     HalfLifeOption,
     MinConfidenceOption,
     OfflineOption,
+    RotateName,
+    RotateOption,
     Tta,
     TtaOption,
     wanted_files,
@@ -73,10 +75,11 @@ def recognize(
         typer.Option(
             min=64,
             metavar="PX",
-            help="Longest side to which a video's frames are reduced to search for faces; "
-            "more finds smaller faces and takes longer. [default: half of it, 320 to 640]",
+            help="Longest side to which pictures are reduced to search for faces; more finds "
+            "smaller faces and takes longer. [default: 1280; videos: half of it, 320 to 640]",
         ),
     ] = None,
+    rotate: RotateOption = RotateName.AUTO,
     frame_rate: Annotated[
         float | None,
         typer.Option(
@@ -146,6 +149,7 @@ def recognize(
                 search_side_px=search_side,
                 min_confidence=min_confidence,
                 tta=tta.value,
+                rotate=rotate.degrees,
                 max_pixels=max_pixels,
                 half_life_s=half_life,
             )

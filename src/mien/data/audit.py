@@ -1,7 +1,7 @@
 """What is wrong with a data set: leaks, contradictions, empty pictures, imbalance.
 
 `audit` looks at every picture once and compares all of them with each other. It changes nothing
-and judges nothing: a row's duplicate in another split is a fact, whether to drop the row is not.
+and decides nothing: a row's duplicate in another split is a fact; dropping the row is a choice.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """A validation part carved out of the training rows with duplicates kept on one side.
 
 FER-2013's Training has more than a thousand groups of pixel-identical pictures. Drawn row by row,
-many a group would lie on both sides, and the epoch would be chosen by what was learned by heart.
+many a group would lie on both sides, and the epoch would be chosen by what was memorised.
 So whole groups are drawn. A group whose rows carry different labels says nothing that could be
 measured and stays for training.
 """

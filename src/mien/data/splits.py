@@ -176,7 +176,7 @@ def without_training_duplicates(samples: Samples) -> Samples:
 def without_validation_duplicates(samples: Samples) -> Samples:
     """Leave out validation rows that are pixel-identical to a training row.
 
-    What is chosen on the others is not chosen by what was learned by heart. All pictures are
+    What is chosen on the others is not chosen by what was memorised. All pictures are
     decoded once.
 
     Returns:

@@ -9,16 +9,19 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
-from mien.formats.graph_rewrites import renumber
+from mien.formats.graph_rewrites import renumber, spell_out_erfc
 from mien.formats.onnx_cards import golden_rows, with_card
+from mien.formats.reasons import reason_of
 from mien.model.card import ModelCard, golden_inputs
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier, softmax
@@ -121,18 +124,69 @@ def _to_onnx(network: keras.Model) -> bytes:
         import tensorflow  # noqa: F401
         import tf2onnx  # noqa: F401
     network(np.zeros((1, *network.input_shape[1:]), np.float32))  # export wants a called network
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), without_xla():
         warnings.simplefilter("ignore")  # tf2onnx's, about NumPy 2
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         path = os.path.join(folder, "network.onnx")
         try:
             network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
-        except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"{network.name} has no ONNX form: {reason}") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # those of Keras, TensorFlow and tf2onnx have no common base
+            raise ModelError(f"{network.name} has no ONNX form: {reason_of(error)}") from error
         model = onnx.load(path)
+    _store_constants(model.graph, network)
+    spell_out_erfc(model.graph)
     renumber(model.graph)
     return bytes(model.SerializeToString())
+
+
+@contextmanager
+def without_xla() -> Iterator[None]:
+    """Let Keras write grouped convolutions as TensorFlow's operation, not as a compiled function.
+
+    It compiles them because TensorFlow has no kernel for them on a processor. A graph that is
+    only converted needs none, and the converters know the operation alone.
+    """
+    import tensorflow
+
+    function = tensorflow.function
+
+    def uncompiled(*args: Any, **settings: Any) -> Any:
+        if settings == {"jit_compile": True} and not args:
+            return lambda traced: traced
+        return function(*args, **settings)
+
+    tensorflow.function = uncompiled
+    try:
+        yield
+    finally:
+        tensorflow.function = function
+
+
+def _store_constants(graph: Any, network: keras.Model) -> None:
+    """Put what layers hold outside of their weights (the means of a Normalization) into a graph.
+
+    tf2onnx makes inputs of such tensors, called as TensorFlow calls them where it traces the
+    network.
+    """
+    missing = {value.name for value in graph.input[1:]}
+    if not missing:
+        return
+    import tensorflow
+    from onnx import numpy_helper
+
+    traced = tensorflow.function(lambda x: network(x, training=False), autograph=False)
+    shape = tensorflow.TensorSpec((None, *network.input_shape[1:]), tensorflow.float32)
+    for outside, inside in traced.get_concrete_function(shape).graph.captures:
+        if inside.name in missing:
+            missing.remove(inside.name)
+            graph.initializer.append(numpy_helper.from_array(outside.numpy(), inside.name))
+    if missing:
+        raise ModelError(
+            f"{network.name} has no ONNX form: it computes with tensors that are no weights"
+        )
+    del graph.input[1:]
 
 
 def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,9 @@ but this changed is proven by comparing outputs.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ModelError
+from mien.errors import MienError, ModelError
+from mien.formats.endings import End, check_end, with_log, without_softmax
 from mien.formats.reading import Reading
+from mien.formats.reasons import reason_of
 from mien.labels import FERPLUS
 from mien.model.card import ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
@@ -33,8 +37,7 @@ STRIPPING_TOLERANCE = 1e-5
 """Largest allowed difference of a probability after the softmax was taken off."""
 
 _LARGEST_SIDE_PX = 2048
-_PASSING = ("Flatten", "Reshape", "Dropout", "Identity")
-_LOGITS = (*_PASSING, "Dense", "Conv2D", "Activation", "GlobalAveragePooling2D")
+_SMALLEST_FLAT = 64
 
 
 def _rescaling(scale: Any, offset: Any) -> Callable[[Any], Any]:
@@ -86,7 +89,7 @@ def adopt(network: keras.Model, path: Path, reading: Reading) -> tuple[keras.Mod
             no classifier of grey or RGB pictures that ends in a softmax or in logits.
     """
     spec, classes = _ends(network, path, reading.side_px)
-    has = f"{path} takes {_colour(spec)} faces of {_size(network)} and has {classes} outputs"
+    has = f"{path} takes {_colour(spec)} faces of {_size(network, spec)} and has {classes} outputs"
     labels = _labels(reading.labels, classes, has)
     if reading.scaling is None:
         raise ModelError(
@@ -94,14 +97,8 @@ def adopt(network: keras.Model, path: Path, reading: Reading) -> tuple[keras.Mod
             f"{', '.join(SCALINGS)}"
         )
     scaling = _scaling(reading.scaling, spec, has)
-    inputs = keras.Input(spec.shape, name="image")
-    scaled = scaling(inputs)
-    pictures = golden_inputs(spec).astype(np.float32)
-    before = _outputs(keras.Model(inputs, network(scaled)), pictures)
-    ending, is_logits = _without_softmax(network, path)
-    adopted = keras.Model(inputs, ending(scaled), name=_identifier(network.name))
-    logits = _outputs(adopted, pictures)
-    _prove(before, logits, is_logits, path)
+    with _computing(path):
+        adopted = _under_the_contract(network, path, spec, scaling)
     card = ModelCard(
         name=path.stem,
         architecture=network.name,
@@ -115,6 +112,35 @@ def adopt(network: keras.Model, path: Path, reading: Reading) -> tuple[keras.Mod
         },
     )
     return adopted, card
+
+
+def _under_the_contract(
+    network: keras.Model, path: Path, spec: InputSpec, scaling: Callable[[Any], Any]
+) -> keras.Model:
+    """The network from values 0..255 to logits, proven to be the one it was."""
+    inputs = keras.Input(spec.shape, name="image")
+    scaled = scaling(inputs)
+    shape = network.inputs[0].shape[1:]
+    if len(shape) != len(spec.shape):
+        wanted = spec.shape[:2] if len(shape) == 2 else (spec.height_px * spec.width_px,)
+        scaled = keras.layers.Reshape(wanted, name="as_trained")(scaled)
+    pictures = golden_inputs(spec).astype(np.float32)
+    # A Pipeline takes every call for one of training that does not say otherwise.
+    told = {"training": False} if _has_pipeline(network) else {}
+    before = _outputs(keras.Model(inputs, network(scaled, **told)), pictures)
+    if not np.isfinite(before).all():
+        raise ModelError(f"{path} gives outputs that are no numbers")
+    ending = without_softmax(network)
+    gives_probabilities = ending.end is not End.SOFTMAX and _are_probabilities(before)
+    if not gives_probabilities:
+        check_end(ending, path)
+    adopted = keras.Model(inputs, ending.network(scaled, **told), name=_identifier(network.name))
+    if gives_probabilities:
+        adopted = with_log(adopted)
+    logits = _outputs(adopted, pictures)
+    is_softmax = gives_probabilities or ending.end is End.SOFTMAX
+    _prove(before if is_softmax else softmax(before), logits, path)
+    return adopted
 
 
 def label_keys(names: Sequence[str], context: str) -> tuple[str, ...]:
@@ -149,20 +175,33 @@ def _ends(network: keras.Model, path: Path, side_px: int | None) -> tuple[InputS
     shape, output = network.inputs[0].shape, network.outputs[0].shape
     if len(output) != 2 or output[1] is None or output[1] < 2:
         raise ModelError(f"{path} gives {_shape(output)}; expected (n, classes) of a classifier")
+    shape = _with_channels(shape)
     if len(shape) != 4 or shape[3] not in (1, 3):
         hint = "; channels-first networks are not read" if shape[1:2] in ((1,), (3,)) else ""
-        raise ModelError(f"{path} takes {_shape(shape)}; expected (n, height, width, 1 or 3){hint}")
+        raise ModelError(
+            f"{path} takes {_shape(network.inputs[0].shape)}; "
+            f"expected (n, height, width, 1 or 3){hint}"
+        )
     if shape[0] is not None:
         raise ModelError(f"{path} takes {shape[0]} pictures at a time; expected any number")
     wanted = side_px or DEFAULT_SIDE_PX
     height, width = (wanted if side is None else side for side in shape[1:3])
     if side_px is not None and (height, width) != (side_px, side_px):
         raise ModelError(
-            f"{path} takes faces of {_size(network)} only; leave out --input-size {side_px}"
+            f"{path} takes faces of {height}x{width} pixels only; leave out --input-size {side_px}"
         )
     if max(height, width) > _LARGEST_SIDE_PX:
         raise ModelError(f"{path} takes {height}x{width} pixels, above {_LARGEST_SIDE_PX} a side")
     return InputSpec(height, width, shape[3]), int(output[1])
+
+
+def _with_channels(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The shape of grey pictures where a network takes them without channels, or as one row."""
+    if len(shape) == 2 and shape[1] is not None and shape[1] >= _SMALLEST_FLAT:
+        side = math.isqrt(shape[1])
+        if side * side == shape[1]:
+            return shape[0], side, side, 1
+    return (*shape, 1) if len(shape) == 3 else shape
 
 
 def _labels(names: tuple[str, ...] | None, classes: int, has: str) -> tuple[str, ...]:
@@ -185,49 +224,36 @@ def _scaling(name: str, spec: InputSpec, has: str) -> Callable[[Any], Any]:
     return SCALINGS[name]
 
 
-def _without_softmax(network: keras.Model, path: Path) -> tuple[keras.Model, bool]:
-    """The network up to its logits, and whether it ended there already."""
-    tensor = network.outputs[0]
-    layer = tensor._keras_history.operation
-    while type(layer).__name__ in _PASSING:
-        tensor = layer.input
-        layer = tensor._keras_history.operation
-    if isinstance(layer, keras.layers.Softmax) and layer is network.outputs[0]._keras_history[0]:
-        return keras.Model(network.inputs[0], layer.input, name=network.name), False
-    if isinstance(layer, keras.Model):
-        inner, is_logits = _without_softmax(layer, path)
-        if inner is layer:
-            return network, is_logits
-    elif hasattr(layer, "activation"):
-        activation = getattr(layer.activation, "__name__", str(layer.activation))
-        if activation == "linear":
-            return network, True
-        if activation == "softmax":
-            layer.activation = keras.activations.linear
-            return network, False
-        raise ModelError(
-            f"{path} ends in {activation}; expected a softmax over the classes, or logits"
-        )
-    elif type(layer).__name__ in _LOGITS:
-        return network, True
-    raise ModelError(
-        f"{path} ends in a {type(layer).__name__} layer; expected a softmax over the classes, "
-        "or logits"
+def _has_pipeline(network: keras.Model) -> bool:
+    return any(
+        isinstance(layer, keras.layers.Pipeline)
+        or (isinstance(layer, keras.Model) and _has_pipeline(layer))
+        for layer in network.layers
     )
 
 
-def _prove(
-    before: NDArray[np.float32], logits: NDArray[np.float32], is_logits: bool, path: Path
-) -> None:
-    """Check on test pictures that taking the softmax off did nothing else."""
+def _are_probabilities(outputs: NDArray[np.float32]) -> bool:
+    sums = outputs.sum(axis=1)
+    return bool((outputs >= 0).all() and np.allclose(sums, 1, atol=STRIPPING_TOLERANCE))
+
+
+def _prove(before: NDArray[Any], logits: NDArray[np.float32], path: Path) -> None:
+    """Check on test pictures that the probabilities are those from before."""
     if not np.isfinite(logits).all():
         raise ModelError(f"{path} gives outputs that are no numbers")
-    if is_logits:
-        sums = before.sum(axis=1)
-        if (before >= 0).all() and np.allclose(sums, 1, atol=STRIPPING_TOLERANCE):
-            raise ModelError(f"{path} gives probabilities, but not by a softmax at its end")
-    elif not np.abs(softmax(logits) - before).max() <= STRIPPING_TOLERANCE:
+    if not np.abs(softmax(logits) - before).max() <= STRIPPING_TOLERANCE:
         raise ModelError(f"{path} uses its last softmax for more than its output")
+
+
+@contextmanager
+def _computing(path: Path) -> Iterator[None]:
+    """Whatever Keras and its backends raise at a network that they cannot compute is one error."""
+    try:
+        yield
+    except (MienError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(f"{path} cannot be computed: {reason_of(error)}") from error
 
 
 def _outputs(network: keras.Model, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -243,9 +269,9 @@ def _colour(spec: InputSpec) -> str:
     return "grey" if spec.channels == 1 else "RGB"
 
 
-def _size(network: keras.Model) -> str:
-    height, width = network.inputs[0].shape[1:3]
-    return "any size" if height is None or width is None else f"{height}x{width} pixels"
+def _size(network: keras.Model, spec: InputSpec) -> str:
+    is_open = None in network.inputs[0].shape[1:3]
+    return "any size" if is_open else f"{spec.height_px}x{spec.width_px} pixels"
 
 
 def _shape(shape: Sequence[int | None]) -> str:

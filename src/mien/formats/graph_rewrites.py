@@ -147,6 +147,30 @@ def shorten_names(graph: Any) -> None:
     del graph.value_info[:]
 
 
+def spell_out_erfc(graph: Any) -> None:
+    """Make Erfc, which ONNX does not have, of Erf: the two add up to one. GELU needs it.
+
+    Args:
+        graph: an onnx.GraphProto; changed in place.
+    """
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "Erfc":
+            nodes.append(node)
+            continue
+        (value,), (result,) = node.input, node.output
+        nodes.append(helper.make_node("Erf", [value], [f"{result}_erf"], f"{node.name}_erf"))
+        nodes.append(helper.make_node("Sub", ["one", f"{result}_erf"], [result], node.name))
+    if len(nodes) == len(graph.node):
+        return
+    graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), "one"))
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
 def renumber(graph: Any) -> None:
     """Number generated names anew, in the order in which the nodes use them, and take out the
     graph's remark.

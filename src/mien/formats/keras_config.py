@@ -3,15 +3,18 @@
 A Keras file holds a network as JSON: classes by name, with their arguments. Some of those run
 code, or read other files, as soon as the network is built or used: a Lambda layer holds Python
 bytecode. So the JSON is read first, and only layers that Keras itself ships and that do nothing
-but arithmetic are let through. What older Keras wrote is put in today's words here too.
+but arithmetic are let through. What older Keras wrote is put in today's words first (see
+`keras_words`).
 
 Keras's own safe mode is switched on as well, but it was not enough by itself: it has been got
 round through the modules and functions that a file may name (CVE-2025-1550, CVE-2025-8747,
 CVE-2025-9905).
 """
 
+import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from inspect import isfunction
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +34,19 @@ _RUNS_CODE = frozenset(
 _READS_FILES = frozenset(("StringLookup", "IntegerLookup", "TextVectorization"))
 _VALUES = frozenset(("__tensor__", "__keras_tensor__", "__numpy__", "__tuple__", "__ellipsis__"))
 _MODELS = frozenset(("Functional", "Model", "Sequential"))
+_CONVNEXT = "keras.src.applications.convnext"
+_OF_APPLICATIONS = {"LayerScale": {"init_values", "projection_dim", "name", "trainable", "dtype"}}
+"""Layers that Keras ships within its networks, with their arguments."""
 _OWN_MODULE = "mien.zoo."
+_AUTHOR, _GONE = "the program that saved it", "an older Keras"
+_OTHERS = {
+    "function": f"TensorFlow or {_AUTHOR}",
+    **dict.fromkeys(("LocallyConnected1D", "LocallyConnected2D", "CuDNNLSTM", "CuDNNGRU"), _GONE),
+    **dict.fromkeys(("Merge", "MaxoutDense", "Highway", "TimeDistributedDense"), _GONE),
+    **dict.fromkeys(("Deconvolution2D", "Convolution1D", "RandomFourierFeatures"), _GONE),
+    "TensorFlowOpLayer": "TensorFlow 2.3 or older, for arithmetic between layers",
+}
+"""Where a class comes from that is not the author's own."""
 _SIZES = frozenset(
     (
         *("units", "filters", "nb_filter", "input_dim", "output_dim", "depth_multiplier"),
@@ -39,6 +54,20 @@ _SIZES = frozenset(
         *("batch_shape", "batch_input_shape", "input_shape", "n"),
     )
 )
+
+
+def refuse_code(config: Any, name: str) -> None:
+    """Refuse an architecture that holds code or reads other files, wherever that stands.
+
+    For the words of any Keras: even what is left out later must not be there.
+
+    Raises:
+        ModelError: it runs code or reads files, or is larger than any sensible network.
+    """
+    for number, part in enumerate(_objects(config)):
+        if number > MOST_OBJECTS:
+            raise ModelError(f"{name} describes a network of more than {MOST_OBJECTS:,} parts")
+        _refuse_code(part, name)
 
 
 def check_config(config: Any, name: str) -> None:
@@ -52,113 +81,9 @@ def check_config(config: Any, name: str) -> None:
         ModelError: it runs code, reads files, has layers that Keras does not know, or is larger
             than any sensible network.
     """
-    for number, part in enumerate(_objects(config)):
-        if number > MOST_OBJECTS:
-            raise ModelError(f"{name} describes a network of more than {MOST_OBJECTS:,} parts")
+    refuse_code(config, name)
+    for part in _objects(config):
         _check_object(part, name)
-
-
-def modernised(config: Any) -> Any:
-    """A copy of an architecture in the words of today's Keras, computing in float32.
-
-    It renames what Keras 1 and 2 called otherwise and leaves out arguments that Keras 3 refuses,
-    where they have their only possible value. Everything else stays as it is.
-    """
-    if isinstance(config, list):
-        return [modernised(value) for value in config]
-    if not isinstance(config, dict):
-        return config
-    # How a network was compiled is not needed to use it, and may name the author's functions.
-    renewed = {k: modernised(value) for k, value in config.items() if k != "compile_config"}
-    arguments = renewed.get("config")
-    if renewed.get("class_name") == "Sequential" and isinstance(arguments, list):
-        # Keras 1 and early Keras 2: the layers themselves.
-        renewed["config"] = arguments = {"name": "sequential", "layers": arguments}
-    if isinstance(arguments, dict) and isinstance(renewed.get("class_name"), str):
-        renewed["class_name"], renewed["config"] = _modern_layer(renewed["class_name"], arguments)
-    return renewed
-
-
-def _modern_layer(kind: str, old: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Class and arguments of one layer."""
-    new = dict(old)
-    if "dtype" in new and kind not in ("DTypePolicy", "Policy"):
-        # Half precision of the training; the stored weights are float32.
-        new["dtype"] = "float32"
-    axis = new.get("axis")
-    if isinstance(axis, list) and len(axis) == 1:
-        new["axis"] = axis[0]
-    if kind == "InputLayer" and "batch_input_shape" in new:
-        new["batch_shape"] = new.pop("batch_input_shape")
-    if kind in ("DepthwiseConv2D", "SeparableConv2D", "SeparableConvolution2D", "Conv2DTranspose"):
-        if new.get("groups") == 1:
-            del new["groups"]
-        if kind.startswith("Separable"):
-            for part in ("initializer", "regularizer", "constraint"):
-                new.pop(f"kernel_{part}", None)
-    if kind in _MODELS and isinstance(new.get("layers"), list):
-        shapes = [_take_input_shape(layer) for layer in new["layers"]]
-        if kind == "Sequential" and shapes and shapes[0] is not None:
-            start = {"class_name": "InputLayer", "config": {"batch_shape": shapes[0]}}
-            new["layers"] = [start | _module_of(new["layers"][0]), *new["layers"]]
-    if kind in ("Model", "Functional"):
-        kind = "Functional"
-        for end in ("input_layers", "output_layers"):
-            # A single one is no list in Keras 3, which would give lists of one tensor.
-            if isinstance(new.get(end), list) and len(new[end]) == 1:
-                new[end] = new[end][0]
-    return _modern_keras_1(kind, new)
-
-
-def _take_input_shape(layer: Any) -> Any:
-    """Remove the shape that Keras 1 and 2 kept in the first layer, and return it."""
-    arguments = layer.get("config") if isinstance(layer, dict) else None
-    return arguments.pop("batch_input_shape", None) if isinstance(arguments, dict) else None
-
-
-def _module_of(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes an inserted layer of the same format as its neighbour."""
-    return {"module": "keras.layers", "registered_name": None} if "module" in layer else {}
-
-
-_KERAS_1_NAMES = {
-    "nb_filter": "filters",
-    "subsample": "strides",
-    "border_mode": "padding",
-    "bias": "use_bias",
-    "init": "kernel_initializer",
-    "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint",
-    "b_constraint": "bias_constraint",
-    "p": "rate",
-    "output_dim": "units",
-}
-
-
-def _modern_keras_1(kind: str, new: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """As Keras 1 called it; what it calls as Keras 3 does passes unchanged."""
-    kind = {"Convolution2D": "Conv2D", "SeparableConvolution2D": "SeparableConv2D"}.get(kind, kind)
-    if "nb_row" in new and "nb_col" in new:
-        new["kernel_size"] = [new.pop("nb_row"), new.pop("nb_col")]
-    order = new.pop("dim_ordering", None)
-    if order is not None:
-        new["data_format"] = {"tf": "channels_last", "th": "channels_first"}.get(order, order)
-    if kind not in ("Conv2D", "SeparableConv2D", "Dense", "Dropout") and "border_mode" not in new:
-        names = {}
-    else:
-        names = {old: today for old, today in _KERAS_1_NAMES.items() if today not in new}
-    for old, today in names.items():
-        if old in new:
-            new[today] = new.pop(old)
-    if kind == "BatchNormalization" and new.get("mode") == 0:
-        del new["mode"]
-        for old, today in (("gamma_init", "gamma_initializer"), ("beta_init", "beta_initializer")):
-            if old in new:
-                new[today] = new.pop(old)
-    if kind == "Dense" and "units" in new:
-        new.pop("input_dim", None)
-    return kind, new
 
 
 def _objects(config: Any) -> Iterator[Mapping[str, Any]]:
@@ -174,24 +99,47 @@ def _objects(config: Any) -> Iterator[Mapping[str, Any]]:
             rest.extend(part)
 
 
-def _check_object(part: Mapping[str, Any], name: str) -> None:
-    kind, module = str(part["class_name"]), part.get("module")
-    arguments = part.get("config")
-    called = arguments.get("name") if isinstance(arguments, dict) else None
-    what = f"{kind} layer {called!r}" if isinstance(called, str) else f"{kind} layer"
+def _refuse_code(part: Mapping[str, Any], name: str) -> None:
+    kind = str(part["class_name"])
     if kind in _RUNS_CODE:
         raise ModelError(
-            f"{name} holds a {what}, which runs code from the file, so it is not opened; "
+            f"{name} holds a {_called(part)}, which runs code from the file, so it is not opened; "
             "build the network with stock layers, e.g. Rescaling, and save it again"
         )
     if kind in _READS_FILES:
-        raise ModelError(f"{name} holds a {what}, which may read other files, so it is not opened")
-    if kind == "function" or not _is_stock(kind, module):
+        raise ModelError(
+            f"{name} holds a {_called(part)}, which may read other files, so it is not opened"
+        )
+
+
+def _called(part: Mapping[str, Any]) -> str:
+    kind, arguments = str(part["class_name"]), part.get("config")
+    called = arguments.get("name") if isinstance(arguments, dict) else None
+    return f"{kind} layer {called!r}" if isinstance(called, str) else f"{kind} layer"
+
+
+def _check_object(part: Mapping[str, Any], name: str) -> None:
+    kind, arguments = str(part["class_name"]), part.get("config")
+    what = _called(part)
+    if kind == "function" or not _is_stock(kind, part.get("module"), arguments):
+        if part.get("module") is None and hasattr(keras.ops, kind.lower()):
+            raise ModelError(
+                f"{name} computes {kind} between its layers, which an HDF5 file of Keras 3 cannot "
+                "hold; save the network as .keras"
+            )
         used = f"the function {arguments!r}" if kind == "function" else f"a {what}"
         raise ModelError(
-            f"{name} needs {used}, which is not part of Keras {keras.__version__} but of the "
-            "program that saved it; save the network again with stock layers only"
+            f"{name} needs {used}, which is not part of Keras {keras.__version__} but of "
+            f"{_OTHERS.get(kind, _AUTHOR)}; "
+            "save the network again with stock layers only"
         )
+    for key in ("activation", "recurrent_activation"):
+        function = arguments.get(key) if isinstance(arguments, dict) else None
+        if isinstance(function, str) and function not in activation_names():
+            raise ModelError(
+                f"{name} needs the activation {function!r} in its {what}, which is not part of "
+                f"Keras {keras.__version__}; save the network again with stock activations"
+            )
     if isinstance(arguments, dict):
         for key in _SIZES & arguments.keys():
             if _largest(arguments[key]) > LARGEST_SIZE:
@@ -201,7 +149,10 @@ def _check_object(part: Mapping[str, Any], name: str) -> None:
                 )
 
 
-def _is_stock(kind: str, module: Any) -> bool:
+def _is_stock(kind: str, module: Any, arguments: Any) -> bool:
+    if kind in _OF_APPLICATIONS:
+        own = isinstance(arguments, dict) and arguments.keys() <= _OF_APPLICATIONS[kind]
+        return own and module in (None, _CONVNEXT)
     if module is None or module == "builtins":
         return kind in _stock_names() or kind in _VALUES
     if not isinstance(module, str):
@@ -211,6 +162,20 @@ def _is_stock(kind: str, module: Any) -> bool:
     if module.startswith(("keras.src.ops.", "keras.ops.")):
         return kind.isidentifier()
     return module.split(".")[0] == "keras" and kind in _stock_names()
+
+
+@cache
+def layers_of_applications() -> dict[str, type]:
+    """Layers that Keras ships within its networks, by name, as a loader wants them."""
+    module = importlib.import_module(_CONVNEXT)
+    return {kind: getattr(module, kind) for kind in _OF_APPLICATIONS}
+
+
+@cache
+def activation_names() -> frozenset[str]:
+    """Functions that a layer may name as its activation."""
+    functions = (name for name, value in vars(keras.activations).items() if isfunction(value))
+    return frozenset(functions) - {"get", "serialize", "deserialize"}
 
 
 @cache

@@ -22,7 +22,10 @@ import keras
 import numpy as np
 
 from mien.errors import ModelError
-from mien.formats.keras_config import check_config, modernised
+from mien.formats.keras_config import layers_of_applications
+from mien.formats.keras_words import Origin, checked
+from mien.formats.reasons import reason_of
+from mien.formats.theano import turn_kernels
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""
@@ -43,11 +46,13 @@ _HDF5, _ZIP, _PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
 _REMEDY = "get a good copy"
 
 
-def load_network(path: Path) -> keras.Model:
+def load_network(path: Path, *, for_inference: bool = False) -> keras.Model:
     """Build the network of a Keras file.
 
     Args:
         path: a whole network, ``.keras`` or ``.h5``.
+        for_inference: leave out layers that act in training only, and let it take any number of
+            pictures at a time.
 
     Returns:
         The network with its weights, in float32, uncompiled.
@@ -60,13 +65,80 @@ def load_network(path: Path) -> keras.Model:
     with tempfile.TemporaryDirectory() as folder:
         if kind == "zip":
             copy = Path(folder, "network.keras")
-            _copy_archive(path, copy)
+            origin = _copy_archive(path, copy, for_inference)
         else:
             copy = Path(folder, "network.h5")
-            _copy_hdf5(path, copy)
-        return _quietly(
-            lambda: keras.saving.load_model(copy, compile=False, safe_mode=True), str(path)
+            origin = _copy_hdf5(path, copy, for_inference)
+        return _built(copy, origin, path)
+
+
+def load_pair(description: Path, weights: Path, *, for_inference: bool = False) -> keras.Model:
+    """Build a network whose architecture and weights lie in files of their own.
+
+    Args:
+        description: what `keras.Model.to_json` gives, of any version.
+        weights: weights alone, as `keras.Model.save_weights` of any version writes them.
+        for_inference: as in `load_network`.
+
+    Raises:
+        ModelError: as `load_network`; or the two do not belong together.
+    """
+    if not holds_weights_alone(weights):
+        raise ModelError(f"{weights} holds a whole network; name it in place of {description}")
+    config = _description(description)
+    with _open(weights) as file:
+        _check_content(file, str(weights))
+        told = {key: config.pop(key, file.attrs.get(key)) for key in ("keras_version", "backend")}
+        by_layers = "layer_names" in file.attrs
+    version, backend = (None if value is None else _text(value) for value in told.values())
+    # Keras 3 writes no version into a description, and its weights have no names of layers.
+    origin = Origin.of(version or ("1" if by_layers else keras.__version__), backend)
+    config = checked(config, origin, str(description), for_inference=for_inference)
+    with tempfile.TemporaryDirectory() as folder:
+        if by_layers:
+            copy = Path(folder, "network.h5")
+            with _open(weights) as source, _open(copy, mode="w") as file:
+                source.copy("/", file, "model_weights")
+                file.attrs.update(told if version and backend else {})
+                file.attrs["model_config"] = json.dumps(config)
+        else:
+            copy = Path(folder, "network.keras")
+            _write_archive(copy, config, weights.read_bytes())
+        return _built(copy, origin, weights)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    """An architecture that is a file of its own."""
+    try:
+        with path.open("rb") as stream:
+            stored = stream.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    config = _config(stored, path)
+    if "modelTopology" in config or "weightsManifest" in config:
+        raise ModelError(
+            f"{path} is a network of TensorFlow.js, which is not read; "
+            "use the Keras file that it was made from"
         )
+    if not isinstance(config.get("class_name"), str) or "config" not in config:
+        raise ModelError(
+            f"{path} does not describe a Keras network, as Model.to_json() does; "
+            "name a .keras, .h5 or .onnx file"
+        )
+    return config
+
+
+def _built(copy: Path, origin: Origin, path: Path) -> keras.Model:
+    """The network of a private copy that was looked at."""
+    network = _quietly(
+        lambda: keras.saving.load_model(
+            copy, layers_of_applications(), compile=False, safe_mode=True
+        ),
+        str(path),
+    )
+    if origin.backend == "theano":
+        turn_kernels(network, str(path))
+    return network
 
 
 def load_weights(path: Path, network: keras.Model) -> None:
@@ -149,7 +221,7 @@ def _kind(path: Path) -> str:
     raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {_REMEDY}")
 
 
-def _copy_archive(path: Path, copy: Path) -> None:
+def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
     """Check a ``.keras`` archive and write what was checked, its architecture modernised."""
     with _archive(path) as archive:
         names = archive.namelist()
@@ -158,17 +230,25 @@ def _copy_archive(path: Path, copy: Path) -> None:
             raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {_REMEDY}")
         config = _config(_member(archive, "config.json", MAX_CONFIG_BYTES, path), path)
         weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
-    config = modernised(config)
-    check_config(config, str(path))
+        origin = Origin()
+        if "metadata.json" in names:
+            told = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
+            origin = Origin.of(str(told.get("keras_version", keras.__version__)))
+    config = checked(config, origin, str(path), for_inference=for_inference)
     with _open(io.BytesIO(weights), path) as file:
         _check_content(file, str(path))
+    _write_archive(copy, config, weights)
+    return origin
+
+
+def _write_archive(copy: Path, config: dict[str, Any], weights: bytes) -> None:
     with zipfile.ZipFile(copy, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": keras.__version__}))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights)
 
 
-def _copy_hdf5(path: Path, copy: Path) -> None:
+def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
     """Check an HDF5 file of a whole network and copy it, its architecture modernised."""
     with _open(path) as file:
         _check_content(file, str(path))
@@ -178,13 +258,17 @@ def _copy_hdf5(path: Path, copy: Path) -> None:
                 f"{path} holds weights without their architecture; "
                 "name it: --architecture NAME, one of `mien models`"
             )
-        config = modernised(_config(stored, path))
-    check_config(config, str(path))
+        told = [file.attrs.get(key) for key in ("keras_version", "backend")]
+        # Keras 1 did not write its version.
+        version, backend = (None if value is None else _text(value) for value in told)
+        origin = Origin.of(version or "1", backend)
+    config = checked(_config(stored, path), origin, str(path), for_inference=for_inference)
     shutil.copyfile(path, copy)
     with _open(copy, path, mode="r+") as file:
         file.attrs["model_config"] = json.dumps(config)
         # Keras would read them too, but only to compile.
         file.attrs.pop("training_config", None)
+    return origin
 
 
 def _config(stored: Any, path: Path) -> dict[str, Any]:
@@ -193,6 +277,8 @@ def _config(stored: Any, path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} describes a network of more than {MAX_CONFIG_BYTES:,} bytes")
     try:
         config = json.loads(text)
+        if isinstance(config, str):  # json.dump(model.to_json(), file)
+            config = json.loads(config)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: its architecture is not JSON; {_REMEDY}") from error
     if not isinstance(config, dict):
@@ -288,13 +374,8 @@ def _quietly(load: Callable[[], Any], name: str) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # Keras and its backends raise anything at a file they dislike
-        raise ModelError(f"{name} cannot be loaded: {_reason(error)}") from error
+        raise ModelError(f"{name} cannot be loaded: {reason_of(error)}") from error
     lost = [str(note.message) for note in notes if "could not be loaded" in str(note.message)]
     if lost:
         raise ModelError(f"{name} cannot be loaded: {lost[0].splitlines()[0]}")
     return loaded
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")

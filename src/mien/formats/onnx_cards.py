@@ -34,7 +34,9 @@ def with_runtime_golden(graph: bytes, card: ModelCard) -> ModelCard:
     """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        graph, providers=["CPUExecutionProvider"], enable_fallback=0
+    )
     inputs = golden_inputs(card.input).astype(np.float32)
     logits = np.asarray(session.run(None, {session.get_inputs()[0].name: inputs})[0])
     return replace(card, golden=golden_rows(softmax(logits)))

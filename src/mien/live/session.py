@@ -14,9 +14,8 @@ from mien.live.meter import Pace
 from mien.live.newest import paced
 from mien.live.recording import free_path
 from mien.live.window import Window
-from mien.outputs.paths import check_outputs, check_suffix
+from mien.outputs.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 from mien.outputs.tables import Table
-from mien.outputs.video_writer import VIDEO_SUFFIX
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S

@@ -57,12 +57,14 @@ def is_known(model: str) -> bool:
 def find_keras_file(model: str) -> Path | None:
     """The Keras file that a person means, or None where MODEL is anything else.
 
+    A ``.json`` counts as one: the description of a network whose weights lie beside it.
+
     Args:
         model: as typed; a name that is known is never a Keras file.
     """
     path = Path(model).expanduser()
     try:
-        is_keras = path.suffix.lower() in _KERAS_SUFFIXES and path.is_file()
+        is_keras = path.suffix.lower() in (*_KERAS_SUFFIXES, ".json") and path.is_file()
     except OSError:
         return None
     return path if is_keras and not is_known(model) else None

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from mien.errors import OutputError
 
+VIDEO_SUFFIX = ".mp4"
+"""The ending of videos that are written."""
+
 
 def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
     """Refuse a path with another ending.

@@ -24,12 +24,9 @@ from av.video.stream import VideoStream
 from mien.errors import OutputError
 from mien.outputs.fragments import cut_to_whole_fragments
 from mien.outputs.growing_file import GrowingFile
-from mien.outputs.paths import check_suffix
+from mien.outputs.paths import VIDEO_SUFFIX, check_suffix
 from mien.outputs.sound import Sound, open_sound
 from mien.samples import Image
-
-VIDEO_SUFFIX = ".mp4"
-"""The ending that `VideoWriter` understands."""
 
 _ENCODER: Final = "libx264"
 _CRF = 22

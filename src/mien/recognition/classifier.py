@@ -7,14 +7,12 @@ is computed wrongly on this machine is refused, not believed. Only CPU kernels a
 takes under a millisecond there.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from mien.errors import ModelError
@@ -22,13 +20,13 @@ from mien.labels import LabelSet
 from mien.model.card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_inputs
 from mien.model.seal import SEAL_KEY, is_intact
 from mien.preprocessing import to_network_input
+from mien.recognition.sessions import Session, open_session
 from mien.results import Expression
 from mien.samples import Image
 
 BATCH_FACES = 256
 """Faces that go through the network at a time: bounds the memory, whatever comes in."""
 
-_ERRORS_ONLY = 3
 _REMEDY = "get a good copy or export it again"
 
 
@@ -47,7 +45,7 @@ class Classifier:
     def __init__(self, model: Path | str | bytes, *, threads: int | None = None) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
-        self._session = _open_session(content, name, threads or min(2, _processors()))
+        self._session = _open_session(content, name, threads)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""
         self._input_name = _check_graph(self._session, self.card, name)
@@ -113,13 +111,6 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
 
 
-def _processors() -> int:
-    """Processors that this process may use: fewer than there are, if it was confined."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _batches(faces: Iterable[Image]) -> Iterator[Sequence[Image]]:
     rest = iter(faces)
     while batch := list(islice(rest, BATCH_FACES)):
@@ -135,23 +126,14 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _open_session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSession:
-    onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads
-    # Threads that go on spinning after a run take the processor from the detector: 4.5 ms for
-    # both on 2 cores, 3.2 ms with this.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+def _open_session(content: bytes, name: str, threads: int | None) -> Session:
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors have no narrower common base
-        reason = str(error).split("\n")[0].strip() or type(error).__name__
-        raise ModelError(f"{name} is not a working ONNX file ({reason}); {_REMEDY}") from error
+        return open_session(content, threads=threads)
+    except ValueError as error:
+        raise ModelError(f"{name} is not a working ONNX file ({error}); {_REMEDY}") from error
 
 
-def _read_card(session: onnxruntime.InferenceSession, content: bytes, name: str) -> ModelCard:
+def _read_card(session: Session, content: bytes, name: str) -> ModelCard:
     try:
         metadata = session.get_modelmeta().custom_metadata_map
     except UnicodeDecodeError as error:
@@ -170,7 +152,7 @@ def _read_card(session: onnxruntime.InferenceSession, content: bytes, name: str)
     return card
 
 
-def _check_graph(session: onnxruntime.InferenceSession, card: ModelCard, name: str) -> str:
+def _check_graph(session: Session, card: ModelCard, name: str) -> str:
     """Compare the graph with the card; returns the name of its input."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:

@@ -1,6 +1,7 @@
 """The one composing class: picture -> faces -> crops -> expressions."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,14 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.tta import averaged, check_tta
+from mien.recognition.turning import (
+    Rotate,
+    Turn,
+    check_rotate,
+    turned,
+    turned_back,
+    upright,
+)
 from mien.results import (
     Detection,
     Expression,
@@ -23,6 +32,22 @@ from mien.results import (
     check_min_confidence,
 )
 from mien.samples import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """What was found in one picture, before it is classified. Faces are from left to right."""
+
+    faces: tuple[Detection, ...]
+    """In pixels of the picture as it was given."""
+    crops: list[Image]
+    """Of each face, uint8 (side, side, 3) RGB; may be views of the picture."""
+    turn_deg: Turn
+    """By how much the picture was turned, clockwise, before it was searched."""
+    upright_rgb: Image
+    """The picture, turned so."""
+    upright_faces: tuple[Detection, ...]
+    """The faces in its pixels, in the order of `faces`."""
 
 
 class Recognizer:
@@ -37,13 +62,17 @@ class Recognizer:
         on_fallback: as in `load_detector`; the line is logged where None.
         search_side_px: as in `load_detector`; None: as photos deserve. `VideoRecognizer` chooses
             one for video.
+        thoroughly: as in `load_detector`.
+        rotate: turn pictures by so many degrees, clockwise, before faces are searched: photos and
+            videos that lie on their side because the camera did not note it. ``"auto"`` turns a
+            photo in which no upright face is found to where some are; videos stay as they are.
         min_confidence: a face of which no class is as probable as this is shown as uncertain;
             in [0, 1], 0 switches it off. The coverage of an evaluation helps to choose it.
         tta: ``"flip"`` averages the probabilities of each face with those of its mirror image.
 
     Raises:
         ValueError: a ``search_side_px`` below 64, or one for a detector that is there already;
-            a ``min_confidence`` outside [0, 1], or another ``tta``.
+            a ``min_confidence`` outside [0, 1], or another ``tta`` or ``rotate``.
         ModelError: the model is not there, is corrupt or contradicts its card.
         WeightsError: the model's name is known, but its file is not on this machine.
         DetectorError: the detector is not there, or was not measured for the framing of faces
@@ -58,11 +87,14 @@ class Recognizer:
         offline: bool = False,
         on_fallback: Callable[[str], None] | None = None,
         search_side_px: int | None = None,
+        thoroughly: bool = False,
+        rotate: Rotate = 0,
         min_confidence: float = 0.0,
         tta: Tta = "none",
     ) -> None:
         check_min_confidence(min_confidence)
         check_tta(tta)
+        check_rotate(rotate)
         if not isinstance(model, Classifier):
             model = Classifier(resolve_model(str(model)))
         if isinstance(detector, str):
@@ -70,6 +102,7 @@ class Recognizer:
                 detector,
                 offline=offline,
                 search_side_px=search_side_px,
+                thoroughly=thoroughly,
                 **({} if on_fallback is None else {"on_fallback": on_fallback}),
             )
         elif search_side_px is not None:
@@ -84,6 +117,8 @@ class Recognizer:
         """The probability below which a face is uncertain."""
         self.tta = tta
         """Test-time augmentation."""
+        self.rotate: Rotate = rotate
+        """How pictures are turned before faces are searched."""
         try:
             self.geometry = detector.crops[model.card.framing]
             """From the detector's boxes to the crops."""
@@ -102,11 +137,13 @@ class Recognizer:
         Raises:
             ValueError: a side below 64.
         """
-        if self.detector.search_side_px == search_side_px:
+        detector = self.detector.searching(search_side_px)
+        if detector is self.detector:
             return self
         return Recognizer(
             self.classifier,
-            self.detector.searching(search_side_px),
+            detector,
+            rotate=self.rotate,
             min_confidence=self.min_confidence,
             tta=self.tta,
         )
@@ -124,11 +161,39 @@ class Recognizer:
         Raises:
             ValueError: the picture is not uint8 (H, W, 3).
         """
-        found = self.detector.detect(image_rgb)
-        return found, [
-            crop_face(image_rgb, face.box_xywh_px, self.geometry, face.landmarks_px)
-            for face in found
-        ]
+        found = self.search(image_rgb)
+        return found.faces, found.crops
+
+    def search(self, image_rgb: Image, rotate: Rotate | None = None) -> Search:
+        """As `find`, with what the faces look like upright.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+            rotate: in place of the recogniser's own, if not None.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3).
+        """
+        rotate = self.rotate if rotate is None else rotate
+        if rotate == "auto":
+            turn_deg, image, found = upright(image_rgb, self.detector)
+        else:
+            turn_deg, image = rotate, turned(image_rgb, rotate)
+            found = self.detector.detect(image)
+        size_px = (image_rgb.shape[1], image_rgb.shape[0])
+        pairs = [(turned_back(face, turn_deg, size_px), face) for face in found]
+        pairs.sort(key=lambda pair: pair[0].box_xywh_px)
+        faces = tuple(face for _, face in pairs)
+        return Search(
+            tuple(face for face, _ in pairs),
+            [
+                crop_face(image, face.box_xywh_px, self.geometry, face.landmarks_px)
+                for face in faces
+            ],
+            turn_deg,
+            image,
+            faces,
+        )
 
     def probabilities(self, crops: Sequence[Image]) -> NDArray[np.float64]:
         """Judge what `find` cut out, with the augmentation; see `Classifier.probabilities`.
@@ -160,10 +225,10 @@ class Recognizer:
             SourceError: as `mien.images.as_image`.
         """
         image_rgb = as_image(picture)
-        found, crops = self.find(image_rgb)
+        found = self.search(image_rgb)
         expressions = [
             Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)
-            for row in self.probabilities(crops).tolist()
+            for row in self.probabilities(found.crops).tolist()
         ]
         return FrameResult(
             width_px=image_rgb.shape[1],
@@ -171,10 +236,11 @@ class Recognizer:
             detector=self.detector.name,
             faces=tuple(
                 Face(face.box_xywh_px, face.score, face.landmarks_px, expression)
-                for face, expression in zip(found, expressions, strict=True)
+                for face, expression in zip(found.faces, expressions, strict=True)
             ),
             source=source,
             frame=frame,
             time_s=time_s,
             tta=self.tta,
+            turn_deg=found.turn_deg,
         )

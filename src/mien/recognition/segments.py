@@ -93,7 +93,8 @@ class SegmentBuilder:
     hidden. Faces without a track or an expression make none.
 
     Args:
-        max_gap_s: the longest time for which a face may be hidden within a segment.
+        max_gap_s: the longest time for which a face may be hidden within a segment; one frame
+            may always be missing.
     """
 
     def __init__(self, max_gap_s: float = MAX_GAP_S) -> None:
@@ -123,7 +124,7 @@ class SegmentBuilder:
             segment.add(face.expression, now_s)
             self._seen.add(face.track)
         for track, segment in list(self._open.items()):
-            if track not in self._seen and now_s - segment.end_s > self._max_gap_s:
+            if track not in self._seen and now_s - segment.end_s > self._longest_gap_s:
                 closed.append(self._open.pop(track).closed())
         return _in_order(closed)
 
@@ -152,7 +153,11 @@ class SegmentBuilder:
         self._seen.clear()
 
     def _goes_on(self, segment: _Open, label: Label, now_s: float) -> bool:
-        return segment.label == label and now_s - segment.end_s <= self._max_gap_s
+        return segment.label == label and now_s - segment.end_s <= self._longest_gap_s
+
+    @property
+    def _longest_gap_s(self) -> float:
+        return max(self._max_gap_s, 1.5 * self._clock.typical_s)
 
 
 class SegmentStream:

@@ -3,22 +3,31 @@
 A track is the continuous presence of one face in one shot. Detections and a description of each
 one's appearance enter, track numbers leave. Every pair of track and detection gets a cost, from
 how far the detection lies from where the track should be, how much its size and its appearance
-changed; SciPy's `linear_sum_assignment` finds the pairs of the least total cost (Kuhn, 1955;
-Crouse, 2016). Everything is measured in face widths and seconds, so sizes and frame rates do not
-matter. Libraries that were considered are in LOG.md, semantics in docs/tracks.md.
+changed; the pairs of the least total cost are taken. Everything is measured in face widths and
+seconds, so sizes and frame rates do not matter. Libraries that were considered are in LOG.md,
+semantics in docs/tracks.md.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from mien.recognition.appearance import SIZE, Appearances, distances, mixed
+from mien.recognition.assignment import cheapest_pairs
 from mien.results import Detection
 
 MAX_GAP_S = 1.5
 """How long a track waits for a face that is hidden or away."""
+
+LONGEST_FRAME_S = 0.6
+"""What a frame counts for at most: where frames usually lie further apart, all seconds here are
+meant in frames of so long. Else a face that moves, or is missed once, would be another one in
+pictures taken every few seconds. Longer than `_IN_VIEW_S`, for somebody else may have taken the
+place."""
+_N_INTERVALS = 9
 
 # Standard deviations of what a face does between two sightings dt seconds apart.
 _PLACE = (0.25, 1.5)
@@ -63,7 +72,8 @@ class Tracker:
     never given twice. Remembers nothing of tracks that ended.
 
     Args:
-        max_gap_s: how long a track waits for its face to come back, in seconds.
+        max_gap_s: how long a track waits for its face to come back, in seconds; a frame counts for
+            `LONGEST_FRAME_S` at most.
 
     Raises:
         ValueError: a negative gap.
@@ -75,6 +85,10 @@ class Tracker:
         self._max_gap_s = max_gap_s
         self._last_number = 0
         self._tracks: Tracks = np.empty(0, _TRACK)
+        self._last_s: float | None = None
+        self._intervals_s: deque[float] = deque(maxlen=_N_INTERVALS)
+        self._now_s = 0.0
+        """Time as the tracks know it, which slow frames do not hurry on."""
 
     @property
     def waiting_or_in_view(self) -> frozenset[int]:
@@ -108,9 +122,10 @@ class Tracker:
             raise ValueError(
                 f"expected {len(detections)} appearances, got {len(appearances.colours)}"
             )
-        self._tracks = self._tracks[time_s - self._tracks["seen_s"] <= self._max_gap_s]
-        faces = _as_tracks(detections, appearances, time_s)
-        old, seen = _pairs(self._tracks, faces, time_s)
+        now_s = self._tick(time_s)
+        self._tracks = self._tracks[now_s - self._tracks["seen_s"] <= self._max_gap_s]
+        faces = _as_tracks(detections, appearances, now_s)
+        old, seen = _pairs(self._tracks, faces, now_s)
         faces["number"][seen] = self._tracks["number"][old]
         new = np.flatnonzero(faces["number"] == 0)
         faces["number"][new] = np.arange(len(new)) + self._last_number + 1
@@ -118,6 +133,15 @@ class Tracker:
         self._tracks[old] = _continued(self._tracks[old], faces[seen])
         self._tracks = np.concatenate([self._tracks, faces[new]])
         return tuple(faces["number"].tolist())
+
+    def _tick(self, time_s: float) -> float:
+        """Let time go on to the next frame; returns it as the tracks know it."""
+        if self._last_s is not None:
+            interval_s = time_s - self._last_s
+            self._intervals_s.append(interval_s)
+            self._now_s += interval_s * min(1.0, LONGEST_FRAME_S / median_low(self._intervals_s))
+        self._last_s = time_s
+        return self._now_s
 
 
 def _as_tracks(detections: Sequence[Detection], appearances: Appearances, time_s: float) -> Tracks:
@@ -151,7 +175,7 @@ def _pairs(
     )
     # Cut off, so that pairs that are none do not push the others apart.
     costs = np.minimum(costs, _MOST_COST)
-    rows, columns = linear_sum_assignment(costs)
+    rows, columns = cheapest_pairs(costs)
     paired = costs[rows, columns] < _MOST_COST
     return rows[paired], columns[paired]
 

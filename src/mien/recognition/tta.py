@@ -1,4 +1,4 @@
-"""Test-time augmentation: a face is judged by more than one view of it.
+"""Test-time augmentation: a face is classified from more than one view of it.
 
 Evaluation and recognition share this one function, so what was measured is what is used. Only the
 mirror image is there; ten crops, as published for FER-2013, would take five times as long again.

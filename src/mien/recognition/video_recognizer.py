@@ -5,17 +5,16 @@ smoothing. Each face is cut out once, for the network and for its appearance.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from mien.recognition.appearance import Appearances, describe
 from mien.recognition.detectors.detector import check_picture, check_search_side
-from mien.recognition.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer, Search
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
 from mien.recognition.tracks import MAX_GAP_S, Tracker
-from mien.results import Detection, Expression, Face, FrameResult
+from mien.results import Expression, Face, FrameResult
 from mien.samples import Image
 
 SMALLEST_VIDEO_SEARCH_PX, LARGEST_VIDEO_SEARCH_PX = 320, 640
@@ -38,6 +37,8 @@ def video_search_side_px(width_px: int, height_px: int) -> int:
 
 class VideoRecognizer:
     """Recognises the faces of one video after another. Remembers; for one thread.
+
+    The recogniser's ``rotate`` turns all frames alike; ``"auto"`` turns none.
 
     Args:
         recognizer: finds and classifies the faces of single frames.
@@ -127,12 +128,14 @@ class VideoRecognizer:
         if not self._is_prepared:
             check_picture(image_rgb)
             self.prepare(image_rgb.shape[1], image_rgb.shape[0])
-        found, crops = self.recognizer.find(image_rgb)
-        probabilities = self.recognizer.probabilities(crops)
+        rotate = self.recognizer.rotate
+        # Trying all directions is for photos: frames would take four times as long.
+        found = self.recognizer.search(image_rgb, 0 if rotate == "auto" else rotate)
+        probabilities = self.recognizer.probabilities(found.crops)
         self._time_s = time_s
         if self._cuts.is_cut(image_rgb):
             self._tracker.end_all()
-        tracks = self._tracker.update(found, self._describe(image_rgb, found, crops), time_s)
+        tracks = self._tracker.update(found.upright_faces, self._describe(found), time_s)
         self._smoother.keep(self._tracker.waiting_or_in_view)
         smoothed = self._smoother.smooth(tracks, probabilities, time_s)
         label_set, least = self.recognizer.classifier.label_set, self.recognizer.min_confidence
@@ -146,23 +149,24 @@ class VideoRecognizer:
             detector=self.recognizer.detector.name,
             faces=tuple(
                 Face(face.box_xywh_px, face.score, face.landmarks_px, expression, track, alone)
-                for face, expression, track, alone in zip(found, smoothed, tracks, raw, strict=True)
+                for face, expression, track, alone in zip(
+                    found.faces, smoothed, tracks, raw, strict=True
+                )
             ),
             source=source,
             frame=frame,
             time_s=time_s,
             tta=self.recognizer.tta,
+            turn_deg=found.turn_deg,
         )
 
-    def _describe(
-        self, image_rgb: Image, found: Sequence[Detection], crops: Sequence[Image]
-    ) -> Appearances:
-        boxes = [face.box_xywh_px for face in found]
+    def _describe(self, found: Search) -> Appearances:
+        boxes = [face.box_xywh_px for face in found.upright_faces]
         # Turned squares show much the same.
         squares = [self.recognizer.geometry.square(box) for box in boxes]
         return describe(
-            crops,
+            found.crops,
             np.array(squares, np.float64).reshape(-1, 3),
             np.array(boxes, np.float64).reshape(-1, 4),
-            (image_rgb.shape[1], image_rgb.shape[0]),
+            (found.upright_rgb.shape[1], found.upright_rgb.shape[0]),
         )

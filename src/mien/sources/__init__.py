@@ -1,4 +1,7 @@
-"""Frame sources: files, streams, cameras, folders, animations and arrays behind one interface."""
+"""Frame sources: files, streams, cameras, folders, animations and arrays behind one interface.
+
+Each is imported where it is opened: photos load neither FFmpeg nor OpenCV's cameras.
+"""
 
 import re
 from collections.abc import Callable
@@ -6,15 +9,10 @@ from pathlib import Path
 
 from mien.errors import SourceError
 from mien.finding import find_by_suffix, look_at
-from mien.heif import HEAD_BYTES, is_heif
 from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
+from mien.images.heif import HEAD_BYTES, is_heif
 from mien.sources.addresses import is_address
 from mien.sources.animations import AnimatedPicture, is_animation
-from mien.sources.cameras import Camera
-from mien.sources.decoding import MAX_FRAME_PIXELS
-from mien.sources.files import VideoFile, open_file
-from mien.sources.folders import PictureFolder
-from mien.sources.network import NetworkStream
 from mien.sources.source import FrameSource
 
 VIDEO_SUFFIXES = frozenset(
@@ -54,17 +52,27 @@ def open_frames(
     """
     text = str(source)
     if isinstance(source, int) or (_CAMERA.fullmatch(text) and look_at(text) != "folder"):
+        from mien.sources.cameras import Camera
+
         return Camera(int(text) if text.isdecimal() else text, frame_rate_hz=frame_rate_hz)
     if isinstance(source, str) and is_address(source):
+        from mien.sources.decoding import MAX_FRAME_PIXELS
+        from mien.sources.network import NetworkStream
+
         return NetworkStream(source, on_event=on_event, max_pixels=max_pixels or MAX_FRAME_PIXELS)
     if look_at(source) == "folder":
         if frame_rate_hz is None:
             raise SourceError(
                 f"{source} is a folder; say how many of its pictures make a second (a frame rate)"
             )
+        from mien.sources.folders import PictureFolder
+
         return PictureFolder(source, frame_rate_hz, max_pixels=max_pixels or MAX_PIXELS)
     if is_animation(Path(source)):
         return AnimatedPicture(source, max_pixels=max_pixels or MAX_PIXELS)
+    from mien.sources.decoding import MAX_FRAME_PIXELS
+    from mien.sources.files import VideoFile
+
     return VideoFile(source, max_pixels=max_pixels or MAX_FRAME_PIXELS, on_warning=on_event)
 
 
@@ -85,6 +93,8 @@ def is_video(path: Path) -> bool:
         return suffix in VIDEO_SUFFIXES
     if suffix in VIDEO_SUFFIXES:
         return True
+    from mien.sources.files import open_file
+
     try:
         open_file(path).close()
     except SourceError:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mien.errors import SourceError, VideoError
-from mien.images import MAX_PIXELS, open_with_pillow, opened, to_pixels, whole
+from mien.images import MAX_PIXELS, open_with_pillow, opened, whole
+from mien.images.pillow import to_pixels
 from mien.sources.base import OneWaySource
 from mien.sources.source import Frame, SourceInfo
 

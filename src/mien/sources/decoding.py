@@ -8,9 +8,11 @@ what was there. FFmpeg itself ends a file that was cut off as if it were whole.
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import SourceError
+from mien.sources.avi import count_pictures
 from mien.sources.rgb import square_size
 from mien.sources.source import SourceInfo
 
@@ -157,8 +159,11 @@ class Decoder:
         length = self._length()
         if length is not None:
             ends = [end for is_video, end in self._end_s.items() if is_video or not length.of_video]
+            tolerance_s = self.interval_s / 2 if self._last_is_cut else length.tolerance_s
             missing_s = length.end_s - max(ends, default=Fraction(0))
-            if missing_s > (self.interval_s / 2 if self._last_is_cut else length.tolerance_s):
+            if missing_s > tolerance_s:
+                missing_s = min(missing_s, length.end_s - self._repeated_until_s())
+            if missing_s > tolerance_s:
                 return missing_s
         return Fraction(0) if self._last_is_cut else None
 
@@ -194,6 +199,14 @@ class Decoder:
             return self._stream.frames * self.interval_s
         return self._stream.duration * _tick(self._stream) if self._stream.duration else None
 
+    def _repeated_until_s(self) -> Fraction:
+        """Time at which an AVI file ends with the pictures that FFmpeg passes over; 0 elsewhere."""
+        path = Path(self._container.name)
+        if self._container.format.name != "avi" or not path.is_file():
+            return Fraction(0)
+        n_pictures = count_pictures(path, self._stream.index, self._stream.frames)
+        return n_pictures * self.interval_s
+
     def _tagged_s(self) -> Fraction | None:
         """Time at which the video ends, where Matroska's tags tell it."""
         return _clock(self._stream.metadata.get("DURATION", ""))
@@ -205,7 +218,9 @@ class Decoder:
     def _note(self, packet: "Packet[Any]") -> None:
         """Remember how far the file went."""
         is_video = packet.stream is self._stream
-        if packet.size and (is_video or packet.stream.type == "audio"):
+        # Packets of no size repeat a picture, but for the one that ends all.
+        is_repeat = is_video and packet.dts is not None
+        if is_repeat or (packet.size and (is_video or packet.stream.type == "audio")):
             self._last_is_cut = packet.is_corrupt
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None:

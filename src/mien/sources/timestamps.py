@@ -7,8 +7,8 @@ one file, a stream that was opened again) goes on from where it was.
 
 from fractions import Fraction
 
-_JUMP_BACK_S = 1
-"""A step back by more than this is another clock, not frames out of order."""
+_JUMP_BACK_S = Fraction(1)
+"""A step back by more than this, and by two frames, is another clock, not frames out of order."""
 
 
 class Timeline:
@@ -54,7 +54,7 @@ class Timeline:
             return max(time_s, Fraction(0))
         if time_s > self._last_s:
             return time_s
-        if time_s < self._last_s - _JUMP_BACK_S:
+        if time_s < self._last_s - max(_JUMP_BACK_S, 2 * self._interval_s):
             self._origin_s = stamp_s - due_s
             return due_s
         return self._last_s + self._interval_s / 2

@@ -2,7 +2,7 @@
 
 It is fitted once, at the end of a training, by the Keras network itself, so it is there on every
 backend, and kept in the run folder: every later export puts it into its card. Training rows are
-judged with more confidence than new ones, and test rows choose nothing, so only validation rows
+classified with more confidence than new ones, and test rows choose nothing, so only validation rows
 are used. Where they are too few, the temperature stays 1 and the file says why.
 """
 

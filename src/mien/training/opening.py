@@ -4,7 +4,8 @@ Where the card comes from, first match: the card inside a file that mien wrote; 
 around a ``best.keras``; what a person says of the file.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -17,9 +18,11 @@ from mien.formats.foreign import FRAMING, adopt, label_keys
 from mien.formats.keras_files import (
     holds_weights_alone,
     load_network,
+    load_pair,
     load_weights,
     read_card_text,
 )
+from mien.formats.keras_pairs import DESCRIPTION_SUFFIX, weights_of
 from mien.formats.reading import Reading
 from mien.model.card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
 from mien.preprocessing import InputSpec
@@ -44,7 +47,7 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
     """Open a Keras network for use.
 
     Args:
-        source: a Keras file, or the folder of a training.
+        source: a Keras file, a description (.json) beside its weights, or the folder of a training.
         reading: what a person says of a file that has no card.
 
     Returns:
@@ -59,6 +62,8 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
     path = source / BEST if source.is_dir() else source
     if source.is_dir() and not path.is_file():
         raise ModelError(f"{source} has no {BEST}; train it first: mien train ... --out {source}")
+    if path.suffix.lower() == DESCRIPTION_SUFFIX:
+        return _pair(path, reading)
     text = read_card_text(path)
     if text is not None:
         return OpenNetwork(path, *_own(path, text, reading))
@@ -66,12 +71,24 @@ def open_network(source: Path, reading: Reading | None = None) -> OpenNetwork:
         return OpenNetwork(path, *_weights(path, reading))
     if reading.architecture is not None:
         raise ModelError(f"{path} holds a whole network; leave out --architecture")
-    network = load_network(path)
     if (path.parent / RECIPE).is_file() and path.name in (BEST, BEST_FERPLUS):
+        network = load_network(path)
         _refuse(reading, path, f"{path.parent} says what they are")
         card = card_of_run(path.parent, network, ferplus=path.name == BEST_FERPLUS)
         return OpenNetwork(path, network, card)
-    return OpenNetwork(path, *adopt(network, path, reading))
+    return OpenNetwork(path, *adopt(load_network(path, for_inference=True), path, reading))
+
+
+def _pair(description: Path, reading: Reading) -> OpenNetwork:
+    """A network whose weights lie beside its description."""
+    weights = weights_of(description)
+    if reading.architecture is not None:
+        raise ModelError(f"{description} says its architecture; leave out --architecture")
+    network = load_pair(description, weights, for_inference=True)
+    network, card = adopt(network, description, reading)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    told = {"weights": weights.name, "weights_sha256": digest}
+    return OpenNetwork(weights, network, replace(card, recipe={**card.recipe, **told}))
 
 
 def _own(path: Path, text: str, reading: Reading) -> tuple[keras.Model, ModelCard]:
@@ -112,7 +129,8 @@ def _weights(path: Path, reading: Reading) -> tuple[keras.Model, ModelCard]:
     known = ", ".join(zoo.ARCHITECTURES)
     if reading.architecture is None:
         raise ModelError(
-            f"{path} holds weights without their architecture; name it with --architecture: {known}"
+            f"{path} holds weights without their architecture; open the {DESCRIPTION_SUFFIX} that "
+            f"describes it, or name it with --architecture: {known}"
         )
     if reading.architecture not in zoo.ARCHITECTURES:
         raise ModelError(f"no architecture {reading.architecture!r}; known: {known}")

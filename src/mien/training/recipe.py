@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mien.data.augmentation import Augmentation
 from mien.data.splits import SplitPlan
 from mien.errors import MienError, RecipeError
+from mien.finding import look_at
 from mien.spelling import nearest
 from mien.training.monitors import Checkpoint, EarlyStopping, ReduceOnPlateau
 from mien.training.overrides import with_overrides
@@ -47,7 +48,7 @@ class Recipe:
     """Leave out training rows that are pixel-identical to a validation or test row."""
     drop_validation_duplicates: bool = False
     """Leave out validation rows that are pixel-identical to a training row, so that nothing is
-    chosen by what was learned by heart."""
+    chosen by what was memorised."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training pictures."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -291,7 +292,7 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: no such file, the file fails, or it has no `Recipe` named RECIPE.
     """
-    if not path.is_file():
+    if look_at(path) != "file":
         stems = {other.stem: other for other in sorted(path.parent.glob("*.py"))}
         near = [str(stems[stem]) for stem in nearest(path.stem, list(stems), most=1)]
         there = (

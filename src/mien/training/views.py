@@ -2,14 +2,15 @@
 
 A network learns more of its teachers when both see one and the same crop of a picture than when
 the teachers have seen the whole once (Beyer et al., "Knowledge distillation: A good teacher is
-patient and consistent", 2022, https://arxiv.org/abs/2106.05237). Teachers that judge every changed
-picture of every epoch would cost more than the training, so there is a fixed number of views: the
-teachers are asked about each of them once, before the training, and the epochs show them in turn.
+patient and consistent", 2022, https://arxiv.org/abs/2106.05237). Teachers that are asked about
+every changed picture of every epoch cost time (see `training.live_teachers`), so there is a fixed
+number of views: the teachers are asked about each of them once, before the training, and the epochs
+show them in turn.
 Flips, brightness, contrast and erasing are still drawn anew each time, unseen by the teachers.
 
 With ``teacher_mixup`` a share of every view's pictures are blends of two faces, others in each
 view. They look like no face that the teachers were trained on, so what is said of them is less what
-was learned by heart. Plain mixup blends what is said of each face; here the teachers see the blend.
+was memorised. Plain mixup blends what is said of each face; here the teachers see the blend.
 """
 
 import math

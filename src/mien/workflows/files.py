@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.outputs.annotated_video import AnnotatedVideo
 from mien.outputs.output import Output
 from mien.outputs.paths import check_suffix
 from mien.outputs.segments import SEGMENT_SUFFIXES, SegmentsFile
@@ -84,6 +83,8 @@ def open_outputs(
     card = recognizer.classifier.card
     outputs: list[Output] = []
     if video is not None:
+        from mien.outputs.annotated_video import AnnotatedVideo  # loads FFmpeg
+
         outputs.append(AnnotatedVideo(video, info, audio_from=sound))
     outputs += [SegmentsFile(path, stream) for path in segments]
     outputs += [TimelineFile(path, info, card.label_set, card.name, stream) for path in timelines]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.drawing import annotate
 from mien.errors import MienError, SourceError, VideoError
@@ -20,15 +21,16 @@ from mien.outputs.tables import Table
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.turning import Rotate
 from mien.reports import findings
 from mien.results import FrameResult, Tta
-from mien.sources import open_frames
 from mien.sources.inputs import Input, Picture, Video, find_inputs
 from mien.sources.source import SourceInfo
 from mien.workflows.files import WantedFiles
-from mien.workflows.videos import VideoRun
+
+if TYPE_CHECKING:
+    from mien.recognition.video_recognizer import VideoRecognizer
+    from mien.workflows.videos import VideoRun
 
 __all__ = [
     "Job",
@@ -110,7 +112,7 @@ class Listener:
     def video_cut_short(self, info: SourceInfo, up_to_s: float, reason: BaseException) -> None:
         """Files hold the video up to this time, since somebody or something ended the work."""
 
-    def video_ends(self, run: VideoRun) -> None:
+    def video_ends(self, run: "VideoRun") -> None:
         """A video is over; its files are complete."""
 
 
@@ -181,19 +183,21 @@ class Job:
     offline: bool = False
     """As in `Recognizer`."""
     search_side_px: int | None = None
-    """For videos, as in `VideoRecognizer`."""
+    """As in `Recognizer`, for the smallest faces of photos; and as in `VideoRecognizer`."""
     half_life_s: float | None = None
     """For videos, as in `VideoRecognizer`; its default where None."""
     min_confidence: float = 0.0
     """As in `Recognizer`."""
     tta: Tta = "none"
     """As in `Recognizer`."""
+    rotate: Rotate = 0
+    """As in `Recognizer`."""
     max_pixels: int | None = None
     """Largest picture or frame that is decoded; the defaults where None."""
     keep_segments: bool = False
     """Whether `VideoRun.sums` keeps all segments of a video."""
     _recognizer: Recognizer | None = None
-    _videos: VideoRecognizer | None = None
+    _videos: "VideoRecognizer | None" = None
 
     def run(self, planned: Plan) -> int:
         """Do everything that was planned, tables and annotated copies included.
@@ -234,6 +238,11 @@ class Job:
             self.listener.problem(str(error))
             return False
         result = self._ready().recognize(image_rgb, source=str(picture.path))
+        if self.rotate == "auto" and result.turn_deg:
+            self.listener.notice(
+                f"{picture.path}: no upright face found; {len(result.faces)} found after turning "
+                f"by {result.turn_deg} degrees"
+            )
         for table in tables:
             table.add(result)
         if copy is not None:
@@ -245,6 +254,12 @@ class Job:
         self, video: Video, copy: Path | None, tables: Sequence[Table], files: WantedFiles
     ) -> bool:
         """Go through a video; False where it cannot be read or breaks off, which is reported."""
+        # Photos need none of this, and FFmpeg and tracks take a while to load.
+        from mien.recognition.smoothing import HALF_LIFE_S
+        from mien.recognition.video_recognizer import VideoRecognizer
+        from mien.sources import open_frames
+        from mien.workflows.videos import VideoRun
+
         try:
             source = open_frames(
                 video.source,
@@ -292,6 +307,10 @@ class Job:
                 self.detector,
                 offline=self.offline,
                 on_fallback=self.listener.notice,
+                # A detector that is there already was made to search as it should.
+                search_side_px=self.search_side_px if isinstance(self.detector, str) else None,
+                thoroughly=True,
+                rotate=self.rotate,
                 min_confidence=self.min_confidence,
                 tta=self.tta,
             )
@@ -305,7 +324,7 @@ def picture_rows(
     return findings.PICTURE_COLUMNS, findings.picture_rows(results)
 
 
-def video_findings(run: VideoRun) -> VideoFindings:
+def video_findings(run: "VideoRun") -> VideoFindings:
     """What a video came to, as text, once it is over."""
     detector = run.recognizer.recognizer.detector
     smallest_px = detector.minimum_face_px(run.info.width_px, run.info.height_px)

@@ -22,6 +22,7 @@ def load_detector(
     offline: bool = False,
     on_fallback: Callable[[str], None] = _log.warning,
     search_side_px: int | None = None,
+    thoroughly: bool = False,
 ) -> FaceDetector:
     """Load a face detector by name.
 
@@ -34,6 +35,8 @@ def load_detector(
         search_side_px: search pictures reduced to at most this longest side, once: quick enough
             for video, and blind to faces below the detector's `FaceDetector.minimum_face_px`.
             None: as thoroughly as photos deserve. ``whole`` searches nothing.
+        thoroughly: search as photos deserve all the same, for the smallest faces at
+            ``search_side_px``; more than the usual 1280 finds smaller ones and takes longer.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
@@ -55,7 +58,7 @@ def load_detector(
             raise DetectorError(str(error)) from error
         reason = str(error)
     if found is not None:
-        return YuNet(found, search_side_px=search_side_px)
+        return YuNet(found, search_side_px=search_side_px, thoroughly=thoroughly)
     if name == "yunet":
         raise DetectorError(
             "the detector yunet is not on this machine; get it with: mien fetch yunet, "

@@ -86,6 +86,8 @@ class Haar:
 
     def searching(self, search_side_px: int) -> "Haar":
         """The same at another search size; see `FaceDetector.searching`."""
+        if self._search_side_px == search_side_px:
+            return self
         return Haar(
             score_threshold=self._score_threshold,
             minimum_side_px=self._minimum_side_px,

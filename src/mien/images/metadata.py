@@ -49,17 +49,21 @@ def orientation_in(block: bytes) -> int | None:
     return None
 
 
-def without_metadata(content: bytes) -> bytes | None:
-    """A JPEG or PNG file without anything but its pixels; None for all others."""
+def without_metadata(content: bytes) -> tuple[bytes, int] | None:
+    """A JPEG or PNG file without anything but its pixels, and its orientation, 1 to 8.
+
+    Returns:
+        None for files of all other kinds.
+    """
     if content.startswith(_PNG):
-        return _PNG + b"".join(_pixel_chunks(content))
+        return _pixel_chunks(content)
     if content.startswith(b"\xff\xd8"):
         return _pixel_segments(content)
     return None
 
 
-def _pixel_chunks(png: bytes) -> list[bytes]:
-    kept = []
+def _pixel_chunks(png: bytes) -> tuple[bytes, int]:
+    kept, orientation = [_PNG], 1
     start = len(_PNG)
     while start + 8 <= len(png):
         length, kind = struct.unpack_from(">I4s", png, start)
@@ -67,17 +71,21 @@ def _pixel_chunks(png: bytes) -> list[bytes]:
         # A small first letter marks a chunk that a reader may pass over.
         if kind[:1].isupper() or kind in _PNG_KEPT:
             kept.append(png[start:end])
+        elif kind == b"eXIf":
+            orientation = orientation_in(png[start + 8 : end - 4]) or 1
         start = end
-    return kept
+    return b"".join(kept), orientation
 
 
-def _pixel_segments(jpeg: bytes) -> bytes:
-    kept = [jpeg[:2]]
+def _pixel_segments(jpeg: bytes) -> tuple[bytes, int]:
+    kept, orientation = [jpeg[:2]], 1
     start = 2
     while start + 4 <= len(jpeg) and jpeg[start] == 0xFF and jpeg[start + 1] != _SCAN:
         marker, (length,) = jpeg[start + 1], struct.unpack_from(">H", jpeg, start + 2)
         end = start + 2 + length
         if marker not in _JPEG_DROPPED:
             kept.append(jpeg[start:end])
+        elif jpeg.startswith(_HEADER, start + 4):
+            orientation = orientation_in(jpeg[start + 4 : end]) or orientation
         start = end
-    return b"".join((*kept, jpeg[start:]))
+    return b"".join((*kept, jpeg[start:])), orientation

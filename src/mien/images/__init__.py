@@ -12,11 +12,8 @@ was rejected, because damaged files found new ones for years, and each cost a wh
 import ctypes
 import functools
 import io
-import logging
-import threading
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,11 +21,12 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from mien.deep_pixels import decode_deep_colour, to_eight_bits
 from mien.errors import ImageError, ImageTooLargeError, PictureError, SourceError
 from mien.finding import find_by_suffix
-from mien.heif import HEAD_BYTES, is_heif, read_heif
-from mien.metadata import orientation_in, without_metadata
+from mien.images.deep_pixels import decode_deep_colour, to_eight_bits
+from mien.images.heif import HEAD_BYTES, is_heif, read_heif
+from mien.images.metadata import without_metadata
+from mien.images.pillow import orientation_of, pixels_of, quietly, to_pixels, upright
 from mien.samples import Image
 
 MAX_PIXELS = 100_000_000
@@ -45,7 +43,8 @@ IMAGE_SUFFIXES = frozenset(
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
 """What Pillow may take a file for, whatever its ending says: its other formats are not of photos,
-and some start programs (EPS: Ghostscript). MPO comes with JPEG; HEIC is read by `mien.heif`."""
+and some start programs (EPS: Ghostscript). MPO comes with JPEG; HEIC is read
+by `mien.images.heif`."""
 
 Readable = Path | str | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image
 """What a picture is read from: a path, a file's bytes, an open file, or Pillow's picture."""
@@ -53,25 +52,14 @@ Readable = Path | str | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Im
 Picture = Readable | Image
 """A picture that a program holds; see `as_image`."""
 
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
-"""What brings a picture upright, by its orientation in EXIF."""
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE = 258, 262, 281, 341
-_WHITE_IS_ZERO = 0
+_JPEG_END = b"\xff\xd9"
+_PROGRESSIVE = b"\xff\xc2"
+"""The frame's marker; among the pixels a 0 follows each 255."""
+_LAST_BYTES = 16
+_JPEG_BLOCK_ROWS = 16
+"""Rows that are decoded together, at most."""
 _FEW_BITS = 64
 """The upper 8 of 16 bits, rounded, go no further where a picture has 14 bits or fewer."""
-# What Pillow logs it raises, too; without a handler, Python prints it on stderr.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-_PILLOW = threading.Lock()
-"""Held while Pillow's globals, and Python's warnings, are other than usual."""
 
 
 def read_image(source: Readable, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Image:
@@ -157,7 +145,7 @@ def _read(source: object, name: str | None, max_pixels: int, *, keep_grey: bool)
         name = name or "the picture"
         _check(source.size, name, max_pixels)
         with whole(name):
-            return _pixels(source, keep_grey)
+            return pixels_of(source, keep_grey)
     if isinstance(source, Path | str):
         name = name or str(source)
         with opened(source, name) as file:
@@ -212,22 +200,45 @@ def _read_file(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> I
         except Exception:
             # What is damaged may be a text or a profile, which no viewer minds.
             file.seek(0)
-            bare = without_metadata(file.read())
-            if bare is None:
+            found = without_metadata(file.read())
+            if found is None:
                 raise
-            return _read_with_pillow(io.BytesIO(bare), name, max_pixels, keep_grey)
+            bare, orientation = found
+            if bare.startswith(b"\xff\xd8") and _lacks_its_end_alone(bare, name, max_pixels):
+                bare += _JPEG_END
+            return _read_with_pillow(io.BytesIO(bare), name, max_pixels, keep_grey, orientation)
 
 
-def _read_with_pillow(file: BinaryIO, name: str, max_pixels: int, keep_grey: bool) -> Image:
+def _lacks_its_end_alone(jpeg: bytes, name: str, max_pixels: int) -> bool:
+    """Whether a JPEG has all its rows, and only the marker at its end is missing.
+
+    Some cameras do not write it, and viewers do not miss it. Of a file that breaks off earlier, the
+    last bytes tell of rows further up; but for progressive ones, which go over all rows many times.
+    """
+    if _JPEG_END in jpeg[-_LAST_BYTES:] or _PROGRESSIVE in jpeg:
+        return False
+    whole, shorter = (
+        _read_with_pillow(io.BytesIO(part + _JPEG_END), name, max_pixels, keep_grey=False)
+        for part in (jpeg, jpeg[:-_LAST_BYTES])
+    )
+    differing = np.flatnonzero((whole != shorter).any(axis=(1, 2)))
+    return bool(differing.size) and bool(differing[0] >= len(whole) - _JPEG_BLOCK_ROWS)
+
+
+def _read_with_pillow(
+    file: BinaryIO, name: str, max_pixels: int, keep_grey: bool, orientation: int | None = None
+) -> Image:
     with open_with_pillow(file, name, max_pixels) as picture:
         may_be_dark = _has_deep_colour(picture)
-        pixels = _pixels(picture, keep_grey)
+        pixels = pixels_of(picture, keep_grey, orientation)
         if may_be_dark and pixels.max() <= _FEW_BITS:
             file.seek(0)
             deep_rgb = decode_deep_colour(file.read())
             if deep_rgb is not None:
                 eight = PIL.Image.fromarray(to_eight_bits(deep_rgb))
-                pixels = to_pixels(_upright(eight, _orientation(picture)), keep_grey=keep_grey)
+                pixels = to_pixels(
+                    upright(eight, orientation or orientation_of(picture)), keep_grey=keep_grey
+                )
         return pixels
 
 
@@ -236,12 +247,7 @@ def _has_deep_colour(picture: PIL.Image.Image) -> bool:
     tiles = getattr(picture, "tile", None)
     arguments = tiles[0][-1] if tiles else ""
     told = arguments if isinstance(arguments, tuple) else (arguments,)
-    return picture.mode == "RGB" and (";16" in str(told[0]) or told == ("RGB", 65535))
-
-
-def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
-    turn = _TURNS.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
+    return picture.mode in ("RGB", "RGBA") and (";16" in str(told[0]) or told == ("RGB", 65535))
 
 
 def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Image:
@@ -253,7 +259,7 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
         Exception: it is damaged; `whole` says so.
     """
     # Pillow's own limit is a global; ours is an argument and is checked here instead.
-    with _quietly():
+    with quietly():
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
             picture = PIL.Image.open(file, formats=FORMATS)
@@ -278,14 +284,6 @@ def _begins_as_a_picture(head: bytes) -> bool:
     starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return head.startswith(starts) or is_webp or head[4:12] in (b"ftypavif", b"ftypavis")
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without Pillow's warnings about what is wrong around the pixels."""
-    with _PILLOW, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @functools.cache
@@ -316,77 +314,6 @@ def whole(name: str) -> Iterator[None]:
     except Exception as error:
         reason = str(error).split("\n")[0] or type(error).__name__
         raise ImageError(f"{name} is damaged ({reason}); get a complete copy") from error
-
-
-def _pixels(picture: PIL.Image.Image, keep_grey: bool) -> Image:
-    is_deep = picture.mode.startswith("I;16") or picture.mode in ("I", "F")
-    white, inverted = _range_told(picture) if is_deep else (None, False)
-    # Pillow warns of what is odd in a TIFF while it loads it.
-    with _quietly() if picture.format == "TIFF" else nullcontext():
-        picture.load()
-    orientation = _orientation(picture)
-    if is_deep:
-        grey = to_eight_bits(np.asarray(picture), white=white, inverted=inverted)
-        picture = PIL.Image.fromarray(grey)
-    return to_pixels(_upright(picture, orientation), keep_grey=keep_grey)
-
-
-def to_pixels(picture: PIL.Image.Image, *, keep_grey: bool = False) -> Image:
-    """A loaded picture of 8 bits as it is stored, transparency laid on white.
-
-    Returns:
-        uint8 (H, W, 3) RGB; (H, W) where it is grey and may stay so.
-    """
-    has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-    if has_alpha or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        picture = PIL.Image.alpha_composite(white, rgba)
-    elif keep_grey and picture.mode == "L":
-        return np.array(picture, dtype=np.uint8)
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
-
-
-def _orientation(picture: PIL.Image.Image) -> int:
-    block = picture.info.get("exif")
-    told = orientation_in(block) if isinstance(block, bytes) else None
-    if told is not None:
-        return told
-    try:  # where other formats have it: TIFF's tags, texts in PNG, XMP
-        with _quietly():
-            value = picture.getexif().get(0x0112, 1)
-    except MemoryError:
-        raise
-    except Exception:
-        return 1
-    return value if isinstance(value, int) else 1
-
-
-def _range_told(picture: PIL.Image.Image) -> tuple[int | None, bool]:
-    """The white of deep grey as the file tells it, None where it does not; and whether 0 is white.
-
-    The largest value of the type tells nothing: many programs write it whatever they store.
-    """
-    if picture.format == "PPM":
-        # Pillow scales the file's own maximum to 16 bits; it is gone once it has loaded.
-        arguments = getattr(picture, "tile", [()])[0][-1]
-        maximum = arguments[1] if isinstance(arguments, tuple) else 65535
-        return (65535 if picture.mode == "I" and maximum < 65535 else None), False
-    tags = getattr(picture, "tag_v2", None)
-    if tags is None:
-        return None, False
-    bits = _whole_number(tags.get(_TIFF_BITS)) or 16
-    told = [_whole_number(tags.get(tag)) for tag in (_TIFF_MAXIMUM, _TIFF_MAXIMUM_OF_ANY_TYPE)]
-    usual = 2**bits - 1
-    packed = usual if bits < 16 else None
-    white = next((value for value in told if value and value != usual), packed)
-    return white, tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, tuple) and value:
-        value = value[0]
-    return int(value) if isinstance(value, int | float) and value >= 1 else None
 
 
 def _is_grey(rgb: Image) -> bool:

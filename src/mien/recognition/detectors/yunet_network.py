@@ -1,0 +1,121 @@
+"""YuNet's network, from a picture to faces, as OpenCV's ``FaceDetectorYN`` computes them.
+
+It runs in ONNX Runtime: OpenCV prepares its network anew whenever the size of the picture changes,
+which takes longer than the run, and needs a lock; see benchmark/detection.py. Boxes and scores
+are the same.
+
+Source: https://github.com/opencv/opencv/blob/4.x/modules/objdetect/src/face_detect.cpp
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DetectorError
+from mien.recognition.detectors.yunet_file import free_network
+from mien.recognition.sessions import open_session
+from mien.samples import Image
+
+NMS_IOU = 0.3
+"""Of two faces whose boxes share more than this of their union, the more certain one stays."""
+
+_STRIDES_PX = (8, 16, 32)
+_MULTIPLE_PX = 32
+_MOST_CANDIDATES = 5000
+"""So many of the highest scores are looked at; `FaceDetectorYN`'s default."""
+_KINDS = ("cls", "obj", "bbox", "kps")
+_OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
+
+
+class YuNetNetwork:
+    """Finds faces in a picture as it is, without enlarging or reducing it. Shared by threads.
+
+    Args:
+        pinned: content of the file that `mien.model.store` knows as ``yunet``.
+
+    Raises:
+        DetectorError: it is another file, or cannot be run.
+    """
+
+    def __init__(self, pinned: bytes) -> None:
+        try:
+            self._session = open_session(free_network(pinned), sizes_vary=True)
+        except ValueError as error:
+            raise DetectorError(f"YuNet does not run on this machine ({error})") from error
+
+    def find(self, image_rgb: Image, score_threshold: float) -> NDArray[np.float32]:
+        """Find faces.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+            score_threshold: faces below it are dropped, in [0, 1].
+
+        Returns:
+            (n, 15), a row per face: left, top, width and height of its box, the x and y of five
+            landmarks, all in pixels, and the score in [0, 1]; the most certain face first.
+        """
+        inputs = _inputs(image_rgb)
+        outputs = self._session.run(_OUTPUTS, {"input": inputs})
+        levels = [outputs[at : at + len(_KINDS)] for at in range(0, len(outputs), len(_KINDS))]
+        rows = np.concatenate(
+            [
+                _candidates(level, stride, inputs.shape[3] // stride, score_threshold)
+                for level, stride in zip(levels, _STRIDES_PX, strict=True)
+            ]
+        )
+        return _without_repetitions(rows, score_threshold)
+
+
+def suppressed(
+    rows: NDArray[np.float32], boxes: NDArray[np.float64], score_threshold: float = 0.0
+) -> NDArray[np.float32]:
+    """Faces without those whose boxes nearly repeat that of a more certain one.
+
+    Args:
+        rows: (n, 15), as `YuNetNetwork.find` gives them.
+        boxes: left, top, width and height, (n, 4), to be compared.
+        score_threshold: faces that are not above it are dropped.
+
+    Returns:
+        (m, 15), the most certain face first.
+    """
+    keep = cv2.dnn.NMSBoxes(
+        boxes.tolist(), rows[:, 14].tolist(), score_threshold, NMS_IOU, 1.0, _MOST_CANDIDATES
+    )
+    return rows[np.asarray(keep, np.int64)]
+
+
+def _inputs(image_rgb: Image) -> NDArray[np.float32]:
+    """The picture as (1, 3, H, W) BGR in 0 to 255, with black to the right and below.
+
+    OpenCV's ``blobFromImage`` takes ten times as long, and disturbs the threads of the network.
+    """
+    height, width = image_rgb.shape[:2]
+    padded = (height + -height % _MULTIPLE_PX, width + -width % _MULTIPLE_PX)
+    inputs = np.zeros((1, 3, *padded), np.float32)
+    for channel, plane in zip((2, 1, 0), cv2.split(image_rgb), strict=True):
+        inputs[0, channel, :height, :width] = plane
+    return inputs
+
+
+def _candidates(
+    level: Sequence[NDArray[np.float32]], stride_px: int, columns: int, score_threshold: float
+) -> NDArray[np.float32]:
+    """Rows of the places of one level that score enough, (n, 15)."""
+    classes, objects, boxes, landmarks = (values[0] for values in level)
+    scores = np.sqrt(np.clip(classes, 0.0, 1.0) * np.clip(objects, 0.0, 1.0))
+    (places,) = np.nonzero(scores[:, 0] >= score_threshold)
+    at = np.stack([places % columns, places // columns], axis=1).astype(np.float32)
+    size = np.exp(boxes[places, 2:]) * stride_px
+    corner = (at + boxes[places, :2]) * stride_px - size / 2
+    points = (at[:, np.newaxis] + landmarks[places].reshape(-1, 5, 2)) * stride_px
+    return np.concatenate([corner, size, points.reshape(-1, 10), scores[places]], axis=1)
+
+
+def _without_repetitions(rows: NDArray[np.float32], score_threshold: float) -> NDArray[np.float32]:
+    if len(rows) < 2:
+        return rows
+    # `FaceDetectorYN` compares boxes in whole pixels.
+    return suppressed(rows, np.trunc(rows[:, :4]).astype(np.float64), score_threshold)
