@@ -281,6 +281,20 @@ def test_what_stands_before_the_first_convolution(tmp_path: Path, case: str):
     assert not random
 
 
+@pytest.mark.parametrize("name", ["net.keras", "net.h5"])
+def test_the_means_of_a_base_network_are_read_back(tmp_path: Path, name: str):
+    """Out of HDF5, Keras leaves a Normalization in a network within the network at 0 and 1."""
+    base = augmented(BEFORE["Normalization"])
+    inputs = keras.Input((24, 24, 3))
+    network = keras.Model(inputs, base(inputs))
+    faces = pictures((24, 24, 3))
+    expected = outputs(network, faces)
+    opened = open_network(save(network, tmp_path / name), reading("0..255"))
+    np.testing.assert_allclose(softmax(outputs(opened.network, faces)), expected, atol=2e-6)
+    with pytest.raises(ModelError, match="has no h5 form: Keras does not read the means"):
+        export_to("h5", opened.network, opened.card, list(faces), tmp_path / "out.h5")
+
+
 def test_what_keras_cannot_compute_is_one_clear_line(tmp_path: Path):
     network = augmented(lambda x: L.UpSampling2D(2)(x))
     path = save(network, tmp_path / "net.keras")

@@ -87,14 +87,17 @@ def check_config(config: Any, name: str) -> None:
 
 
 def _objects(config: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything in an architecture that names a class, at any depth."""
+    """Everything in an architecture that names a class, at any depth.
+
+    How a network was compiled is left out of what is built.
+    """
     rest = [config]
     while rest:
         part = rest.pop()
         if isinstance(part, dict):
             if "class_name" in part:
                 yield part
-            rest.extend(part.values())
+            rest.extend(value for key, value in part.items() if key != "compile_config")
         elif isinstance(part, list):
             rest.extend(part)
 

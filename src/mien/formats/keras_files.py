@@ -136,9 +136,20 @@ def _built(copy: Path, origin: Origin, path: Path) -> keras.Model:
         ),
         str(path),
     )
+    _finish_normalisations(network)
     if origin.backend == "theano":
         turn_kernels(network, str(path))
     return network
+
+
+def _finish_normalisations(network: keras.Model) -> None:
+    """Let every Normalization take over the means that were loaded: out of HDF5, Keras forgets
+    those of networks within the network, which would go on with 0 and 1."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            _finish_normalisations(layer)
+        elif isinstance(layer, keras.layers.Normalization) and layer.weights:
+            layer.finalize_state()
 
 
 def load_weights(path: Path, network: keras.Model) -> None:

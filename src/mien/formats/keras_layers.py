@@ -32,7 +32,7 @@ class Origin:
     @classmethod
     def of(cls, version: str, backend: str | None = None) -> "Origin":
         """From the words of a file, e.g. ``2.2.4-tf``."""
-        numbers = _VERSION.findall(version.split("-")[0])
+        numbers = _VERSION.findall(version[:20].split("-")[0])
         return cls(tuple(map(int, numbers[:3])) or (1,), backend)
 
     @property

@@ -103,9 +103,22 @@ def make_keras(network: keras.Model, card: ModelCard, folder: Path) -> Path:
 
 def make_h5(network: keras.Model, card: ModelCard, folder: Path) -> Path:
     """An HDF5 file of the whole network; the card is an attribute."""
+    if any(isinstance(layer, keras.Model) and _normalises(layer) for layer in network.layers):
+        raise ValueError(
+            "Keras does not read the means of a Normalization in a network within the network "
+            "back from HDF5; export it to keras"
+        )
     path = folder / "network.h5"
     network.save(path)
     return _with_attribute(path, card)
+
+
+def _normalises(network: keras.Model) -> bool:
+    return any(
+        isinstance(layer, keras.layers.Normalization)
+        or (isinstance(layer, keras.Model) and _normalises(layer))
+        for layer in network.layers
+    )
 
 
 def make_weights(network: keras.Model, card: ModelCard, folder: Path) -> Path:
