@@ -30,6 +30,7 @@ from mien.samples import Samples
 from mien.training import callbacks, objective
 from mien.training.inputs import input_spec
 from mien.training.metrics import epoch_metrics
+from mien.training.optimizer import optimizer
 from mien.training.recipe import Recipe, load_recipe
 from mien.training.trainable import trainable_copy
 
@@ -71,7 +72,7 @@ def compiled(recipe: Recipe, steps: int) -> keras.Model:
     network = zoo.build(recipe.architecture, input_spec(recipe), 7, **recipe.architecture_options)
     model, _ = trainable_copy(network, recipe)
     model.compile(
-        optimizer=objective.optimizer(recipe, recipe.plan[0], steps),
+        optimizer=optimizer(recipe, recipe.plan[0], steps),
         loss=objective.losses(recipe),
         loss_weights=objective.loss_weights(recipe),
         metrics={"expression": epoch_metrics()},

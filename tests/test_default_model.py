@@ -16,7 +16,7 @@ from mien.model.names import resolve_model
 from mien.model.store import MODEL_FILES
 from mien.recognition.classifier import Classifier
 from mien.samples import Samples, Split
-from mien.workflows.measuring import by_majority
+from mien.workflows.evaluating import by_majority
 from samples_factory import samples_of
 
 VOTES = (

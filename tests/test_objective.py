@@ -7,6 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from mien.errors import RecipeError
 from mien.training import objective
 from mien.training.metrics import epoch_metrics
+from mien.training.optimizer import optimizer
 from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 from samples_factory import random_faces, samples_of
@@ -14,7 +15,7 @@ from samples_factory import random_faces, samples_of
 
 def rates(recipe: Recipe, steps: list[int], phase: Phase | None = None) -> list[float]:
     """Learning rates at some steps of a phase with ten batches an epoch."""
-    made = objective.optimizer(recipe, phase or recipe.plan[0], 10)
+    made = optimizer(recipe, phase or recipe.plan[0], 10)
     schedule = made._learning_rate
     if not callable(schedule):
         return [float(made.learning_rate.numpy())] * len(steps)

@@ -11,7 +11,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.haar import Haar
 from mien.workflows.calibrating import calibrate
 from mien.workflows.comparing import compare
-from mien.workflows.measuring import evaluate
+from mien.workflows.evaluating import evaluate
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import fer_csv, random_faces
 

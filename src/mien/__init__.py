@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from mien.workflows.auditing import audit
     from mien.workflows.calibrating import CalibrationResult, calibrate
     from mien.workflows.comparing import ComparisonResult, compare
+    from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
-    from mien.workflows.measuring import EvaluationResult, evaluate
     from mien.workflows.models import KnownModel, fetch_model, known_models
     from mien.workflows.pictures import PictureResult, recognize
     from mien.workflows.training import train
@@ -74,7 +74,7 @@ _MODULE_OF_NAME = {
     "DatasetError": "mien.errors",
     "Detection": "mien.results",
     "DetectorError": "mien.errors",
-    "EvaluationResult": "mien.workflows.measuring",
+    "EvaluationResult": "mien.workflows.evaluating",
     "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
     "FER2013": "mien.labels",
@@ -115,7 +115,7 @@ _MODULE_OF_NAME = {
     "calibrate": "mien.workflows.calibrating",
     "compare": "mien.workflows.comparing",
     "ensemble": "mien.workflows.exporting",
-    "evaluate": "mien.workflows.measuring",
+    "evaluate": "mien.workflows.evaluating",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
     "known_models": "mien.workflows.models",

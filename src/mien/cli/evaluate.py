@@ -61,7 +61,7 @@ def evaluate(
     from mien.cli.console import output, progress_bar
     from mien.cli.tables import boxed
     from mien.reports.scores import classes_table, scores_table
-    from mien.workflows.measuring import evaluate as measure
+    from mien.workflows.evaluating import evaluate as measure
 
     reading = labels, scaling, architecture, input_size
     command = _command(

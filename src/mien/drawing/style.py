@@ -1,4 +1,8 @@
-"""Sizes and colours of the overlay, derived from the size of the picture."""
+"""Sizes of the overlay, derived from the size of the picture, and the colours of its panels.
+
+The colours of the expressions, in boxes, tags and charts, are those of `mien.labels`
+(`Label.color_rgb`): timelines and plots show the same.
+"""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a training minimises and with which steps: targets, losses, optimiser."""
+"""What a training minimises: targets, weights of the rows, losses."""
 
 from typing import Any
 
@@ -10,14 +10,9 @@ from mien.data.batches import Targets, Weights
 from mien.data.ferplus import label_distributions
 from mien.data.mixup import blend_targets
 from mien.samples import Samples
-from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 from mien.training.trainable import EXPRESSION, FERPLUS_HEAD, TEACHER_HEAD
 from mien.training.views import Views
-
-MOMENTUM = 0.9
-"""Nesterov momentum of SGD."""
-_NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 def targets(
@@ -132,75 +127,3 @@ def loss_weights(recipe: Recipe) -> dict[str, float]:
     """Weight of every head's loss in their sum."""
     ferplus = {FERPLUS_HEAD: recipe.ferplus_weight} if recipe.ferplus_weight else {}
     return {EXPRESSION: 1.0, **ferplus, **({TEACHER_HEAD: 1.0} if recipe.is_live else {})}
-
-
-def optimizer(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimiser of a phase with its schedule, decay, clipping and moving average.
-
-    Args:
-        recipe: everything but the phase's own.
-        phase: one of the recipe's ``plan``.
-        steps_per_epoch: batches of an epoch.
-    """
-    options: dict[str, Any] = {
-        "learning_rate": _schedule(recipe, phase, steps_per_epoch),
-        "weight_decay": recipe.weight_decay or None,
-        "global_clipnorm": recipe.clip_norm,
-        "use_ema": recipe.ema_momentum is not None,
-        "ema_momentum": recipe.ema_momentum or 0.99,
-    }
-    if recipe.optimizer == "sgd":
-        made = keras.optimizers.SGD(momentum=MOMENTUM, nesterov=True, **options)
-    elif recipe.optimizer == "adam":
-        made = keras.optimizers.Adam(**options)
-    else:
-        made = keras.optimizers.AdamW(**options)
-    if recipe.weight_decay:
-        made.exclude_from_weight_decay(var_names=_NOT_DECAYED)
-    return made
-
-
-def _schedule(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> Any:
-    peak = phase.learning_rate or recipe.learning_rate
-    warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
-    if recipe.schedule == "step":
-        return _Steps(
-            peak,
-            warmup_steps,
-            tuple(round(epoch * steps_per_epoch) for epoch in recipe.step_epochs),
-            recipe.step_factor,
-        )
-    if recipe.schedule == "constant" and not warmup_steps:
-        return peak
-    falling_steps = max(1, (phase.epochs or recipe.epochs) * steps_per_epoch - warmup_steps)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else peak,
-        decay_steps=falling_steps,
-        alpha=1.0 if recipe.schedule == "constant" else 0.0,
-        warmup_target=peak if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
-
-
-class _Steps(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Keras's PiecewiseConstantDecay after a linear rise."""
-
-    def __init__(
-        self, peak: float, warmup_steps: int, boundaries: tuple[int, ...], factor: float
-    ) -> None:
-        self._warmup_steps = warmup_steps
-        values = [peak * factor**index for index in range(len(boundaries) + 1)]
-        # Its boundaries are the last steps of a value; ours are the first ones of the next.
-        last = [boundary - 1 for boundary in boundaries]
-        self._falling = keras.optimizers.schedules.PiecewiseConstantDecay(last, values)
-
-    def __call__(self, step: Any) -> Any:
-        """Learning rate of a step, from 0."""
-        if not self._warmup_steps:
-            return self._falling(step)
-        rise = keras.ops.cast(step, "float32") / self._warmup_steps
-        return self._falling(step) * keras.ops.minimum(rise, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """What it was made of."""
-        return {"falling": self._falling.get_config(), "warmup_steps": self._warmup_steps}

@@ -31,6 +31,7 @@ from mien.training.live_teachers import live_teachers
 from mien.training.metrics import epoch_metrics
 from mien.training.monitors import Checkpoint, EveryEpoch
 from mien.training.monitors import stoppers as stoppers_of
+from mien.training.optimizer import optimizer
 from mien.training.phases import Phase, freeze
 from mien.training.pretrained import load_pretrained
 from mien.training.proof_faces import read_proof_faces, write_proof_faces
@@ -235,7 +236,7 @@ def train(
 
 def _compile(model: keras.Model, recipe: Recipe, phase: Phase, steps_per_epoch: int) -> None:
     model.compile(
-        optimizer=objective.optimizer(recipe, phase, steps_per_epoch),
+        optimizer=optimizer(recipe, phase, steps_per_epoch),
         loss=objective.losses(recipe),
         loss_weights=objective.loss_weights(recipe),
         metrics={EXPRESSION: epoch_metrics()},

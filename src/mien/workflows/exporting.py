@@ -13,7 +13,7 @@ from mien.model.names import is_known, resolve_model
 from mien.outputs.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
 from mien.samples import Image, Split
-from mien.workflows.measuring import by_majority, calibration_line, unseen_validation
+from mien.workflows.evaluating import by_majority, calibration_line, unseen_validation
 from mien.workflows.trained_split import with_validation
 
 FORMATS = ("onnx", "onnx-int8", "litert", "saved-model", "keras", "h5")
@@ -187,7 +187,7 @@ def _with_scores(model: str, scores: Sequence[Path], out: Path | None) -> Export
 
 
 def _put_scores(bundle: Path, scores: Sequence[Path], out: Path) -> list[str]:
-    from mien.training.scores import add_scores
+    from mien.training.card_scores import add_scores
 
     return [
         f"{out}: card says {100 * score.accuracy:.2f} % on {score.split} ({score.n:,} rows)"

@@ -9,7 +9,7 @@ from mien.data.splits import cautions
 from mien.data.unlabelled import Unlabelled, read_unlabelled
 from mien.model.names import resolve_model
 from mien.samples import Samples, Split
-from mien.workflows.measuring import calibration_line
+from mien.workflows.evaluating import calibration_line
 
 if TYPE_CHECKING:
     import keras
