@@ -26,12 +26,14 @@ from mien.cli.fetch import fetch
 from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
+from mien.cli.serve import serve
 from mien.cli.train import train
 from mien.errors import MienError
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     recognize,
     live,
+    serve,
     train,
     evaluate,
     compare,
