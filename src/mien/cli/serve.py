@@ -1,4 +1,4 @@
-"""``mien serve``: a service over HTTP and WebSocket; every option is an environment variable too."""
+"""``mien serve``: a service over HTTP; every option is an environment variable, too."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -107,7 +107,7 @@ class Gate:
             return True
         # An address cannot be rebound; this one is where the client reached this machine.
         server = scope.get("server")
-        return bool(server) and _is_address(name) and _same_address(name, str(server[0]))
+        return server is not None and _same_address(name, str(server[0]))
 
     def _is_allowed(self, origin: str, host: str) -> bool:
         origin = origin.lower()

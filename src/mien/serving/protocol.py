@@ -7,7 +7,7 @@ refused.
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import h11
 from uvicorn.config import Config
@@ -178,7 +178,7 @@ class HttpConnection(_Waiting, H11Protocol):
         super().handle_events()
         if self.scope is not before:
             # The task of the request has not begun: it runs after this call.
-            self.scope[CONNECTION_KEY] = self  # type: ignore[typeddict-unknown-key]
+            cast(dict[str, Any], self.scope)[CONNECTION_KEY] = self
             self.client_is_ready()
 
     def on_response_complete(self) -> None:
@@ -289,5 +289,5 @@ class LiveConnection(_Waiting, WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """The application takes over; see `WebSocketsSansIOProtocol`."""
-        self.scope[CONNECTION_KEY] = self  # type: ignore[typeddict-unknown-key]
+        cast(dict[str, Any], self.scope)[CONNECTION_KEY] = self
         await super().run_asgi()
