@@ -454,6 +454,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
     """The description, with the problem's schema and the token."""
     if app.openapi_schema is None:
         description = app.openapi()
+        if app.root_path:
+            description["servers"] = [{"url": app.root_path}]
         parts = description["components"]
         parts["schemas"]["ProblemDetails"] = schemas.ProblemDetails.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):

@@ -60,12 +60,14 @@ class Metrics:
         self,
         *,
         queue_depth: Callable[[], float],
+        connections: Callable[[], float],
         live_connections: Callable[[], float],
         jobs: Callable[[], dict[str, int]],
     ) -> None:
         """Ask these for what they hold whenever metrics are read."""
         for name, what, ask in (
             ("mien_queue_depth", "Requests with pictures that hold a place.", queue_depth),
+            ("mien_connections", "Open connections.", connections),
             ("mien_live_connections", "Live connections.", live_connections),
         ):
             Gauge(name, what, registry=self.registry).set_function(ask)

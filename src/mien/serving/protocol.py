@@ -73,6 +73,11 @@ class Doorkeeper:
         self._metrics = metrics
         self._connections: dict[Connection, None] = {}
 
+    @property
+    def n_connections(self) -> int:
+        """Connections that are open."""
+        return len(self._connections)
+
     def admit(self, connection: Connection, now_s: float) -> Problem | None:
         """Let a new connection in.
 

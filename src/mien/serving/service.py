@@ -73,6 +73,7 @@ class Service:
         """Whether nothing new is accepted any more."""
         self.metrics.watch(
             queue_depth=lambda: self.admission.n_inside,
+            connections=lambda: self.doorkeeper.n_connections,
             live_connections=lambda: self.live.n_connections,
             jobs=self.jobs.counts,
         )
