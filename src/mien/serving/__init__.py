@@ -11,3 +11,9 @@ and nowhere else. A request goes this way:
     routes     what a request means; bodies: its bytes, within limits
     admission  whether there is room, before a byte of the body is read
 """
+
+import os
+
+# From 1.32 on ONNX Runtime sends what it did to Microsoft, and leaves a file behind, unless this
+# is set before it is loaded. A service calls nobody.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -5,6 +5,7 @@ process ends itself where stdin ends, for then the service is gone. Its limits o
 time and size of files are set by itself, before it reads a byte of the video.
 """
 
+import errno
 import json
 import os
 import resource
@@ -44,12 +45,12 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
     try:
         _work(wanted)
-    except MemoryError:
-        _report(failed="the video needs more memory than a job may take")
     except Exception as error:
         from mien.errors import MienError
 
-        if isinstance(error, MienError):
+        if _is_want_of_memory(error):
+            _report(failed="the video needs more memory than a job may take")
+        elif isinstance(error, MienError):
             _report(failed=str(error))
         else:
             import traceback
@@ -120,6 +121,12 @@ def _limit_memory(n_bytes: int) -> None:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * resource.getpagesize() + n_bytes
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _is_want_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; threads need some, too, and say so in words only."""
+    is_enomem = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return is_enomem or isinstance(error, MemoryError) or "can't start new thread" in str(error)
 
 
 def _report(**members: Any) -> None:
