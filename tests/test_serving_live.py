@@ -29,9 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @contextmanager
-def opened(
-    client: Client, greeting: object = None, **options: Any
-) -> Iterator[ClientConnection]:
+def opened(client: Client, greeting: object = None, **options: Any) -> Iterator[ClientConnection]:
     """A connection after its first message; `greeting` is sent as it is where it is text."""
     hello = {"token": client.token} if greeting is None else greeting
     with connect(f"ws://127.0.0.1:{client.port}/v1/live", **options) as connection:
@@ -191,29 +189,31 @@ def test_who_never_speaks_is_closed_and_holds_no_place(tmp_path: Path):
 
 
 def test_photos_and_live_frames_take_turns(tmp_path: Path):
-    with running(tmp_path, detector=Slow(0.02), threads=1) as service:
-        with opened(service.client) as connection:
-            received(connection)
-            stop = threading.Event()
+    stop = threading.Event()
+    with (
+        running(tmp_path, detector=Slow(0.02), threads=1) as service,
+        opened(service.client) as connection,
+    ):
 
-            def hammer() -> None:
-                while not stop.is_set():
-                    service.client.post("/v1/recognize", photo())
+        def hammer() -> None:
+            while not stop.is_set():
+                service.client.post("/v1/recognize", photo())
 
-            photos = [threading.Thread(target=hammer) for _ in range(8)]
-            for thread in photos:
-                thread.start()
-            wait_until(lambda: service.service.admission.n_inside >= 7)
-            before = service.client.metric("mien_faces_total")
-            for number in range(20):
-                connection.send(photo())
-                assert received(connection)["frame"] == number
-            after = service.client.metric("mien_faces_total")
-            stop.set()
-            for thread in photos:
-                thread.join()
-            # Of two lanes each got about half: 20 live frames, and as many photos.
-            assert 15 <= after - before - 20 <= 40
+        received(connection)
+        photos = [threading.Thread(target=hammer) for _ in range(8)]
+        for thread in photos:
+            thread.start()
+        wait_until(lambda: service.service.admission.n_inside >= 7)
+        before = service.client.metric("mien_faces_total")
+        for number in range(20):
+            connection.send(photo())
+            assert received(connection)["frame"] == number
+        after = service.client.metric("mien_faces_total")
+        stop.set()
+        for thread in photos:
+            thread.join()
+    # Of two lanes each got about half: 20 live frames, and as many photos.
+    assert 15 <= after - before - 20 <= 40
 
 
 def test_the_end_closes_live_connections(tmp_path: Path):

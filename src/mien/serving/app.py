@@ -102,7 +102,6 @@ def build_app(service: Service) -> Shell:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        root_path=service.settings.root_path,
         lifespan=lifespan,
         redirect_slashes=False,
     )
@@ -385,7 +384,7 @@ def _add_live(app: FastAPI, service: Service) -> None:
 
 
 def _add_about(app: FastAPI, service: Service) -> None:
-    engine = service.engine
+    engine, root = service.engine, service.settings.root_path
     model = schemas.Model(
         name=engine.classifier.card.name,
         labels=list(engine.classifier.label_set.keys),
@@ -441,21 +440,21 @@ def _add_about(app: FastAPI, service: Service) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def _description() -> Response:
-        return JSONResponse(_described(app))
+        return JSONResponse(_described(app, root))
 
     @app.get("/docs", include_in_schema=False)
     async def _docs(request: Request) -> Response:
         scheme, host = service.settings.scheme, request.headers["host"]
-        html, policy = docs_page(_described(app), f"{scheme}://{host}{app.root_path}")
+        html, policy = docs_page(_described(app, root), f"{scheme}://{host}{root}")
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _described(app: FastAPI, root_path: str) -> dict[str, Any]:
     """The description, with the problem's schema and the token."""
     if app.openapi_schema is None:
         description = app.openapi()
-        if app.root_path:
-            description["servers"] = [{"url": app.root_path}]
+        if root_path:
+            description["servers"] = [{"url": root_path}]
         parts = description["components"]
         parts["schemas"]["ProblemDetails"] = schemas.ProblemDetails.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
