@@ -253,5 +253,15 @@ def unknown_field(name: str, known: str) -> Problem:
     )
 
 
+def not_supported(wanted: str, got: str) -> Problem:
+    """A body is of a media type that the route does not take."""
+    return Problem(
+        415,
+        "media-type",
+        f"expected a body of {wanted} or {MULTIPART}, got {got[:100] or 'no Content-Type'}",
+        headers={"accept-post": f"{wanted}, {MULTIPART}"},
+    )
+
+
 def _bad_form(error: Exception) -> Problem:
     return Problem(400, "bad-form", f"the body is not a form: {str(error)[:_LONGEST_NAME]}")

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mien.recognition.smoothing import HALF_LIFE_S
 
+BINARY = {"type": "string", "format": "binary"}
+"""Bytes, in the description."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
