@@ -332,7 +332,7 @@ def measure_memory(photo: bytes, n: int = 1000) -> None:
     async def ask(port: int, request: bytes) -> tuple[int, bytes]:
         client = Client(port)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 status, _, body = await client.ask(request)
                 return status, body
         finally:

@@ -14,6 +14,6 @@ and nowhere else. A request goes this way:
 
 import os
 
-# From 1.32 on ONNX Runtime sends what it did to Microsoft, and leaves a file behind, unless this
-# is set before it is loaded. A service calls nobody.
+# ONNX Runtime 1.32 reports to Microsoft what it does, and leaves a file in the temporary folder,
+# unless this is set before it is loaded. A service calls nobody.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

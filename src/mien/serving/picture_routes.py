@@ -1,5 +1,6 @@
 """The routes of pictures."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -22,11 +23,14 @@ from mien.serving.bodies import (
 from mien.serving.photos import as_body
 from mien.serving.pool import AbandonedError
 from mien.serving.problems import Problem, ending
-from mien.serving.protocol import CONNECTION_KEY
+from mien.serving.protocol import CONNECTION_KEY, Connection
 from mien.serving.schemas import BINARY
 from mien.serving.service import Service
 
 _FIELD = "image"
+_TARPIT_S = 0.2
+"""Who comes back before the seconds in Retry-After is refused only after so long: refusing at once,
+as often as a client can ask, would take the processor from those that were accepted."""
 _RECOGNIZE_BODY = {
     "requestBody": {
         "required": True,
@@ -72,10 +76,14 @@ def add_pictures(app: FastAPI, service: Service) -> None:
         kind = media_type(request.headers)
         if kind.name != MULTIPART and not kind.name.startswith("image/"):
             raise not_supported("image/*", kind.name)
+        connection: Connection | None = request.scope.get(CONNECTION_KEY)
         try:
             ticket = service.admission.enter(announced)
-        except Problem:
+        except Problem as refusal:
             service.metrics.refused("picture")
+            retry_after_s = int(refusal.headers["retry-after"])
+            if connection is not None and connection.was_refused(retry_after_s):
+                await asyncio.sleep(_TARPIT_S)
             raise
         with ticket:
             allowance = Allowance(limit_bytes=limits.body_bytes, within_s=limits.body_s)
@@ -102,7 +110,6 @@ def add_pictures(app: FastAPI, service: Service) -> None:
                 take = pictures[0].content.extend
                 await receive_body(request.receive, take, allowance, ticket=ticket)
             recognizer = service.engine.photos(options.min_confidence, options.tta)
-            connection = request.scope.get(CONNECTION_KEY)
 
             def is_wanted() -> bool:
                 return connection is None or not connection.is_gone

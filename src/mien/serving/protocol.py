@@ -58,6 +58,10 @@ class Connection(Protocol):
         """Close it without a word."""
         ...
 
+    def was_refused(self, retry_after_s: int) -> bool:
+        """A request is refused; whether one was before, and this one comes too early."""
+        ...
+
 
 class Doorkeeper:
     """Counts the connections of a service; in the event loop only.
@@ -109,10 +113,19 @@ class _Waiting:
 
     _since_s: float | None = None
     _patience_s = _FRESH_S
+    _back_s = 0.0
+    loop: asyncio.AbstractEventLoop
 
     def is_yielding(self, now_s: float) -> bool:
         """See `Connection`."""
         return self._since_s is not None and now_s - self._since_s > self._patience_s
+
+    def was_refused(self, retry_after_s: int) -> bool:
+        """See `Connection`."""
+        now_s = self.loop.time()
+        is_early = now_s < self._back_s
+        self._back_s = now_s + retry_after_s
+        return is_early
 
 
 class HttpConnection(_Waiting, H11Protocol):
