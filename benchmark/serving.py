@@ -1,6 +1,6 @@
 """`mien serve` under load, against the same pipeline in this process, in one run.
 
-    python benchmark/serving.py PHOTO [cost load refusals health live slow-live memory clients end]
+    python benchmark/serving.py PHOTO [cost load refusals health live slow-live malformed large clients end]
 
 PHOTO shows one face and is brought to 640 x 480. Each part prints its figures and what they should
 be. Everything that is compared is measured in rounds that alternate, or before and after, since
@@ -326,61 +326,68 @@ def malformed(photo: bytes, n: int) -> Iterator[tuple[str, bytes]]:
             )
 
 
-def measure_memory(photo: bytes, n: int = 1000) -> None:
-    """1,000 malformed bodies, then 12 photos of 24 megapixels."""
+async def ask_once(port: int, request: bytes) -> tuple[int, bytes]:
+    """One request on a connection of its own."""
+    client = Client(port)
+    try:
+        async with asyncio.timeout(120):
+            status, _, body = await client.ask(request)
+            return status, body
+    finally:
+        client.close()
 
-    async def ask(port: int, request: bytes) -> tuple[int, bytes]:
-        client = Client(port)
-        try:
-            async with asyncio.timeout(120):
-                status, _, body = await client.ask(request)
-                return status, body
-        finally:
-            client.close()
 
-    large = io.BytesIO()
-    PIL.Image.fromarray(
-        cv2.resize(read_image(photo), (6000, 4000), interpolation=cv2.INTER_CUBIC)
-    ).save(large, "JPEG")
+def measure_malformed(photo: bytes, n: int = 1000) -> None:
+    """So many malformed bodies, one after the other."""
+    good = request_of(photo)
     with serving() as server:
-        good = request_of(photo)
-        _, right = asyncio.run(ask(server.port, good))
+        _, right = asyncio.run(ask_once(server.port, good))
         for _ in range(30):
-            asyncio.run(ask(server.port, good))
+            asyncio.run(ask_once(server.port, good))
         before = server.memory_mb()
         counts: dict[str, dict[int, int]] = {}
         for what, request in malformed(photo, n):
-            status, _ = asyncio.run(ask(server.port, request))
+            status, _ = asyncio.run(ask_once(server.port, request))
             of_kind = counts.setdefault(what, {})
             of_kind[status] = of_kind.get(status, 0) + 1
         grown = server.memory_mb() - before
-        statuses = {status for of_kind in counts.values() for status in of_kind}
-        print(f"  {counts}")
-        told(
-            "answers to malformed bodies",
-            sorted(statuses),
-            "4xx, or 200 where it decodes",
-            all(status == 200 or 400 <= status < 500 for status in statuses),
-        )
-        told("grown by, MB", f"{grown:.1f} from {before:.0f}", "at most 30", grown <= 30)
-        _, again = asyncio.run(ask(server.port, good))
-        told("the next good one", again == right, "as before", again == right)
+        _, again = asyncio.run(ask_once(server.port, good))
+    statuses = {status for of_kind in counts.values() for status in of_kind}
+    print(f"  {counts}")
+    told(
+        "answers to malformed bodies",
+        sorted(statuses),
+        "4xx, or 200 where it decodes",
+        all(status == 200 or 400 <= status < 500 for status in statuses),
+    )
+    told("grown by, MB", f"{grown:.1f} from {before:.0f}", "at most 30", grown <= 30)
+    told("the next good one", again == right, "as before", again == right)
+
+
+def measure_large(photo: bytes) -> None:
+    """12 photos of 24 megapixels at once."""
+    stream = io.BytesIO()
+    large = cv2.resize(read_image(photo), (6000, 4000), interpolation=cv2.INTER_CUBIC)
+    PIL.Image.fromarray(large).save(stream, "JPEG")
+    request = request_of(stream.getvalue())
+
+    async def twelve(port: int) -> list[tuple[int, bytes]]:
+        return await asyncio.gather(*(ask_once(port, request) for _ in range(12)))
+
+    with serving() as server:
+        for _ in range(30):
+            asyncio.run(ask_once(server.port, request_of(photo)))
         before = server.memory_mb()
-
-        async def twelve() -> list[tuple[int, bytes]]:
-            request = request_of(large.getvalue())
-            return await asyncio.gather(*(ask(server.port, request) for _ in range(12)))
-
-        answers = asyncio.run(twelve())
+        answers = asyncio.run(twelve(server.port))
         assert [status for status, _ in answers] == [200] * 12, answers
         time.sleep(1)
         grown = server.memory_mb() - before
-        told(
-            "after 12 of 24 megapixels, MB",
-            f"{grown:+.1f} from {before:.0f}",
-            "at most 40",
-            grown <= 40,
-        )
+    told(
+        "after 12 of 24 megapixels, MB",
+        f"{grown:+.1f} from {before:.0f}",
+        "at most 40",
+        grown <= 40,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -471,7 +478,8 @@ def main() -> None:
         "health": lambda photo, seconds: measure_health(photo, seconds / 4),
         "live": lambda photo, seconds: measure_live(photo, seconds / 3),
         "slow-live": lambda photo, seconds: measure_slow_live(photo, seconds / 2),
-        "memory": lambda photo, _: measure_memory(photo),
+        "malformed": lambda photo, _: measure_malformed(photo),
+        "large": lambda photo, _: measure_large(photo),
         "clients": lambda photo, _: measure_clients(photo),
         "end": lambda photo, _: measure_end(photo),
     }

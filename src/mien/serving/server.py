@@ -19,7 +19,7 @@ import uvicorn
 from mien.errors import ServeError
 from mien.serving.app import build_app
 from mien.serving.engine import load_engine
-from mien.serving.memory import use_few_arenas
+from mien.serving.memory import keep_little
 from mien.serving.protocol import HttpConnection, LiveConnection
 from mien.serving.service import Service
 from mien.serving.settings import Settings
@@ -49,7 +49,7 @@ def serve(settings: Settings, on_line: Callable[[str], None]) -> int:
         ServeError: it cannot listen there.
         ModelError, WeightsError, DetectorError, MissingExtraError: as `load_engine`.
     """
-    use_few_arenas()
+    keep_little()
     sys.setswitchinterval(_SWITCH_S)
     _log_to(on_line)
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
