@@ -1,6 +1,6 @@
 """`mien serve` under load, against the same pipeline in this process, in one run.
 
-    python benchmark/serving.py PHOTO [cost load refusals health live slow-live malformed large clients end]
+    python benchmark/serving.py PHOTO [PART ...]
 
 PHOTO shows one face and is brought to 640 x 480. Each part prints its figures and what they should
 be. Everything that is compared is measured in rounds that alternate, or before and after, since

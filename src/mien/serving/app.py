@@ -26,7 +26,7 @@ def build_app(service: Service) -> Shell:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.jobs.start()
+        service.start()
         try:
             yield
         finally:

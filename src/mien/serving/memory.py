@@ -4,8 +4,10 @@ glibc keeps what was freed in one arena per thread, 174 MB after a dozen picture
 megapixels. Elsewhere nothing is done, and nothing needs to be.
 """
 
+import asyncio
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -21,6 +23,7 @@ _MAPPED_BYTES = 8 * _MEGABYTE
 less than 3 megapixels need them again and again, stay: fetching them anew costs 0.5 ms a photo."""
 _KEPT_BYTES = 32 * _MEGABYTE
 """What an arena keeps at its end."""
+_TRIM_S = 5.0
 
 
 @cache
@@ -48,3 +51,18 @@ def trim() -> None:
     libc = _libc()
     if libc is not None:
         libc.malloc_trim(0)
+
+
+async def trim_now_and_then(n_done: Callable[[], float]) -> None:
+    """Trim after work, for ever; what was freed meanwhile is not kept by a service that rests.
+
+    Args:
+        n_done: a number that grows with the work.
+    """
+    before = n_done()
+    while True:
+        await asyncio.sleep(_TRIM_S)
+        now = n_done()
+        if now != before:
+            before = now
+            await asyncio.to_thread(trim)

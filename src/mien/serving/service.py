@@ -1,5 +1,6 @@
 """Everything that a running service consists of, made once and closed once."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from mien.serving.folders import ServiceFolder
 from mien.serving.jobs import Jobs
 from mien.serving.live import LANE as LIVE_LANE
 from mien.serving.live import LiveFrames
+from mien.serving.memory import trim_now_and_then
 from mien.serving.metrics import Metrics
 from mien.serving.photos import LANE as PHOTO_LANE
 from mien.serving.photos import Photos
@@ -84,8 +86,16 @@ class Service:
             file.write(self.engine.bundle)
         return path
 
+    def start(self) -> None:
+        """Begin to work; in the event loop."""
+        self.jobs.start()
+        self._trimming = asyncio.create_task(
+            trim_now_and_then(lambda: self.admission.n_left), name="mien-trim"
+        )
+
     async def close(self) -> None:
         """End all work and remove all files."""
+        self._trimming.cancel()
         await self.jobs.close()
         self.pool.close()
         self.folder.close()
