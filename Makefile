@@ -54,5 +54,5 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.pip
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.pip
 	@echo "installing mien with its training libraries into $(VENV): about 3.5 GB"
-	$(PIP) install --editable '.[train,live,table]' --group dev
+	$(PIP) install --editable '.[train,live,table,serve]' --group dev
 	@touch $@

@@ -21,6 +21,7 @@ LAYERS = (
     {"training"},
     {"workflows"},
     {"live"},
+    {"serving"},
     {"cli"},
 )
 """From the bottom up. A module imports from lower layers, from its own package and, among single
@@ -50,8 +51,8 @@ MAY_IMPORT = {
     "pooch": {"model.store"},
     "requests": {"model.store"},
     "urllib": {"model.store"},
-    "http": {"model.store"},
-    "socket": {"model.store"},
+    "http": {"model.store", "serving.problems"},
+    "socket": {"model.store", "serving.server"},
     "pickle": set(),
     "av": {"sources", "outputs", "images.heif"},
     "scipy": set(),
@@ -60,6 +61,14 @@ MAY_IMPORT = {
     "pyarrow": {"outputs"},
     "rich": {"cli"},
     "typer": {"cli"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
+    "pydantic": {"serving"},
+    "uvicorn": {"serving"},
+    "h11": {"serving"},
+    "python_multipart": {"serving"},
+    "prometheus_client": {"serving"},
+    "websockets": {"serving"},
 }
 """Who may import a library, as prefixes of module names."""
 
@@ -83,6 +92,8 @@ CLI_MAY_IMPORT = {
     "cli": "itself",
     "workflows": "what commands do",
     "live.session": "what `mien live` does, the one workflow with a window",
+    "serving.settings": "what `mien serve` is started with",
+    "serving.server": "what `mien serve` does",
     "errors": "",
     "results": "",
     "labels": "",

@@ -14,6 +14,7 @@
     ├── CalibrationError       rows that no temperature can be fitted on
     ├── DetectorError          a detector that is not there
     ├── WeightsError           a model file that cannot be found, fetched or verified
+    ├── ServeError             a service that cannot be started
     ├── OutputError            a result that cannot be written; nothing half-written is left
     ├── WindowError            a window that cannot be opened
     └── MissingExtraError      an optional dependency that is not installed
@@ -126,6 +127,10 @@ class WeightsError(MienError):
 class OutputError(MienError):
     """A result cannot be written; nothing half-written is left behind, but for a file that grows
     with a video: it keeps what came before."""
+
+
+class ServeError(MienError):
+    """A service cannot be started; nothing listens."""
 
 
 class WindowError(MienError):

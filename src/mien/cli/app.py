@@ -26,6 +26,7 @@ from mien.cli.fetch import fetch
 from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
+from mien.cli.serve import serve
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -36,6 +37,7 @@ _UsageError: Any = typer.BadParameter.__base__
 COMMANDS: tuple[Callable[..., None], ...] = (
     recognize,
     live,
+    serve,
     train,
     evaluate,
     compare,
