@@ -266,3 +266,9 @@ def test_public_names_are_those_of_all():
     assert set(mien.__all__) <= set(dir(mien))
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = mien.missing
+
+
+def test_onnx_runtime_is_told_to_report_nothing(monkeypatch):
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)  # set here already by importing mien
+    code = "import os, mien.recognition.sessions; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert run_python(code).strip() == "1"

@@ -14,6 +14,7 @@ Everything that is public stands here; docs/python.md shows it. Names are loaded
 importing mien loads neither Keras nor ONNX Runtime nor OpenCV.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,10 @@ if TYPE_CHECKING:
     from mien.workflows.videos import VideoResult, recognize_video, stream
 
 __version__ = "0.1.0"
+
+# ONNX Runtime from 1.32 on reports its use to Microsoft unless this is set before it is loaded
+# (its Privacy.md). mien calls nobody without being asked.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _MODULE_OF_NAME = {
     "CalibrationError": "mien.errors",

@@ -11,9 +11,3 @@ and nowhere else. A request goes this way:
     routes     what a request means; bodies: its bytes, within limits
     admission  whether there is room, before a byte of the body is read
 """
-
-import os
-
-# ONNX Runtime 1.32 reports to Microsoft what it does, and leaves a file in the temporary folder,
-# unless this is set before it is loaded. A service calls nobody.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
