@@ -314,7 +314,7 @@ def _serve(kinds: list[str]) -> None:
         "json": _read_json,
     }
     if "keras" in kinds:
-        from mien.cli.console import load_keras_quietly
+        from mien.formats.keras_import import load_keras_quietly
 
         load_keras_quietly()
         import mien.training.opening  # noqa: F401
@@ -390,7 +390,7 @@ def _read_onnx(path: Path) -> None:
 
 
 def _read_keras(path: Path) -> None:
-    from mien.formats.foreign import Reading
+    from mien.formats.reading import Reading
     from mien.labels import FER2013
     from mien.training.opening import open_network
 

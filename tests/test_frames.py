@@ -145,8 +145,12 @@ def test_pictures_that_change_on_the_way():
 
 def test_sources_by_what_they_are(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr("mien.sources.Camera", lambda device, **o: opened.append((device, o)))
-    monkeypatch.setattr("mien.sources.NetworkStream", lambda address, **o: opened.append(address))
+    monkeypatch.setattr(
+        "mien.sources.cameras.Camera", lambda device, **o: opened.append((device, o))
+    )
+    monkeypatch.setattr(
+        "mien.sources.network.NetworkStream", lambda address, **o: opened.append(address)
+    )
     for camera in (0, "1", "/dev/video3"):
         open_frames(camera, frame_rate_hz=30)
     open_frames("rtsp://host/1")

@@ -67,7 +67,7 @@ def pipelines() -> Iterator[object]:
         yield pytest.param(name, "jax", marks=slow)
 
 
-@pytest.mark.parametrize(("name", "backend"), pipelines())
+@pytest.mark.parametrize(("name", "backend"), list(pipelines()))
 def test_a_pipeline_runs_by_one_command(
     name: str, backend: str, reduced: Path, tmp_path: Path, request: pytest.FixtureRequest
 ):
