@@ -1,5 +1,7 @@
 """Tables of results: CSV, JSON Lines and Parquet, chosen by the path's ending.
 
+Their columns and cells are those of `mien.outputs.rows`.
+
 CSV and Parquet have one row per face; JSON Lines have one line per frame and keep the contract of
 docs/coordinates.md. A table of pictures appears when it is complete. A table of videos grows at
 its place, and what was written is with the system at once. Parquet cannot grow, as its index

@@ -76,9 +76,9 @@ class YuNet:
     # Measured with: python benchmark/crop_geometry.py pixels.png yunet --model FILE
     crops: Mapping[str, CropGeometry] = {
         "fer2013": CropGeometry(
-            1.23,
-            0.0,
-            0.01,
+            side_per_width=1.23,
+            shift_x=0.0,
+            shift_y=0.01,
             landmarks=((-0.18, -0.115), (0.18, -0.115), (0.0, 0.1), (-0.15, 0.265), (0.15, 0.265)),
         )
     }
