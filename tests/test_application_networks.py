@@ -52,7 +52,7 @@ def fine_tuned(name: str) -> keras.Model:
     features = np.asarray(keras.Model(base.input, pooled)(FACES.astype(np.float32) / 255))
     kernel, _ = network.layers[-1].get_weights()
     logits = (features - features.mean(axis=0)) @ kernel
-    kernel *= 0.3 / logits.std()
+    kernel *= 0.15 / logits.std()
     network.layers[-1].set_weights([kernel, -features.mean(axis=0) @ kernel])
     return network
 
@@ -74,7 +74,7 @@ def test_it_is_read_exported_and_used(name: str, tmp_path: Path):
     network = fine_tuned(name)
     network.save(path)
     expected = np.asarray(network(FACES.astype(np.float32) / 255, training=False))
-    assert expected.std(axis=0).max() > 0.02
+    assert expected.std(axis=0).max() > 0.01
     opened = open_network(path, Reading(labels=FER2013.keys, scaling="0..1"))
     bundle, parity = to_bundle(opened.network, opened.card, list(FACES))
     assert parity.largest_difference <= PARITY_TOLERANCE

@@ -368,6 +368,17 @@ def test_keras_s_own_layer_scale_loads_and_another_does_not(tmp_path: Path):
         load_network(path)
 
 
+def test_inception_resnet_adds_a_scaled_branch(tmp_path: Path):
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    inputs = keras.Input((6, 6, 2))
+    network = keras.Model(inputs, CustomScaleLayer(0.25)([inputs, L.ReLU()(inputs)]))
+    expected = MAPS + 0.25 * np.maximum(MAPS, 0)
+    for name in ("net.keras", "net.h5"):
+        path = save(network, tmp_path / name)
+        np.testing.assert_allclose(outputs(load_network(path), MAPS), expected, rtol=1e-6)
+
+
 def pair(folder: Path, network: keras.Model, name: str, *, by_layers: bool) -> tuple[Path, Path]:
     """``face.json`` and its weights, as Keras 2 (by layers) or Keras 3 saves them."""
     description, weights = folder / "face.json", folder / name

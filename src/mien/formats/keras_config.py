@@ -34,9 +34,12 @@ _RUNS_CODE = frozenset(
 _READS_FILES = frozenset(("StringLookup", "IntegerLookup", "TextVectorization"))
 _VALUES = frozenset(("__tensor__", "__keras_tensor__", "__numpy__", "__tuple__", "__ellipsis__"))
 _MODELS = frozenset(("Functional", "Model", "Sequential"))
-_CONVNEXT = "keras.src.applications.convnext"
-_OF_APPLICATIONS = {"LayerScale": {"init_values", "projection_dim", "name", "trainable", "dtype"}}
-"""Layers that Keras ships within its networks, with their arguments."""
+_OF_ALL = {"name", "trainable", "dtype"}
+_OF_APPLICATIONS = {
+    "LayerScale": ("keras.src.applications.convnext", {"init_values", "projection_dim"}),
+    "CustomScaleLayer": ("keras.src.applications.inception_resnet_v2", {"scale"}),
+}
+"""Layers that Keras ships within its networks, with their module and arguments."""
 _OWN_MODULE = "mien.zoo."
 _AUTHOR, _GONE = "the program that saved it", "an older Keras"
 _OTHERS = {
@@ -154,8 +157,9 @@ def _check_object(part: Mapping[str, Any], name: str) -> None:
 
 def _is_stock(kind: str, module: Any, arguments: Any) -> bool:
     if kind in _OF_APPLICATIONS:
-        own = isinstance(arguments, dict) and arguments.keys() <= _OF_APPLICATIONS[kind]
-        return own and module in (None, _CONVNEXT)
+        home, known = _OF_APPLICATIONS[kind]
+        is_own = isinstance(arguments, dict) and arguments.keys() <= known | _OF_ALL
+        return is_own and module in (None, home)
     if module is None or module == "builtins":
         return kind in _stock_names() or kind in _VALUES
     if not isinstance(module, str):
@@ -170,8 +174,10 @@ def _is_stock(kind: str, module: Any, arguments: Any) -> bool:
 @cache
 def layers_of_applications() -> dict[str, type]:
     """Layers that Keras ships within its networks, by name, as a loader wants them."""
-    module = importlib.import_module(_CONVNEXT)
-    return {kind: getattr(module, kind) for kind in _OF_APPLICATIONS}
+    return {
+        kind: getattr(importlib.import_module(home), kind)
+        for kind, (home, _) in _OF_APPLICATIONS.items()
+    }
 
 
 @cache
