@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import pytest
 import real_data
 from jax_process import Run, jax_process
 from samples_factory import unpack_tool
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One core for each process of the tests: two that both want all cores wait for each other.
+    for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
 
 
 @pytest.fixture(scope="session")
