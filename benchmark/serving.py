@@ -101,41 +101,47 @@ def measure_cost(photo: bytes, rounds: int = 8, n: int = 40) -> None:
     told("idle, MB", f"{memory:.0f}", "at most 250", memory <= 250)
 
 
-def measure_load(photo: bytes, seconds: float) -> None:
-    """64 patient clients against a queue of 64."""
+def measure_load(photo: bytes, seconds: float, rounds: int = 6) -> None:
+    """64 patient clients against a queue of 64, in turns with the pipeline in this process."""
     mine, queue, threads = InProcess(), 64, 2
-    taken = []
-    for _ in range(100):
-        begin_s = time.perf_counter()
-        mine(photo)
-        taken.append(time.perf_counter() - begin_s)
-    before = mine.throughput(photo, 10)
+    request, single_s, latencies_s, ratios = request_of(photo), [], [], []
+    statuses: dict[int, int] = {}
+    errors: list[str] = []
     with serving("--queue", str(queue)) as server:
         cpu_s = server.cpu_s()
-        tally = asyncio.run(load(server.port, request_of(photo), 64, seconds, patient=True))
+        before = mine.throughput(photo, 4)
+        for _ in range(rounds):
+            begin_s = time.perf_counter()
+            for _ in range(20):
+                mine(photo)
+            single_s.append((time.perf_counter() - begin_s) / 20)
+            tally = asyncio.run(load(server.port, request, 64, seconds / rounds, patient=True))
+            after = mine.throughput(photo, 4)
+            ratios.append(tally.n_accepted / (seconds / rounds) / ((before + after) / 2))
+            before = after
+            latencies_s += tally.latencies_s
+            errors += tally.errors
+            for code, n in tally.statuses.items():
+                statuses[code] = statuses.get(code, 0) + n
         cpu_s = server.cpu_s() - cpu_s
-    after = mine.throughput(photo, 10)
-    median_s, pipeline = statistics.median(taken), (before + after) / 2
-    accepted = tally.n_accepted / seconds
-    others = {code: n for code, n in tally.statuses.items() if code not in (200, 503)}
+    others = {code: n for code, n in statuses.items() if code not in (200, 503)}
     told(
         "answers",
-        f"{tally.statuses}, errors {len(tally.errors)} {tally.errors[:2]}",
+        f"{statuses}, errors {len(errors)} {errors[:2]}",
         "none but 200 and 503",
-        not others and not tally.errors,
+        not others and not errors,
     )
+    ratio = statistics.median(ratios)
     told(
-        "accepted a second / pipeline",
-        f"{accepted:.1f} / {before:.1f}, {after:.1f} = {accepted / pipeline:.2f}",
+        "accepted a second / pipeline before and after",
+        f"{ratio:.2f} of {[round(one, 2) for one in ratios]}",
         "at least 0.8",
-        accepted >= 0.8 * pipeline,
+        ratio >= 0.8,
     )
-    limit_s = 2.5 * queue / threads * median_s
-    p99_s = percentile(tally.latencies_s, 0.99)
+    limit_s = 2.5 * queue / threads * statistics.median(single_s)
+    p99_s = percentile(latencies_s, 0.99)
     told("p99, ms", f"{1e3 * p99_s:.0f}", f"at most {1e3 * limit_s:.0f}", p99_s <= limit_s)
-    print(
-        f"  server CPU {cpu_s / seconds:.2f} cores, {1e3 * cpu_s / tally.n_accepted:.2f} ms a photo"
-    )
+    print(f"  server: {1e3 * cpu_s / statuses[200]:.2f} ms of CPU a photo")
 
 
 def measure_refusals(photo: bytes, seconds: float) -> None:
@@ -350,6 +356,7 @@ def measure_malformed(photo: bytes, n: int = 1000) -> None:
             status, _ = asyncio.run(ask_once(server.port, request))
             of_kind = counts.setdefault(what, {})
             of_kind[status] = of_kind.get(status, 0) + 1
+        time.sleep(6)  # memory is given back every 5 s
         grown = server.memory_mb() - before
         _, again = asyncio.run(ask_once(server.port, good))
     statuses = {status for of_kind in counts.values() for status in of_kind}
@@ -380,7 +387,7 @@ def measure_large(photo: bytes) -> None:
         before = server.memory_mb()
         answers = asyncio.run(twelve(server.port))
         assert [status for status, _ in answers] == [200] * 12, answers
-        time.sleep(1)
+        time.sleep(6)  # memory is given back every 5 s
         grown = server.memory_mb() - before
     told(
         "after 12 of 24 megapixels, MB",

@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from mien.recognition.detectors.whole import Whole
 from mien.results import Detection
+from mien.serving import protocol
 from mien.serving.settings import Limits
 from picture_factory import encode, gradient
 from serving_factory import PATIENCE_S, Client, Running, photo, running, wait_until
@@ -69,6 +70,19 @@ def test_tracks_and_options_belong_to_a_connection(service: Running):
         assert strict["tta"] == "flip"
         assert service.client.metric("mien_live_connections") == 2
     wait_until(lambda: service.client.metric("mien_live_connections") == 0)
+
+
+def test_a_connection_outlives_the_deadlines_of_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(protocol, "_DRAIN_S", 0.05)
+    limits = Limits(header_s=0.3)
+    with running(tmp_path, limits=limits) as service, opened(service.client) as connection:
+        received(connection)
+        for number in range(5):
+            time.sleep(0.1)
+            connection.send(photo())
+            assert received(connection)["frame"] == number
 
 
 def test_a_bad_frame_is_a_problem_of_its_own(service: Running):

@@ -123,7 +123,7 @@ def test_what_is_no_body_of_pictures(client: Client, kind: str):
         (form(("image", "a", photo()))[0][:-9], form()[1], 400, "bad-form"),
         (form()[0], form()[1], 422, "no-picture"),
         (form(("file", "a", photo()))[0], form()[1], 422, "unknown-field"),
-        (form(*[("image", "a", b"x")] * 1000)[0], form()[1], 413, "too-many-pictures"),
+        (form(*[("image", "a", b"x")] * 1000)[0], form()[1], 422, "too-many-pictures"),
         (b"--cut\r\nX: y\r\n\r\nz\r\n--cut--\r\n", form()[1], 400, "bad-form"),
         (b"--cut\r\n" + b"A: b\r\n" * 5000 + b"\r\nz\r\n--cut--\r\n", form()[1], 400, "bad-form"),
         (b"--cut\r\nA: " + bytes(99_999) + b"\r\n\r\nz\r\n--cut--\r\n", form()[1], 400, "bad-form"),

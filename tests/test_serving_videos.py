@@ -149,7 +149,7 @@ def test_bad_uploads(service: Running, clip: bytes):
     client.form("/v1/videos", ("image", "", clip)).problem(422, "unknown-field")
     client.form("/v1/videos").problem(422, "no-video")
     twice = client.form("/v1/videos", ("video", "", clip), ("video", "", clip))
-    twice.problem(413, "too-many-videos")
+    twice.problem(422, "too-many-videos")
     assert [item.name for item in service.service.folder.path.iterdir() if item.is_dir()] == []
     assert client.metric('mien_jobs{state="waiting"}') == 0
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 
@@ -14,6 +14,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video_recognizer import VideoRecognizer
 from mien.results import Detection, Tta
 from mien.samples import Image
+from mien.serving.memory import trim
 from mien.serving.metrics import Metrics
 from mien.workflows.models import open_model
 
@@ -51,6 +52,15 @@ class TimedRecognizer(Recognizer):
             return super().probabilities(crops)
 
 
+@runtime_checkable
+class _Resting(Protocol):
+    """A detector that holds memory between pictures, and can give it back."""
+
+    def rest(self) -> None:
+        """Give it back."""
+        ...
+
+
 class Engine:
     """A model and a detector, loaded once.
 
@@ -73,6 +83,13 @@ class Engine:
         self.metrics = metrics
         """What is told how long things take."""
         self._live_detector = detector.searching(SEARCH_SIDE_PX)
+
+    def rest(self) -> None:
+        """Give back what large pictures took."""
+        for detector in {id(one): one for one in (self.detector, self._live_detector)}.values():
+            if isinstance(detector, _Resting):
+                detector.rest()
+        trim()
 
     def photos(self, min_confidence: float, tta: Tta) -> Recognizer:
         """What recognises photos; costs nothing."""

@@ -23,7 +23,7 @@ _MAPPED_BYTES = 8 * _MEGABYTE
 less than 3 megapixels need them again and again, stay: fetching them anew costs 0.5 ms a photo."""
 _KEPT_BYTES = 32 * _MEGABYTE
 """What an arena keeps at its end."""
-_TRIM_S = 5.0
+_EVERY_S = 5.0
 
 
 @cache
@@ -53,16 +53,17 @@ def trim() -> None:
         libc.malloc_trim(0)
 
 
-async def trim_now_and_then(n_done: Callable[[], float]) -> None:
-    """Trim after work, for ever; what was freed meanwhile is not kept by a service that rests.
+async def rest_now_and_then(n_done: Callable[[], float], rest: Callable[[], None]) -> None:
+    """After work give memory back, for ever; a service that has nothing to do keeps none.
 
     Args:
         n_done: a number that grows with the work.
+        rest: gives it back; called in a thread.
     """
     before = n_done()
     while True:
-        await asyncio.sleep(_TRIM_S)
+        await asyncio.sleep(_EVERY_S)
         now = n_done()
         if now != before:
             before = now
-            await asyncio.to_thread(trim)
+            await asyncio.to_thread(rest)

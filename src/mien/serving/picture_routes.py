@@ -94,7 +94,7 @@ def add_pictures(app: FastAPI, service: Service) -> None:
                     raise unknown_field(field, _FIELD)
                 if len(pictures) >= limits.pictures:
                     raise Problem(
-                        413, "too-many-pictures", f"a form has {limits.pictures} pictures at most"
+                        422, "too-many-pictures", f"a form has {limits.pictures} pictures at most"
                     )
                 pictures.append(Part(name))
                 return pictures[-1].content.extend

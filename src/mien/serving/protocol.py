@@ -140,6 +140,7 @@ class HttpConnection(_Waiting, H11Protocol):
         self._drain_timer: asyncio.TimerHandle | None = None
         self._drained = 0
         self._is_refused = False
+        self._is_upgraded = False
 
     @property
     def is_gone(self) -> bool:
@@ -213,6 +214,7 @@ class HttpConnection(_Waiting, H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """The connection becomes a WebSocket; see `H11Protocol`."""
+        self._is_upgraded = True  # and is none of this object's business any more
         self._stop_timers()
         self._unset_keepalive_if_required()
         super().handle_websocket_upgrade(event)
@@ -228,6 +230,8 @@ class HttpConnection(_Waiting, H11Protocol):
 
     def _watch(self) -> None:
         """Start and stop the deadlines by what is awaited of the client."""
+        if self._is_upgraded:
+            return
         state, is_closing = self.conn.their_state, self.transport.is_closing()
         is_answered = self.cycle is None or self.cycle.response_complete
         if state in (h11.IDLE, h11.SEND_BODY) and not is_closing:

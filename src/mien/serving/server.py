@@ -200,8 +200,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class _Lines(logging.Handler):
     """Log records as lines for a person, tracebacks in full."""
 
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, on_line: Callable[[str], None], level: int) -> None:
+        super().__init__(level)
         self._on_line = on_line
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -212,11 +212,8 @@ class _Lines(logging.Handler):
 
 
 def _log_to(on_line: Callable[[str], None]) -> None:
-    """Errors only, of few libraries: what clients send must not fill a disk."""
-    handler = _Lines(on_line)
-    for name, level in (("mien", logging.WARNING), ("uvicorn", logging.ERROR)):
+    """Warnings of mien's, errors of all others: what clients send must not fill a disk."""
+    for name, level in (("", logging.ERROR), ("mien", logging.WARNING)):
         log = logging.getLogger(name)
-        log.setLevel(level)
         log.propagate = False
-        if not any(isinstance(one, _Lines) for one in log.handlers):
-            log.addHandler(handler)
+        log.addHandler(_Lines(on_line, level))

@@ -13,7 +13,7 @@ from mien.serving.folders import ServiceFolder
 from mien.serving.jobs import Jobs
 from mien.serving.live import LANE as LIVE_LANE
 from mien.serving.live import LiveFrames
-from mien.serving.memory import trim_now_and_then
+from mien.serving.memory import rest_now_and_then
 from mien.serving.metrics import Metrics
 from mien.serving.photos import LANE as PHOTO_LANE
 from mien.serving.photos import Photos
@@ -89,13 +89,13 @@ class Service:
     def start(self) -> None:
         """Begin to work; in the event loop."""
         self.jobs.start()
-        self._trimming = asyncio.create_task(
-            trim_now_and_then(lambda: self.admission.n_left), name="mien-trim"
+        self._resting = asyncio.create_task(
+            rest_now_and_then(lambda: self.admission.n_left, self.engine.rest), name="mien-rest"
         )
 
     async def close(self) -> None:
         """End all work and remove all files."""
-        self._trimming.cancel()
+        self._resting.cancel()
         await self.jobs.close()
         self.pool.close()
         self.folder.close()

@@ -151,7 +151,7 @@ async def _store(request: Request, job: Job, service: Service, boundary: bytes |
             raise unknown_field(field, _FIELD)
         n_files += 1
         if n_files > 1:
-            raise Problem(413, "too-many-videos", "a form has one video at most")
+            raise Problem(422, "too-many-videos", "a form has one video at most")
         job.source = name
         return waiting.extend
 
