@@ -8,11 +8,28 @@ import typer
 from mien.cli.recognition_options import DetectorName
 
 _PREFIX = "MIEN_SERVE_"
+_UNITS = {"mb": "MB", "megapixels": "MP", "minutes": "MIN", "seconds": "S"}
+_VALUES = {"host": "ADDRESS", "port": "PORT"} | dict.fromkeys(
+    (
+        "threads",
+        "queue",
+        "max-pictures",
+        "max-frames",
+        "max-waiting-videos",
+        "max-connections",
+        "max-live",
+    ),
+    "N",
+)
 
 
 def _option(flag: str, help_text: str, **more: Any) -> Any:
     """An option with its environment variable, as ``MIEN_SERVE_MAX_LIVE`` of ``--max-live``."""
-    variable = _PREFIX + flag.removeprefix("--").split("/")[0].upper().replace("-", "_")
+    name = flag.removeprefix("--").split("/")[0]
+    variable = _PREFIX + name.upper().replace("-", "_")
+    value = _VALUES.get(name) or _UNITS.get(name.rsplit("-", 1)[-1])
+    if value is not None:
+        more.setdefault("metavar", value)
     return typer.Option(flag, envvar=variable, show_envvar=False, help=help_text, **more)
 
 

@@ -10,9 +10,10 @@ from mien.live.session import SEARCH_SIDE_PX
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector
-from mien.recognition.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer, Search
+from mien.recognition.turning import Rotate
 from mien.recognition.video_recognizer import VideoRecognizer
-from mien.results import Detection, Tta
+from mien.results import Tta
 from mien.samples import Image
 from mien.serving.memory import trim
 from mien.serving.metrics import Metrics
@@ -34,15 +35,16 @@ class TimedRecognizer(Recognizer):
         return TimedRecognizer(
             other.classifier,
             other.detector,
+            rotate=self.rotate,
             min_confidence=self.min_confidence,
             tta=self.tta,
             metrics=self._metrics,
         )
 
-    def find(self, image_rgb: Image) -> tuple[tuple[Detection, ...], list[Image]]:
-        """As `Recognizer.find`."""
+    def search(self, image_rgb: Image, rotate: Rotate | None = None) -> Search:
+        """As `Recognizer.search`."""
         with self._metrics.timed("detecting"):
-            return super().find(image_rgb)
+            return super().search(image_rgb, rotate)
 
     def probabilities(self, crops: Any) -> Any:
         """As `Recognizer.probabilities`."""
