@@ -60,11 +60,11 @@ def on_tensorflow(function: Callable[..., Any], *arguments: object) -> Any:
 
 
 def pipelines() -> Iterator[object]:
-    """Each network on each backend; JAX compiles the large ones for a minute."""
+    """Each network on each backend; those that take up to two minutes are slow."""
     for name, settings in SETTINGS.items():
-        yield pytest.param(name, "tensorflow")
-        slow = [pytest.mark.slow] if settings is SMALL else []
-        yield pytest.param(name, "jax", marks=slow)
+        is_large = settings is SMALL or name == "wide_cnn"
+        for backend, is_slow in (("tensorflow", is_large), ("jax", name != "plain_cnn")):
+            yield pytest.param(name, backend, marks=[pytest.mark.slow] if is_slow else [])
 
 
 @pytest.mark.parametrize(("name", "backend"), list(pipelines()))
