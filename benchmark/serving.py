@@ -492,13 +492,13 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photo", type=Path)
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--seconds", type=float, default=60.0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     photo = photo_of(arguments.photo)
     n_faces = len(InProcess().recognizer.recognize(read_image(photo)).faces)
     print(f"{len(photo):,} bytes, {n_faces} face(s); load of the machine {os.getloadavg()[0]:.1f}")
-    for name in arguments.parts:
+    for name in arguments.parts or parts:
         print(f"-- {name}", flush=True)
         parts[name](photo, arguments.seconds)
 
