@@ -11,8 +11,8 @@ from typing import Self
 
 from mien.serving.problems import Problem, busy
 
-GRACE_S = 1.0
-"""A body that has been coming for so long gives way to others."""
+GRACE_S, SILENCE_S = 1.0, 0.1
+"""A body that has been coming for so long, or of which nothing came for so long, gives way."""
 
 _LONGEST_RETRY_S = 60
 _WEIGHT = 0.1
@@ -28,7 +28,7 @@ class Ticket:
 
     def __init__(self, admission: "Admission", bytes_: int) -> None:
         self._admission = admission
-        self._begin_s = asyncio.get_running_loop().time()
+        self._begin_s = self._heard_s = asyncio.get_running_loop().time()
         self._announced = bytes_
         self._received = 0
         self.bytes = bytes_
@@ -38,9 +38,11 @@ class Ticket:
         self.timeout: asyncio.Timeout | None = None
         """What bounds the receiving; rescheduled to now where the place is given away."""
 
-    def receiving_since_s(self) -> float | None:
-        """Since when the body is coming, on the loop's clock; None once it is here."""
-        return None if self.timeout is None else self._begin_s
+    def is_slow(self, now_s: float) -> bool:
+        """Whether the body has been coming for so long that the place may be given away."""
+        if self.timeout is None:
+            return False
+        return now_s - self._begin_s > GRACE_S or now_s - self._heard_s > SILENCE_S
 
     def took(self, n_bytes: int) -> None:
         """So many more bytes came.
@@ -50,6 +52,7 @@ class Ticket:
                 announced.
         """
         self._received += n_bytes
+        self._heard_s = asyncio.get_running_loop().time()
         if self._received > self.bytes:
             self._admission.grow(self, self._received - self.bytes)
 
@@ -150,8 +153,7 @@ class Admission:
         """Take the place of who has been sending the longest; False where nobody is slow."""
         now_s = asyncio.get_running_loop().time()
         for ticket in self._tickets:  # in the order in which they came
-            since_s = ticket.receiving_since_s()
-            if since_s is not None and now_s - since_s > GRACE_S and ticket.timeout is not None:
+            if ticket.is_slow(now_s) and ticket.timeout is not None:
                 ticket.is_displaced = True
                 self.leave(ticket)
                 ticket.timeout.reschedule(now_s)

@@ -23,9 +23,10 @@ CONNECTION_KEY = "mien.connection"
 """Key of a scope: the `Connection` of its request."""
 
 _FRESH_S = 0.1
-"""A connection that has sent no header for so long gives way."""
+"""A connection of which nothing was heard for so long gives way, while its first header, a body or
+the first message of a WebSocket is awaited."""
 _PATIENCE_S = 1.0
-"""One that is idle between requests, or sends a body or nothing, for so long gives way."""
+"""One that is idle between requests, or has been sending a body, for so long gives way."""
 _DRAIN_S = 2.0
 """How long the rest of a body is read after its answer."""
 _DRAIN_BYTES = 32_000_000
@@ -112,13 +113,25 @@ class _Waiting:
     """Since when the service waits for a client; part of both kinds of connection."""
 
     _since_s: float | None = None
-    _patience_s = _FRESH_S
+    _heard_s = 0.0
+    _is_between = False
     _back_s = 0.0
     loop: asyncio.AbstractEventLoop
 
     def is_yielding(self, now_s: float) -> bool:
         """See `Connection`."""
-        return self._since_s is not None and now_s - self._since_s > self._patience_s
+        if self._since_s is None:
+            return False
+        is_silent = not self._is_between and now_s - self._heard_s > _FRESH_S
+        return is_silent or now_s - self._since_s > _PATIENCE_S
+
+    def client_is_slow(self) -> None:
+        """See `Connection`."""
+        self._since_s = self._heard_s = self.loop.time()
+
+    def client_is_ready(self) -> None:
+        """See `Connection`."""
+        self._since_s = None
 
     def was_refused(self, retry_after_s: int) -> bool:
         """See `Connection`."""
@@ -147,14 +160,6 @@ class HttpConnection(_Waiting, H11Protocol):
         """See `Connection`."""
         return bool(self.transport.is_closing())
 
-    def client_is_slow(self) -> None:
-        """See `Connection`."""
-        self._since_s, self._patience_s = self.loop.time(), _PATIENCE_S
-
-    def client_is_ready(self) -> None:
-        """See `Connection`."""
-        self._since_s = None
-
     def abort(self) -> None:
         """See `Connection`."""
         self.transport.abort()
@@ -170,7 +175,7 @@ class HttpConnection(_Waiting, H11Protocol):
                 self.transport.write_eof()
             self._header_timer = self.loop.call_later(_LINGER_S, self.abort)
             return
-        self._since_s = self.loop.time()
+        self.client_is_slow()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -188,6 +193,7 @@ class HttpConnection(_Waiting, H11Protocol):
             if self._drained > _DRAIN_BYTES:
                 self.transport.close()
                 return
+        self._heard_s = self.loop.time()
         super().data_received(data)
         self._watch()
 
@@ -234,6 +240,7 @@ class HttpConnection(_Waiting, H11Protocol):
             return
         state, is_closing = self.conn.their_state, self.transport.is_closing()
         is_answered = self.cycle is None or self.cycle.response_complete
+        self._is_between = state is h11.IDLE and self.cycle is not None
         if state in (h11.IDLE, h11.SEND_BODY) and not is_closing:
             if self._since_s is None:
                 self.client_is_slow()
@@ -280,19 +287,13 @@ class LiveConnection(_Waiting, WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._doorkeeper: Doorkeeper = config.doorkeeper  # type: ignore[attr-defined]
+        # Who never spoke need not answer the last word either.
+        self.close_timeout = _LINGER_S
 
     @property
     def is_gone(self) -> bool:
         """See `Connection`."""
         return bool(self.transport.is_closing())
-
-    def client_is_slow(self) -> None:
-        """See `Connection`."""
-        self._since_s, self._patience_s = self.loop.time(), _PATIENCE_S
-
-    def client_is_ready(self) -> None:
-        """See `Connection`."""
-        self._since_s = None
 
     def abort(self) -> None:
         """See `Connection`."""
