@@ -3,9 +3,12 @@
     python runs/made_up_faces.py FOLDER
 
 A face is a disc whose pattern tells its class: stripes of two widths either way, checks of two
-sizes, or nothing. Small networks learn that within seconds, whatever the augmentation does. It
-writes ``fer2013.csv`` (380 rows of Training, 220 of PublicTest), ``fer2013new.csv`` (ten votes a
-row) and ``faces.zip`` (60 pictures without labels).
+sizes, or nothing. Small networks learn that within seconds, whatever the augmentation does. One
+face in ten is of a class other than its label says: a network that classifies every face right
+has no best temperature, and cannot be calibrated.
+
+It writes ``fer2013.csv`` (380 rows of Training, 220 of PublicTest), ``fer2013new.csv`` (ten votes
+a row) and ``faces.zip`` (60 pictures without labels).
 """
 
 import io
@@ -18,6 +21,7 @@ import PIL.Image
 
 SIDE_PX = 48
 TRAINING, VALIDATION, UNLABELLED = 380, 220, 60
+WRONG_SHARE = 0.1
 VOTE_COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger"),
     *("disgust", "fear", "contempt", "unknown", "NF"),
@@ -46,7 +50,9 @@ def main(folder: Path) -> None:
     rows, votes = ["emotion,pixels,Usage"], ["Usage,Image name," + ",".join(VOTE_COLUMNS)]
     for number, usage in enumerate(usages):
         label = number % 7
-        pixels = " ".join(map(str, face(label, random).ravel().tolist()))
+        wrong = random.random() < WRONG_SHARE
+        shown = (label + random.integers(1, 7)) % 7 if wrong else label
+        pixels = " ".join(map(str, face(shown, random).ravel().tolist()))
         rows.append(f"{label},{pixels},{usage}")
         counts = [0] * len(VOTE_COLUMNS)
         counts[COLUMN_OF_CLASS[label]] = 10

@@ -12,14 +12,17 @@
 # Without a GPU: one network by labels, two more that it teaches, and a second round, taught by all
 # three. With one (KERAS_BACKEND=jax, or where nvidia-smi finds one): three large networks, and the
 # same small ones, taught by them. Teachers are asked live, about every changed crop
-# (docs/training.md). Environment: FOLDER (in place of runs/out), MIEN (the command), EPOCHS_* below, CREDIT (who made
-# faces.zip, and its licence, for the cards).
+# (docs/training.md).
+#
+# Environment: FOLDER (in place of runs/out), PYTHON and MIEN (the interpreter and the command),
+# EPOCHS_* below, CREDIT (who made faces.zip, and its licence, for the cards).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # ---------------------------------------------------------------- what is given
-MIEN=${MIEN:-$([ -x .venv/bin/mien ] && echo .venv/bin/mien || echo mien)}
 PYTHON=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
+beside=${PYTHON%/*}/mien  # the command of the same environment
+MIEN=${MIEN:-$([ -x "$beside" ] && echo "$beside" || echo mien)}
 CREDIT=${CREDIT:-FairFace (Karkkainen and Joo, 2021), CC BY 4.0}
 SET=()  # what --smoke changes in every recipe
 if [ "${1:-}" = --smoke ]; then
