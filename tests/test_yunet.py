@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import psutil
 import pytest
 
 from mien.errors import DetectorError
@@ -87,6 +88,20 @@ def test_a_side_of_one_place(network, pictures, size) -> None:
     assert np.isfinite(found).all()
     assert np.abs(found[:, :14]).max(initial=0.0) < 1000
     assert np.array_equal(found, network.find(image, 0.01))
+
+
+def test_rest_gives_back_what_a_large_picture_took(shared_folder, pictures) -> None:
+    detector = YuNet(shared_folder / YUNET_FILE, search_side_px=2560)
+    before = detector.detect(pictures[0])
+    detector.detect(np.zeros((1920, 2560, 3), np.uint8))
+    large = _resident_bytes()
+    detector.rest()
+    assert large - _resident_bytes() > 50e6
+    assert detector.detect(pictures[0]) == before
+
+
+def _resident_bytes() -> int:
+    return psutil.Process().memory_info().rss
 
 
 def test_threads_share_a_network(network, pictures) -> None:

@@ -44,6 +44,15 @@ def open_session(
         raise ValueError(str(error).split("\n")[0].strip() or type(error).__name__) from error
 
 
+def shrinking() -> Any:
+    """`onnxruntime.RunOptions` of a run after which a session gives back memory that it does not
+    need; see ``memory.enable_memory_arena_shrinkage`` in ONNX Runtime's
+    onnxruntime_run_options_config_keys.h."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 def _processors() -> int:
     """Processors that this process may use: fewer than there are, if it was confined."""
     if hasattr(os, "sched_getaffinity"):

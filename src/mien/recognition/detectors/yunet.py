@@ -136,6 +136,10 @@ class YuNet:
         found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
         return in_reading_order(face for face in found if face is not None)
 
+    def rest(self) -> None:
+        """Give back the memory that large pictures took; what is found later is the same."""
+        self._network.rest()
+
     def minimum_face_px(self, width_px: int, height_px: int) -> float:
         """Width of the smallest box that is found; see `FaceDetector.minimum_face_px`."""
         longest = max(width_px, height_px)

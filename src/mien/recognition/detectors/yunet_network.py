@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.recognition.detectors.yunet_file import free_network
-from mien.recognition.sessions import open_session
+from mien.recognition.sessions import open_session, shrinking
 from mien.samples import Image
 
 NMS_IOU = 0.3
@@ -66,6 +66,12 @@ class YuNetNetwork:
             ]
         )
         return _without_repetitions(rows, score_threshold)
+
+    def rest(self) -> None:
+        """Give back the memory that large pictures took: ONNX Runtime does so after a run that
+        asks for it, here of the smallest picture."""
+        inputs = np.zeros((1, 3, _MULTIPLE_PX, _MULTIPLE_PX), np.float32)
+        self._session.run(_OUTPUTS, {"input": inputs}, shrinking())
 
 
 def suppressed(
