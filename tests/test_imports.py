@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
     {"errors", "labels", "former_names", "spelling"},
-    {"samples", "results", "cache_root", "clock", "pages", "files", "finding", "provenance"},
+    {
+        "samples",
+        "results",
+        "cache_root",
+        "clock",
+        "pages",
+        "files",
+        "finding",
+        "provenance",
+        "interrupts",
+    },
     {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
