@@ -256,13 +256,13 @@ def measure_live(photo: bytes, seconds: float) -> None:
 _SLOW = f"""
 import time
 from mien.recognition.recognizer import Recognizer
-find = Recognizer.find
-def slowly(self, image_rgb):
+search = Recognizer.search
+def slowly(self, image_rgb, rotate=None):
     begin = time.monotonic()
-    found = find(self, image_rgb)
+    found = search(self, image_rgb, rotate)
     time.sleep(max(0.0, begin + 0.2 - time.monotonic()))
     return found
-Recognizer.find = slowly
+Recognizer.search = slowly
 {RUN}
 """
 
@@ -271,6 +271,7 @@ def measure_slow_live(photo: bytes, seconds: float) -> None:
     """A recogniser that takes 200 ms: how old an answered frame is at the end."""
     with serving(code=_SLOW) as server:
         _, ages = asyncio.run(live_client(server.port, photo, seconds))
+    assert min(ages) >= 0.2, "the recogniser was not slow"
     oldest = max(ages[-20:])
     told(
         "age of the answered frames at the end, ms",

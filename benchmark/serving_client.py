@@ -48,7 +48,7 @@ class InProcess:
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         classifier = Classifier(open_model("default").bundle(), threads=1)
-        self.recognizer = Recognizer(classifier, load_detector("yunet"))
+        self.recognizer = Recognizer(classifier, load_detector("yunet", threads=1))
 
     def __call__(self, photo: bytes) -> str:
         """The answer to a photo."""

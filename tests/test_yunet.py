@@ -18,6 +18,7 @@ from mien.recognition.detectors import yunet_file
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.detectors.yunet_file import free_network
 from mien.recognition.detectors.yunet_network import NMS_IOU, YuNetNetwork
+from mien.recognition.recognizer import Recognizer
 from mien.results import Detection
 from mien.sources import open_frames
 
@@ -118,6 +119,23 @@ def test_rest_gives_back_what_a_large_picture_took(shared_folder, pictures, tmp_
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50e6
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_processor_threads_are_a_choice(
+    shared_folder, pictures, network, monkeypatch, threads
+) -> None:
+    find, path = detectors.store.find, shared_folder / YUNET_FILE
+    monkeypatch.setattr(
+        detectors.store, "find", lambda name: path if name == "yunet" else find(name)
+    )
+    chosen = Recognizer(detector="yunet", threads=threads).detector
+    assert isinstance(chosen, YuNet)
+    options = chosen._network._session.get_session_options()
+    assert options.intra_op_num_threads == threads
+    assert chosen.searching(320)._network is chosen._network
+    expected = network.find(pictures[0], 0.2)
+    assert chosen._network.find(pictures[0], 0.2) == pytest.approx(expected, abs=0.01)
 
 
 def test_threads_share_a_network(network, pictures) -> None:

@@ -67,7 +67,6 @@ def _work(wanted: dict[str, Any]) -> None:
 
     from mien.errors import VideoError
     from mien.outputs.tables import Table
-    from mien.recognition.classifier import Classifier
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video_recognizer import VideoRecognizer
     from mien.results import FrameResult
@@ -77,9 +76,10 @@ def _work(wanted: dict[str, Any]) -> None:
 
     cv2.setNumThreads(1)
     recognizer = Recognizer(
-        Classifier(Path(wanted["model"]), threads=1),
+        Path(wanted["model"]),
         wanted["detector"],
         offline=True,
+        threads=1,
         min_confidence=wanted["min_confidence"],
         tta=wanted["tta"],
     )

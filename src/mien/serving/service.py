@@ -90,7 +90,7 @@ class Service:
         """Begin to work; in the event loop."""
         self.jobs.start()
         self._resting = asyncio.create_task(
-            rest_now_and_then(lambda: self.admission.n_left, self.engine.rest), name="mien-rest"
+            rest_now_and_then(lambda: self.pool.n_taken, self.engine.rest), name="mien-rest"
         )
 
     async def close(self) -> None:

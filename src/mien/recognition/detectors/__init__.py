@@ -23,6 +23,7 @@ def load_detector(
     on_fallback: Callable[[str], None] = _log.warning,
     search_side_px: int | None = None,
     thoroughly: bool = False,
+    threads: int | None = None,
 ) -> FaceDetector:
     """Load a face detector by name.
 
@@ -37,6 +38,8 @@ def load_detector(
             None: as thoroughly as photos deserve. ``whole`` searches nothing.
         thoroughly: search as photos deserve all the same, for the smallest faces at
             ``search_side_px``; more than the usual 1280 finds smaller ones and takes longer.
+        threads: processor threads of YuNet for one picture, as in `YuNet`. Haar's are those of
+            OpenCV, which ``cv2.setNumThreads`` sets for the whole process.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
@@ -58,7 +61,7 @@ def load_detector(
             raise DetectorError(str(error)) from error
         reason = str(error)
     if found is not None:
-        return YuNet(found, search_side_px=search_side_px, thoroughly=thoroughly)
+        return YuNet(found, search_side_px=search_side_px, thoroughly=thoroughly, threads=threads)
     if name == "yunet":
         raise DetectorError(
             "the detector yunet is not on this machine; get it with: mien fetch yunet, "

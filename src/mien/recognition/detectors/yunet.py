@@ -66,6 +66,8 @@ class YuNet:
         search_side_px: search once, in a picture reduced to at most this longest side, as video
             needs it; None: as said above, which finds the smallest and the largest faces.
         thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
+        threads: processor threads for one picture; 2, or 1 where this process may use a single
+            processor, where None. 1 is best where several threads call `detect`.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
@@ -91,6 +93,7 @@ class YuNet:
         minimum_side_px: float = 10.0,
         search_side_px: int | None = None,
         thoroughly: bool = False,
+        threads: int | None = None,
     ) -> None:
         check_search_side(search_side_px)
         self._asked_threshold = score_threshold
@@ -103,7 +106,7 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes())
+            self._network = YuNetNetwork(model.read_bytes(), threads=threads)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DetectorError(
