@@ -26,6 +26,7 @@ from mien.recognition.detectors.detector import (
     resized_to,
 )
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
+from mien.recognition.sessions import ExecutionProvider
 from mien.results import Detection
 from mien.samples import Image
 
@@ -66,9 +67,11 @@ class YuNet:
         search_side_px: search once, in a picture reduced to at most this longest side, as video
             needs it; None: as said above, which finds the smallest and the largest faces.
         thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
+        provider: what computes the network.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
         DetectorError: the file is not there or not a YuNet network.
     """
 
@@ -91,6 +94,7 @@ class YuNet:
         minimum_side_px: float = 10.0,
         search_side_px: int | None = None,
         thoroughly: bool = False,
+        provider: ExecutionProvider = "cpu",
     ) -> None:
         check_search_side(search_side_px)
         self._asked_threshold = score_threshold
@@ -103,7 +107,7 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes())
+            self._network = YuNetNetwork(model.read_bytes(), provider)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DetectorError(
