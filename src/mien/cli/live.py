@@ -20,6 +20,8 @@ from mien.cli.recognition_options import (
     HalfLifeOption,
     MinConfidenceOption,
     OfflineOption,
+    ProviderName,
+    ProviderOption,
     Tta,
     TtaOption,
     wanted_files,
@@ -105,6 +107,7 @@ def live(
             "smaller faces and takes longer.",
         ),
     ] = 320,
+    execution_provider: ProviderOption = ProviderName.CPU,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -136,7 +139,7 @@ def live(
     check_places(files, record, source)
     session = Session(
         source=source,
-        classifier=open_model(model, reading).classifier(),
+        classifier=open_model(model, reading, execution_provider.value).classifier(),
         detector=detector.value,
         offline=offline,
         search_side_px=search_side,

@@ -50,6 +50,30 @@ _DEGREES: "dict[RotateName, Literal[0, 90, 180, 270]]" = {
     RotateName.LEFT: 270,
 }
 
+
+class ProviderName(StrEnum):
+    """The values of `mien.recognition.sessions.ExecutionProvider`, which would load more."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+    MIGRAPHX = "migraphx"
+    DIRECTML = "directml"
+    COREML = "coreml"
+    OPENVINO = "openvino"
+    QNN = "qnn"
+
+
+ProviderOption = Annotated[
+    ProviderName,
+    typer.Option(
+        "--execution-provider",
+        help="What computes the networks of detector and model, as ONNX Runtime calls it; all but "
+        "cpu need another build of ONNX Runtime.",
+    ),
+]
+"""``--execution-provider``."""
+
 RotateOption = Annotated[
     RotateName,
     typer.Option(

@@ -14,6 +14,7 @@ from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector
+from mien.recognition.head_pose import head_pose
 from mien.recognition.tta import averaged, check_tta
 from mien.recognition.turning import (
     Rotate,
@@ -55,7 +56,8 @@ class Recognizer:
 
     Args:
         model: ``default``, a name that ``mien models`` prints, the folder of a training, an
-            ``.onnx`` file, or a `Classifier`.
+            ``.onnx`` file, or a `Classifier`. A detector that is loaded by name is computed by
+            the same execution provider.
         detector: ``auto``, ``yunet``, ``haar``, ``whole`` (the picture is one face), or a
             `FaceDetector`.
         offline: never touch the network.
@@ -107,6 +109,7 @@ class Recognizer:
                 search_side_px=search_side_px,
                 thoroughly=thoroughly,
                 threads=threads,
+                provider=model.provider,
                 **({} if on_fallback is None else {"on_fallback": on_fallback}),
             )
         elif search_side_px is not None:
@@ -239,7 +242,13 @@ class Recognizer:
             height_px=image_rgb.shape[0],
             detector=self.detector.name,
             faces=tuple(
-                Face(face.box_xywh_px, face.score, face.landmarks_px, expression)
+                Face(
+                    face.box_xywh_px,
+                    face.score,
+                    face.landmarks_px,
+                    expression,
+                    pose=head_pose(face.landmarks_px),
+                )
                 for face, expression in zip(found.faces, expressions, strict=True)
             ),
             source=source,

@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.recognition.appearance import Appearances, describe
 from mien.recognition.detectors.detector import check_picture, check_search_side
+from mien.recognition.head_pose import head_pose
 from mien.recognition.recognizer import Recognizer, Search
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
@@ -152,7 +153,15 @@ class VideoRecognizer:
             height_px=image_rgb.shape[0],
             detector=self.recognizer.detector.name,
             faces=tuple(
-                Face(face.box_xywh_px, face.score, face.landmarks_px, expression, track, alone)
+                Face(
+                    face.box_xywh_px,
+                    face.score,
+                    face.landmarks_px,
+                    expression,
+                    track,
+                    alone,
+                    head_pose(face.landmarks_px),
+                )
                 for face, expression, track, alone in zip(
                     found.faces, smoothed, tracks, raw, strict=True
                 )

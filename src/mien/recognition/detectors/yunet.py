@@ -26,6 +26,7 @@ from mien.recognition.detectors.detector import (
     resized_to,
 )
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
+from mien.recognition.sessions import ExecutionProvider
 from mien.results import Detection
 from mien.samples import Image
 
@@ -68,9 +69,11 @@ class YuNet:
         thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
         threads: processor threads for one picture; 2, or 1 where this process may use a single
             processor, where None. 1 is best where several threads call `detect`.
+        provider: what computes the network.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
         DetectorError: the file is not there or not a YuNet network.
     """
 
@@ -94,6 +97,7 @@ class YuNet:
         search_side_px: int | None = None,
         thoroughly: bool = False,
         threads: int | None = None,
+        provider: ExecutionProvider = "cpu",
     ) -> None:
         check_search_side(search_side_px)
         self._asked_threshold = score_threshold
@@ -106,7 +110,7 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes(), threads=threads)
+            self._network = YuNetNetwork(model.read_bytes(), threads=threads, provider=provider)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DetectorError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.recognition.detectors.yunet_file import free_network
-from mien.recognition.sessions import open_session, shrinking
+from mien.recognition.sessions import ExecutionProvider, open_session, shrinking
 from mien.samples import Image
 
 NMS_IOU = 0.3
@@ -36,14 +36,19 @@ class YuNetNetwork:
     Args:
         pinned: content of the file that `mien.model.store` knows as ``yunet``.
         threads: processor threads for one picture; as in `open_session`.
+        provider: what computes it.
 
     Raises:
         DetectorError: it is another file, or cannot be run.
     """
 
-    def __init__(self, pinned: bytes, *, threads: int | None = None) -> None:
+    def __init__(
+        self, pinned: bytes, *, threads: int | None = None, provider: ExecutionProvider = "cpu"
+    ) -> None:
         try:
-            self._session = open_session(free_network(pinned), threads=threads, sizes_vary=True)
+            self._session = open_session(
+                free_network(pinned), threads=threads, sizes_vary=True, provider=provider
+            )
         except ValueError as error:
             raise DetectorError(f"YuNet does not run on this machine ({error})") from error
 
