@@ -15,6 +15,7 @@ LAYERS = (
     {
         "samples",
         "results",
+        "head_pose",
         "cache_root",
         "clock",
         "pages",

@@ -128,8 +128,7 @@ def live(
         _print_cameras()
         return
     from mien.cli.console import warn
-    from mien.live.session import Session, check_places, is_camera
-    from mien.workflows.models import open_model
+    from mien.live.session import Session, check_places, is_camera, open_live_model
 
     reading = reading_of(labels, scaling, architecture, input_size)
     size_px = _parsed_size(size)
@@ -139,7 +138,7 @@ def live(
     check_places(files, record, source)
     session = Session(
         source=source,
-        classifier=open_model(model, reading, execution_provider.value).classifier(),
+        classifier=open_live_model(model, reading, execution_provider.value),
         detector=detector.value,
         offline=offline,
         search_side_px=search_side,

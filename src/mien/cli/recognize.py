@@ -137,7 +137,9 @@ def recognize(
     failures = len(planned.problems)
     if planned.inputs:
         reading = reading_of(labels, scaling, architecture, input_size)
-        classifier = open_model(model, reading, execution_provider.value).classifier()
+        classifier = open_model(
+            model, reading, execution_provider.value, threads=planned.threads
+        ).classifier()
         n_pictures = 0 if planned.n_videos else len(planned.inputs)
         terminal = Terminal(as_json=as_json)
         # A video has a bar of its own, and two would fight for the terminal.

@@ -56,6 +56,8 @@ class Classifier:
         """What computes it, and the detector that is loaded beside it."""
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
+        self.threads = threads
+        """As given; a detector that is loaded for this model takes as many."""
         self._session = _open_session(content, name, threads, provider)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""

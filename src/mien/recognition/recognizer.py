@@ -14,7 +14,6 @@ from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector
-from mien.recognition.head_pose import head_pose
 from mien.recognition.tta import averaged, check_tta
 from mien.recognition.turning import (
     Rotate,
@@ -72,7 +71,8 @@ class Recognizer:
             in [0, 1], 0 switches it off. The coverage of an evaluation helps to choose it.
         tta: ``"flip"`` averages the probabilities of each face with those of its mirror image.
         threads: processor threads for one picture, of a model and a detector that are loaded here;
-            2 at most where None. 1 is best where several threads or processes recognise.
+            2 at most where None. 1 is best where several threads or processes recognise, and for
+            videos, whose frames are read and written meanwhile.
 
     Raises:
         ValueError: a ``search_side_px`` below 64, or one for a detector that is there already;
@@ -108,7 +108,7 @@ class Recognizer:
                 offline=offline,
                 search_side_px=search_side_px,
                 thoroughly=thoroughly,
-                threads=threads,
+                threads=threads or model.threads,
                 provider=model.provider,
                 **({} if on_fallback is None else {"on_fallback": on_fallback}),
             )
@@ -242,13 +242,7 @@ class Recognizer:
             height_px=image_rgb.shape[0],
             detector=self.detector.name,
             faces=tuple(
-                Face(
-                    face.box_xywh_px,
-                    face.score,
-                    face.landmarks_px,
-                    expression,
-                    pose=head_pose(face.landmarks_px),
-                )
+                Face(face.box_xywh_px, face.score, face.landmarks_px, expression)
                 for face, expression in zip(found.faces, expressions, strict=True)
             ),
             source=source,

@@ -19,6 +19,10 @@ ExecutionProvider = Literal[
 EXECUTION_PROVIDERS: tuple[ExecutionProvider, ...] = get_args(ExecutionProvider)
 """The values of `ExecutionProvider`."""
 
+VIDEO_THREADS = 1
+"""Processor threads of detector and classifier for one frame: while it is recognised, others are
+read and written."""
+
 _ERRORS_ONLY, _FATAL_ONLY = 3, 4
 _NAMES: dict[ExecutionProvider, str] = {
     "cpu": "CPUExecutionProvider",

@@ -5,13 +5,11 @@ smoothing. Each face is cut out once, for the network and for its appearance.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from mien.recognition.appearance import Appearances, describe
 from mien.recognition.detectors.detector import check_picture, check_search_side
-from mien.recognition.head_pose import head_pose
 from mien.recognition.recognizer import Recognizer, Search
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
@@ -72,7 +70,6 @@ class VideoRecognizer:
         self._search_side_px = search_side_px or recognizer.detector.search_side_px
         self._by_side: dict[int, Recognizer] = {}
         self._is_prepared = False
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="mien-classify")
         self._half_life_s = half_life_s
         self._margin = margin
         self._max_gap_s = max_gap_s
@@ -134,13 +131,11 @@ class VideoRecognizer:
         rotate = self.recognizer.rotate
         # Trying all directions is for photos: frames would take four times as long.
         found = self.recognizer.search(image_rgb, 0 if rotate == "auto" else rotate)
-        # Beside the tracks, which need no expressions: that saves a seventh of a frame's time.
-        classified = self._beside.submit(self.recognizer.probabilities, found.crops)
+        probabilities = self.recognizer.probabilities(found.crops)
         self._time_s = time_s
         if self._cuts.is_cut(image_rgb):
             self._tracker.end_all()
         tracks = self._tracker.update(found.upright_faces, self._describe(found), time_s)
-        probabilities = classified.result()
         self._smoother.keep(self._tracker.waiting_or_in_view)
         smoothed = self._smoother.smooth(tracks, probabilities, time_s)
         label_set, least = self.recognizer.classifier.label_set, self.recognizer.min_confidence
@@ -160,7 +155,6 @@ class VideoRecognizer:
                     expression,
                     track,
                     alone,
-                    head_pose(face.landmarks_px),
                 )
                 for face, expression, track, alone in zip(
                     found.faces, smoothed, tracks, raw, strict=True

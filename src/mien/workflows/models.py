@@ -32,6 +32,7 @@ class OpenModel:
     _ready: Classifier | None
     _network: "OpenNetwork | None"
     _provider: ExecutionProvider = "cpu"
+    _threads: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -52,7 +53,7 @@ class OpenModel:
         """
         if self._ready is not None:
             return self._ready
-        return Classifier(self.bundle(faces), provider=self._provider)
+        return Classifier(self.bundle(faces), threads=self._threads, provider=self._provider)
 
     def bundle(self, faces: Images | Sequence[Image] = ()) -> bytes:
         """The content of the ONNX file; arguments and errors as `classifier`."""
@@ -70,7 +71,11 @@ class OpenModel:
 
 
 def open_model(
-    model: str | Path, reading: Reading | None = None, provider: ExecutionProvider = "cpu"
+    model: str | Path,
+    reading: Reading | None = None,
+    provider: ExecutionProvider = "cpu",
+    *,
+    threads: int | None = None,
 ) -> OpenModel:
     """Open what a person means by MODEL.
 
@@ -79,6 +84,7 @@ def open_model(
             ``.onnx`` file, or a Keras file.
         reading: what is said of a Keras file without a card.
         provider: what computes it once it is ONNX.
+        threads: as in `Classifier`.
 
     Raises:
         ModelError: it is not there, damaged, unsafe, or the reading does not fit it.
@@ -95,14 +101,14 @@ def open_model(
                 f"{path} carries its card; leave out --labels, --scaling, --architecture and "
                 "--input-size, which are for Keras files without one"
             )
-        return OpenModel(path, Classifier(path, provider=provider), None)
+        return OpenModel(path, Classifier(path, threads=threads, provider=provider), None)
     from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
     from mien.training.opening import open_network
 
     network = open_network(keras_file, reading)
-    return OpenModel(network.path, None, network, provider)
+    return OpenModel(network.path, None, network, provider, threads)
 
 
 def fetch_model(name: str, *, from_file: Path | None = None) -> Path:
