@@ -112,14 +112,14 @@ def measure_load(photo: bytes, seconds: float, rounds: int = 6) -> None:
     errors: list[str] = []
     with serving("--queue", str(queue)) as server:
         cpu_s = server.cpu_s()
-        before = mine.throughput(photo, 4)
+        before = mine.throughput(photo, 3)
         for _ in range(rounds):
             begin_s = time.perf_counter()
             for _ in range(20):
                 mine(photo)
             single_s.append((time.perf_counter() - begin_s) / 20)
             tally = asyncio.run(load(server.port, request, 64, seconds / rounds, patient=True))
-            after = mine.throughput(photo, 4)
+            after = mine.throughput(photo, 3)
             ratios.append(tally.n_accepted / (seconds / rounds) / ((before + after) / 2))
             before = after
             latencies_s += tally.latencies_s
