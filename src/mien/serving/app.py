@@ -47,7 +47,7 @@ def build_app(service: Service) -> Shell:
     add_videos(app, service)
     _add_live(app, service)
     _add_about(app, service)
-    return Shell(app, service.gate, service.metrics)
+    return Shell(app, service.gate, service.doorkeeper, service.metrics)
 
 
 def _add_handlers(app: FastAPI) -> None:
@@ -158,7 +158,10 @@ def _add_about(app: FastAPI, service: Service) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def _docs(request: Request) -> Response:
-        scheme, host = service.settings.scheme, request.headers["host"]
+        # A proxy with TLS says so; nothing but the text of the examples depends on it.
+        told = request.headers.get("x-forwarded-proto", "")
+        scheme = told if told in ("http", "https") else service.settings.scheme
+        host = request.headers["host"]
         html, policy = docs_page(_described(app, root), f"{scheme}://{host}{root}")
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
