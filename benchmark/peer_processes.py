@@ -109,7 +109,7 @@ def mien_program(model: str, detector: str) -> PeerProgram:
     worker = str(WORKERS / "serve_mien.py")
     path = resolve_model(model)
     return PeerProgram(
-        f"mien, {path.stem}",
+        path.stem,
         (sys.executable, worker, "{}", model, detector),
         (path,),
         detector,

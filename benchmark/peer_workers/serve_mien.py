@@ -1,7 +1,9 @@
 """mien, as `peers.py` asks it: ``serve_mien.py ANSWERS MODEL DETECTOR``."""
 
+import importlib.metadata
+import re
 import sys
-from importlib.metadata import requires
+import tomllib
 from pathlib import Path
 
 from answering import Peer, folder_bytes, serve
@@ -19,14 +21,13 @@ def main() -> None:
 
         recognizer = Recognizer(model, detector, offline=True)
         package = Path(str(mien.__file__)).parent
-        needs = [name.split(";")[0] for name in requires("mien") or () if "extra" not in name]
         return Peer(
             labels=recognizer.classifier.card.labels,
             classify=recognizer.classifier.probabilities,
             recognize=lambda picture: [
                 face.expression.label.key for face in recognizer.recognize(picture).faces
             ],
-            requires=[_bare(name) for name in needs],
+            requires=_requires(package),
             own_bytes=folder_bytes(package),
             runs_on=f"ONNX Runtime {onnxruntime.__version__}",
         )
@@ -34,10 +35,14 @@ def main() -> None:
     serve(load, answers)
 
 
-def _bare(requirement: str) -> str:
-    for sign in "<>=!~[ ":
-        requirement = requirement.split(sign)[0]
-    return requirement
+def _requires(package: Path) -> list[str]:
+    """What mien needs to run; from the checkout, whose installed metadata may be of another day."""
+    project = package.parent.parent / "pyproject.toml"
+    if project.is_file():
+        needs = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+    else:
+        needs = [need for need in importlib.metadata.requires("mien") or () if "extra" not in need]
+    return [re.split(r"[<>=!~;\[ ]", need)[0] for need in needs]
 
 
 if __name__ == "__main__":
