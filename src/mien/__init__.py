@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mien.sources.source import Frame
     from mien.workflows.auditing import audit
     from mien.workflows.calibrating import CalibrationResult, calibrate
+    from mien.workflows.cards import CardResult, card, notice
     from mien.workflows.comparing import ComparisonResult, compare
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
@@ -75,6 +76,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _MODULE_OF_NAME = {
     "CalibrationError": "mien.errors",
     "CalibrationResult": "mien.workflows.calibrating",
+    "CardResult": "mien.workflows.cards",
     "Classifier": "mien.recognition.classifier",
     "ComparisonResult": "mien.workflows.comparing",
     "DatasetError": "mien.errors",
@@ -120,12 +122,14 @@ _MODULE_OF_NAME = {
     "annotate": "mien.drawing",
     "audit": "mien.workflows.auditing",
     "calibrate": "mien.workflows.calibrating",
+    "card": "mien.workflows.cards",
     "compare": "mien.workflows.comparing",
     "ensemble": "mien.workflows.exporting",
     "evaluate": "mien.workflows.evaluating",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
     "known_models": "mien.workflows.models",
+    "notice": "mien.workflows.cards",
     "open_frames": "mien.sources",
     "read_image": "mien.images",
     "read_samples": "mien.data",
@@ -141,6 +145,7 @@ _MODULE_OF_NAME = {
 __all__ = [  # noqa: RUF022  (sorted as a person would)
     "CalibrationError",
     "CalibrationResult",
+    "CardResult",
     "Classifier",
     "ComparisonResult",
     "DatasetError",
@@ -186,12 +191,14 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "annotate",
     "audit",
     "calibrate",
+    "card",
     "compare",
     "ensemble",
     "evaluate",
     "export",
     "fetch_model",
     "known_models",
+    "notice",
     "open_frames",
     "read_image",
     "read_samples",

@@ -66,7 +66,16 @@ def _text(text: str) -> str:
     return escape(text).replace(" %", "\u00a0%")
 
 
-def page(title: str, subtitle: str, body: str, *, style: str = "", script: str = "") -> str:
+def page(
+    title: str,
+    subtitle: str,
+    body: str,
+    *,
+    style: str = "",
+    script: str = "",
+    language: str = "en",
+    direction: str = "ltr",
+) -> str:
     """A complete HTML document.
 
     Args:
@@ -76,12 +85,16 @@ def page(title: str, subtitle: str, body: str, *, style: str = "", script: str =
         style: CSS of this page, after that of all pages.
         script: JavaScript at the end of the page, which has to do without it too. Browsers are
             told to run no other.
+        language: of the texts, a tag of BCP 47 such as ``de``.
+        direction: of its writing, ``ltr`` or ``rtl``.
     """
     below = f'<p class="subtitle">{_text(subtitle)}</p>\n' if subtitle else ""
     allowed = f"{_policy(script)}\n" if script else ""
     last = f"<script>{script}</script>\n" if script else ""
+    turned = "" if direction == "ltr" else f' dir="{_text(direction)}"'
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{_text(language)}"{turned}>\n<head>\n'
+        '<meta charset="utf-8">\n'
         f'{allowed}<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<h1>{_text(title)}</h1>\n{below}</header>\n"

@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 from mien import __version__
 from mien.cli.audit import audit
 from mien.cli.calibrate import calibrate
+from mien.cli.card import card
 from mien.cli.compare import compare
 from mien.cli.console import Terminated, warn
 from mien.cli.ensemble import ensemble
@@ -25,6 +26,7 @@ from mien.cli.export import export
 from mien.cli.fetch import fetch
 from mien.cli.live import live
 from mien.cli.models import models
+from mien.cli.notice import notice
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
 from mien.cli.train import train
@@ -47,6 +49,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     audit,
     fetch,
     models,
+    card,
+    notice,
 )
 """Every command, in the order of the help; a command is called as its function."""
 

@@ -40,6 +40,18 @@ class OpenModel:
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
+    @property
+    def card(self) -> ModelCard:
+        """What it says of itself."""
+        if self._network is not None:
+            return self._network.card
+        return self.classifier().card
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether it is a Keras file, whose card is not part of it."""
+        return self._network is not None
+
     def classifier(self, faces: Images | Sequence[Image] = ()) -> Classifier:
         """What classifies.
 
