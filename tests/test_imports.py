@@ -18,7 +18,7 @@ LAYERS = (
     {"recognition"},
     {"evaluation"},
     {"formats", "outputs", "reports"},
-    {"training"},
+    {"training", "page"},
     {"workflows"},
     {"live"},
     {"serving"},

@@ -47,7 +47,7 @@ def numbers_of(card: ModelCard) -> dict[str, Any]:
             "temperature": card.temperature,
         },
         "labels": [_shown(label) for label in label_set],
-        "uncertain": _shown(UNCERTAIN),
+        UNCERTAIN.key: _shown(UNCERTAIN),
         "crop": _crop(card),
         "detector": {"name": yunet.YuNet.name, "file": DETECTOR_NAME, **yunet.NUMBERS},
         "video": {

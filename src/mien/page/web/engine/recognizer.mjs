@@ -24,7 +24,9 @@ export class Recognizer {
     this.classify = networks.classifier;
     this.detector = new YuNet(networks.detector, numbers.detector);
     this.side = numbers.video.live_side_px;
-    this.restart(this.side);
+    this.tracker = new Tracker(numbers);
+    this.smoother = new Smoother(numbers.smoothing);
+    this.cuts = new CutDetector(numbers.cuts);
   }
 
   /**
