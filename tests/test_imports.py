@@ -29,7 +29,7 @@ LAYERS = (
     {"recognition"},
     {"evaluation"},
     {"formats", "outputs", "reports"},
-    {"training"},
+    {"training", "page"},
     {"workflows"},
     {"live"},
     {"serving"},

@@ -21,7 +21,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.sessions import VIDEO_THREADS, ExecutionProvider
 from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import LIVE_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import Tta
 from mien.sources import open_frames
 from mien.sources.cameras import Camera, list_cameras
@@ -39,8 +39,8 @@ __all__ = [
     "show_live",
 ]
 
-SEARCH_SIDE_PX = 320
-"""Longest side to which frames are reduced to search for faces, for the sake of latency."""
+SEARCH_SIDE_PX = LIVE_SEARCH_SIDE_PX
+"""Longest side to which frames are reduced to search for faces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

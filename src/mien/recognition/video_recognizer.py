@@ -20,6 +20,9 @@ from mien.samples import Image
 SMALLEST_VIDEO_SEARCH_PX, LARGEST_VIDEO_SEARCH_PX = 320, 640
 """Bounds of what `video_search_side_px` gives, in pixels."""
 
+LIVE_SEARCH_SIDE_PX = 320
+"""What `VideoRecognizer` takes for cameras as ``search_side_px``, for the sake of latency."""
+
 
 def video_search_side_px(width_px: int, height_px: int) -> int:
     """Longest side that detectors should reduce the frames of a video to.

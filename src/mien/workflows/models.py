@@ -15,6 +15,7 @@ from mien.formats.reading import Reading
 from mien.model import store
 from mien.model.card import ModelCard
 from mien.model.names import DEFAULT_MODEL, find_keras_file, resolve_model
+from mien.page import runtime
 from mien.recognition.classifier import Classifier
 from mien.recognition.sessions import ExecutionProvider
 from mien.samples import Image, Images
@@ -127,13 +128,16 @@ def fetch_model(name: str, *, from_file: Path | None = None) -> Path:
     """Put a model file into the cache, once; it is checked against its pinned hash.
 
     Args:
-        name: a name that ``mien models`` prints, or ``default``.
+        name: a name that ``mien models`` prints, or ``default``; or ``page``, the files of ONNX
+            Runtime Web on which the page of ``mien serve`` runs.
         from_file: a local copy to take instead of the network.
 
     Raises:
         WeightsError: no model file has that name, the copy is missing or another file, the
             network or the disk fails; the cache is unchanged.
     """
+    if name == runtime.NAME:
+        return runtime.fetch(from_file)
     return store.fetch(DEFAULT_MODEL if name == "default" else name, from_file=from_file)
 
 

@@ -29,6 +29,14 @@ _MOST_CANDIDATES = 5000
 _KINDS = ("cls", "obj", "bbox", "kps")
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
 
+NUMBERS = {
+    "nms_iou": NMS_IOU,
+    "strides_px": _STRIDES_PX,
+    "multiple_px": _MULTIPLE_PX,
+    "most_candidates": _MOST_CANDIDATES,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 class YuNetNetwork:
     """Finds faces in a picture as it is, without enlarging or reducing it. Shared by threads.
