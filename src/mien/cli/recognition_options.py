@@ -120,8 +120,9 @@ TtaOption = Annotated[
 """``--tta``."""
 
 
-def _probability(value: float) -> float:
-    if math.isnan(value):  # which is in every range
+def probability(value: float) -> float:
+    """A probability as it was given, but not nan, which is in every range."""
+    if math.isnan(value):
         raise typer.BadParameter("nan is no probability")
     return value
 
@@ -132,7 +133,7 @@ MinConfidenceOption = Annotated[
         "--min-confidence",
         min=0.0,
         max=1.0,
-        callback=_probability,
+        callback=probability,
         metavar="P",
         help="Call a face uncertain where no expression is as probable as this, 0 to 1. Choose it "
         "with the coverage curve in the report of `mien evaluate`. [default: 0, never]",
