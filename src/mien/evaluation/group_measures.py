@@ -354,7 +354,7 @@ class CalibrationError:
 
     @staticmethod
     def _sums(bins: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(bins, values, ECE_BINS)
+        return np.asarray(np.bincount(bins, values, ECE_BINS), np.float64)
 
 
 def shared_classes(
