@@ -1,6 +1,7 @@
 """Videos over HTTP: a process works on them, and whatever becomes of it, nothing else fails."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mien.errors import ServeError
+from mien.serving import jobs
 from mien.serving.folders import PREFIX, ServiceFolder, remove_orphans
 from mien.serving.settings import Limits
 from mien.workflows.videos import recognize_video
@@ -242,6 +245,53 @@ def test_a_video_that_comes_slowly(tmp_path: Path, clip: bytes):
         slow.sendall(head("/v1/videos", len(clip), "video/mp4") + clip[:10])
         read_answer(slow).problem(408, "body-too-slow")
         assert ended(service.client, upload(service.client, clip))["state"] == "done"
+
+
+def test_a_folder_that_is_named_from_here(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with running(Path(".")) as service:
+        assert ended(service.client, upload(service.client, clip))["state"] == "done"
+
+
+def test_a_full_disk_is_a_problem(
+    service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    make = Path.mkdir
+
+    def fail(path: Path, *arguments: object, **options: object) -> None:
+        if path.parent == service.service.folder.path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", fail)
+        service.client.post("/v1/videos", clip, "video/mp4").problem(507, "disk-full")
+    assert ended(service.client, upload(service.client, clip))["state"] == "done"
+
+
+def test_results_that_have_no_room(service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch):
+    # The limit of a file's size has the error of a full disk.
+    monkeypatch.setattr(jobs, "_LEAST_OUTPUT_BYTES", 0)
+    monkeypatch.setattr(jobs, "_OUTPUT_FACTOR", 0.05)
+    about = ended(service.client, upload(service.client, clip))
+    assert about["state"] == "failed"
+    assert "disk of the service is full, or the results are too large" in str(about["reason"])
+
+
+def test_a_start_without_room_for_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(handle: int, mode: str) -> None:
+        os.close(handle)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("mien.serving.service.open", fail, raising=False)
+    with (
+        pytest.raises(ServeError, match="No space left on device; name another --folder"),
+        running(tmp_path),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_client_that_hangs_up_leaves_nothing(service: Running, clip: bytes):

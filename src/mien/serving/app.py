@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -49,6 +50,7 @@ def build_app(service: Service) -> Shell:
     _add_live(app, service)
     _add_about(app, service)
     add_page(app, service)
+    _add_head(app, service.settings.root_path)
     return Shell(app, service.gate, service.doorkeeper, service.metrics)
 
 
@@ -166,6 +168,14 @@ def _add_about(app: FastAPI, service: Service) -> None:
         host = request.headers["host"]
         html, policy = docs_page(_described(app, root), f"{scheme}://{host}{root}")
         return HTMLResponse(html, headers={"content-security-policy": policy})
+
+
+def _add_head(app: FastAPI, root_path: str) -> None:
+    """Let HEAD be asked where GET is, as monitors do; the description need not say so."""
+    _described(app, root_path)
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
 
 
 def _described(app: FastAPI, root_path: str) -> dict[str, Any]:
