@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,9 @@ class PeerProcess:
         except BrokenPipeError:
             line = ""
         if not line:
+            # The channel closes before the last words are said.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=30)
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
             # Not the places that a traceback names, but what it says.
