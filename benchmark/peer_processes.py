@@ -224,9 +224,11 @@ class PeerProcess:
         self._process.kill()
         self._process.wait()
         self._answers.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._log.close()
+        if self._process.stdin is not None:
+            # What was not asked to the end is still in its buffer.
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
 
     def ask(self, **what: Any) -> dict[str, Any]:
         """Ask, and wait for the answer.
