@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -223,9 +224,11 @@ class PeerProcess:
         self._process.kill()
         self._process.wait()
         self._answers.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._log.close()
+        if self._process.stdin is not None:
+            # What was not asked to the end is still in its buffer.
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
 
     def ask(self, **what: Any) -> dict[str, Any]:
         """Ask, and wait for the answer.
@@ -241,6 +244,9 @@ class PeerProcess:
         except BrokenPipeError:
             line = ""
         if not line:
+            # The channel closes before the last words are said.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=30)
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
             # Not the places that a traceback names, but what it says.

@@ -81,6 +81,7 @@ def figure_png(rows: Sequence["Row"]) -> bytes:
         right.plot(row.face_ms, place, "o", color=color, markersize=6)
         _number(right, row.face_ms, place, f"{row.face_ms:.2g}")
     right.set_xscale("log")
+    right.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     left.set_yticks(list(places), [row.name for row in rows])
     left.invert_yaxis()
     titles = ("top-1 accuracy, %", "ECE, %", "one face, ms")

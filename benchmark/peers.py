@@ -84,23 +84,33 @@ class Faces:
         split: the rows that are asked about.
         photo: a picture with one face.
         folder: where the files go.
+        rows: evenly spaced ones of the split; all where None.
     """
 
-    def __init__(self, samples: Samples, split: Split, photo: Path, folder: Path) -> None:
-        self.samples, self.split, self.folder = samples, split, folder
-        rows = samples.of(split)
+    def __init__(
+        self, samples: Samples, split: Split, photo: Path, folder: Path, rows: int | None = None
+    ) -> None:
+        self.split, self.folder = split, folder
+        self.seen = seen_duplicates(samples)
+        if rows is not None:
+            asked = np.flatnonzero(samples.splits == split.value)
+            asked = asked[np.linspace(0, len(asked) - 1, min(rows, len(asked))).astype(np.int64)]
+            samples, self.seen = samples.take(asked), self.seen[asked]
+        self.samples = samples
+        self._prepare(samples.of(split), photo)
+
+    def _prepare(self, rows: Samples, photo: Path) -> None:
         tiles = np.stack([rows.images[index] for index in range(len(rows))])
         if tiles.ndim != 3:
-            raise PeerError(f"{samples.source} has colour faces; this needs grey tiles of one size")
+            raise PeerError(f"{rows.source} has colour faces; this needs grey tiles of one size")
         self.n, self.side = len(tiles), tiles.shape[1]
         self._tiles = tiles
-        self.seen = seen_duplicates(samples)
         self._write("all", tiles)
         picture = read_image(photo)
-        (folder / "photo").write_bytes(picture.tobytes())
+        (self.folder / "photo").write_bytes(picture.tobytes())
         self.photo = {
             "do": "photo",
-            "file": str(folder / "photo"),
+            "file": str(self.folder / "photo"),
             "height": picture.shape[0],
             "width": picture.shape[1],
         }
@@ -159,18 +169,18 @@ def start(program: PeerProgram, faces: Faces) -> tuple[PeerProcess, float, list[
 def measure(programs: Sequence[PeerProgram], faces: Faces, arguments: Any) -> list[Row]:
     """Ask every program, in turn where times are taken."""
     first_s: dict[str, list[float]] = {program.name: [] for program in programs}
-    for number in range(arguments.starts):
-        for program in programs:
-            process, taken_s, _ = start(program, faces)
-            process.__exit__()
-            if number or arguments.starts == 1:  # the first one fills the file caches
-                first_s[program.name].append(taken_s)
-    say("started")
     with ExitStack() as stack:
         running, shown = [], {}
-        for program in programs:
-            process, _, shown[program.name] = start(program, faces)
-            running.append(stack.enter_context(process))
+        for number in range(arguments.starts):
+            for program in programs:
+                process, taken_s, shown[program.name] = start(program, faces)
+                if number or arguments.starts == 1:  # the first one fills the file caches
+                    first_s[program.name].append(taken_s)
+                if number == arguments.starts - 1:
+                    running.append(stack.enter_context(process))
+                else:
+                    process.__exit__()
+        say("started")
         evaluations, facts = {}, {}
         for process in running:
             name = process.program.name
@@ -253,6 +263,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="a model of mien; may be repeated")
     parser.add_argument("--detector", default="yunet", help="of mien")
     parser.add_argument("--photo", type=Path, default=PHOTO)
+    parser.add_argument("--rows", type=int, help="so many faces, evenly spaced, for a quick look")
     parser.add_argument("--rounds", type=int, default=10, help="rounds in turn")
     parser.add_argument("--faces", type=int, default=20, help="single faces in a round")
     parser.add_argument("--starts", type=int, default=3, help="starts; the first does not count")
@@ -262,7 +273,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             samples = read_samples(arguments.data)
-            faces = Faces(samples, arguments.split, arguments.photo, Path(folder))
+            faces = Faces(samples, arguments.split, arguments.photo, Path(folder), arguments.rows)
             rows = measure(programs_of(arguments), faces, arguments)
     except (PeerError, MienError) as error:
         raise SystemExit(f"error: {error}") from error

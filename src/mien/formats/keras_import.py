@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from mien.errors import needs_extra
 
@@ -33,6 +34,10 @@ def load_keras_quietly(backend: str | None = None) -> None:
         os.dup2(nowhere, 2)
         with needs_extra(extra):
             import keras  # noqa: F401
+        if backend == "jax":
+            # Keras would import it later, for TensorBoard's files, and let it speak then.
+            with suppress(ImportError):
+                import tensorflow  # noqa: F401
     finally:
         os.dup2(kept, 2)
         os.close(kept)
