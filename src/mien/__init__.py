@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
+    from mien.workflows.group_alarms import GroupsResult, groups
+    from mien.workflows.grouping import GroupsWanted
     from mien.workflows.models import KnownModel, fetch_model, known_models
     from mien.workflows.pictures import PictureResult, recognize
     from mien.workflows.training import train
@@ -89,6 +91,8 @@ _MODULE_OF_NAME = {
     "FolderResult": "mien.workflows.folders",
     "Frame": "mien.sources.source",
     "FrameResult": "mien.results",
+    "GroupsResult": "mien.workflows.group_alarms",
+    "GroupsWanted": "mien.workflows.grouping",
     "ImageError": "mien.errors",
     "ImageTooLargeError": "mien.errors",
     "KnownModel": "mien.workflows.models",
@@ -125,6 +129,7 @@ _MODULE_OF_NAME = {
     "evaluate": "mien.workflows.evaluating",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
+    "groups": "mien.workflows.group_alarms",
     "known_models": "mien.workflows.models",
     "open_frames": "mien.sources",
     "read_image": "mien.images",
@@ -155,6 +160,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "FolderResult",
     "Frame",
     "FrameResult",
+    "GroupsResult",
+    "GroupsWanted",
     "ImageError",
     "ImageTooLargeError",
     "KnownModel",
@@ -191,6 +198,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "evaluate",
     "export",
     "fetch_model",
+    "groups",
     "known_models",
     "open_frames",
     "read_image",

@@ -23,6 +23,7 @@ from mien.cli.ensemble import ensemble
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
+from mien.cli.groups import groups
 from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
@@ -41,6 +42,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     compare,
+    groups,
     calibrate,
     export,
     ensemble,

@@ -192,9 +192,9 @@ def _guide(alarms: bool) -> list[str]:
 
 
 _ECE = (
-    "The expected calibration error (ECE) of few faces is too large by chance. ECE beyond chance is "
-    "the true one for which half of such measurements would be larger, and the gap in it is what "
-    "the groups' sizes do not explain."
+    "The expected calibration error (ECE) of few faces is too large by chance. ECE beyond chance "
+    "is the true one for which half of such measurements would be larger, and the gap in it is "
+    "what the groups' sizes do not explain."
 )
 
 
