@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from mien.workflows.grouping import GroupsWanted
     from mien.workflows.models import KnownModel, fetch_model, known_models
     from mien.workflows.pictures import PictureResult, recognize
+    from mien.workflows.stressing import StressResult, stress
     from mien.workflows.training import train
     from mien.workflows.videos import VideoResult, recognize_video, stream
 
@@ -114,6 +115,7 @@ _MODULE_OF_NAME = {
     "Segment": "mien.recognition.segments",
     "SourceError": "mien.errors",
     "Split": "mien.samples",
+    "StressResult": "mien.workflows.stressing",
     "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
     "VideoError": "mien.errors",
@@ -139,6 +141,7 @@ _MODULE_OF_NAME = {
     "recognize_video": "mien.workflows.videos",
     "show_live": "mien.live.session",
     "stream": "mien.workflows.videos",
+    "stress": "mien.workflows.stressing",
     "to_dataframe": "mien.outputs.dataframe",
     "train": "mien.workflows.training",
 }
@@ -183,6 +186,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Segment",
     "SourceError",
     "Split",
+    "StressResult",
     "TrainingError",
     "UNCERTAIN",
     "VideoError",
@@ -208,6 +212,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "recognize_video",
     "show_live",
     "stream",
+    "stress",
     "to_dataframe",
     "train",
 ]

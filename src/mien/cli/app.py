@@ -28,6 +28,7 @@ from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
+from mien.cli.stress import stress
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -43,6 +44,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evaluate,
     compare,
     groups,
+    stress,
     calibrate,
     export,
     ensemble,

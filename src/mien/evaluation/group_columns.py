@@ -47,7 +47,7 @@ class Answers:
     @property
     def answered(self) -> NDArray[np.bool_]:
         """Of which there is an answer, (n,)."""
-        return ~np.isnan(self.probabilities).any(axis=1)
+        return np.asarray(~np.isnan(self.probabilities).any(axis=1))
 
     def __len__(self) -> int:
         return len(self.names)
