@@ -240,16 +240,12 @@ class _Finder:
             return cell
         if cell.isascii() and cell.isdigit() and f"row {int(cell)}" in self._names:
             return f"row {int(cell)}"
-        path = cell.replace("\\", "/").removeprefix("./")
-        if path in self._names:
-            return path
-        # A longer path, as tables of other programs have, ends in the one within the source.
-        return self._of_file.get(PurePosixPath(path).name) if self._ends_alike(path) else None
-
-    def _ends_alike(self, path: str) -> bool:
-        name = self._of_file.get(PurePosixPath(path).name)
-        if name is None:
-            return False
-        own, given = PurePosixPath(name).parts, PurePosixPath(path).parts
-        shared = min(len(own), len(given))
-        return own[-shared:] == given[-shared:]
+        parts = PurePosixPath(cell.replace("\\", "/")).parts
+        # A longer path, as other programs write, ends in the one within the source.
+        for start in range(len(parts)):
+            if (path := "/".join(parts[start:])) in self._names:
+                return path
+        name = self._of_file.get(parts[-1]) if parts else None
+        if name is None or len(parts) > len(own := PurePosixPath(name).parts):
+            return None
+        return name if own[-len(parts) :] == parts else None

@@ -36,13 +36,18 @@ class Answers:
     names: tuple[str, ...]
     """Where each face comes from."""
     probabilities: NDArray[np.float64]
-    """The network's probabilities, (n, classes)."""
+    """The network's probabilities, (n, classes); NaN where there is no face to be asked about."""
     mirrored: NDArray[np.float64]
     """The same for the mirror images."""
     label_set: LabelSet
     """The classes, in the order of the columns."""
     missed: NDArray[np.bool_] | None
     """Pictures in which no face was found, (n,); None where none was searched."""
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Of which there is an answer, (n,)."""
+        return np.asarray(~np.isnan(self.probabilities).any(axis=1))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -78,21 +83,23 @@ def alarm_measures(answers: Answers, min_confidence: float) -> list[Measure]:
     """What is measured of faces without labels.
 
     Args:
-        answers: what a network says of them; without a face found there is no answer, so such
-            pictures count in `NOT_FOUND` alone where their probabilities are NaN.
+        answers: what a network says of them; those without an answer count in `NOT_FOUND` alone.
         min_confidence: confidence below which a face is uncertain.
     """
-    predicted = answers.probabilities.argmax(axis=1)
-    confidence = answers.probabilities.max(axis=1)
+    answered = answers.answered
+    among = None if answered.all() else answered
+    confidence = np.where(answered, answers.probabilities.max(axis=1), 0.0)
+    predicted = np.where(answered, answers.probabilities.argmax(axis=1), -1)
+    mirrored = np.where(answered, answers.mirrored.argmax(axis=1), -1)
     measures: list[Measure] = [
-        Share(UNCERTAIN, confidence < min_confidence, "low"),
-        Mean(CONFIDENCE, confidence),
-        Share(MIRROR, predicted != answers.mirrored.argmax(axis=1), "low"),
+        Share(UNCERTAIN, confidence < min_confidence, "low", among),
+        Mean(CONFIDENCE, confidence, "neither", among),
+        Share(MIRROR, predicted != mirrored, "low", among),
     ]
     if answers.missed is not None:
         measures.append(Share(NOT_FOUND, answers.missed, "low"))
     measures += [
-        Share(f"{ANSWERED}{key}", predicted == index, "neither")
+        Share(f"{ANSWERED}{key}", predicted == index, "neither", among)
         for index, key in enumerate(answers.label_set.keys)
     ]
     return measures

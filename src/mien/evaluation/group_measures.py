@@ -39,6 +39,9 @@ CLASS_ROWS = 5
 
 _CHUNK = 4_000_000
 """Random numbers drawn at a time."""
+_LEAST_PERCENTILE = 16.0
+"""Of the outcomes of a calibrated network, the one below which no upper end goes: that of
+power-constrained limits (Cowan et al., 2011, https://arxiv.org/abs/1105.3166)."""
 _FACTORS = np.linspace(0.0, 3.0, 41)
 
 
@@ -110,6 +113,8 @@ class Share:
     """Of which faces it is true, (n,)."""
     better: Better
     """Which end is the better one."""
+    among: NDArray[np.bool_] | None = None
+    """The faces that count, (n,); all where None."""
     classes: tuple[str, ...] = ()
     """None."""
     is_biased: bool = False
@@ -122,6 +127,7 @@ class Share:
 
     def value(self, rows: NDArray[np.int64]) -> float | None:
         """See `Measure.value`."""
+        rows = _those(rows, self.among)
         return float(self.hits[rows].mean()) if len(rows) else None
 
     def statistic(self, rows: NDArray[np.int64]) -> float | None:
@@ -130,8 +136,9 @@ class Share:
 
     def ci95(self, rows: NDArray[np.int64], generator: np.random.Generator) -> Interval:
         """See `Measure.ci95`."""
-        hits = int(self.hits[rows].sum())
-        return interval(_shares(hits, len(rows), generator))
+        rows = _those(rows, self.among)
+        hits, n = int(self.hits[rows].sum()), len(rows)
+        return _around(interval(_shares(hits, n, generator)), hits / n)
 
     def permuted(
         self,
@@ -141,6 +148,8 @@ class Share:
         generator: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See `Measure.permuted`."""
+        if self.among is not None:
+            rows, codes = rows[self.among[rows]], codes[self.among[rows]]
         sizes = np.bincount(codes)
         hits = int(self.hits[rows].sum())
         # How many hits fall to each group where rows are dealt out at random.
@@ -187,7 +196,7 @@ class MacroRecall:
         """See `Measure.ci95`."""
         hits, counts = self._counted(rows)
         drawn = [_shares(h, n, generator) for h, n in zip(hits, counts, strict=True)]
-        return interval(np.mean(drawn, axis=0))
+        return _around(interval(np.mean(drawn, axis=0)), float((hits / counts).mean()))
 
     def permuted(
         self,
@@ -225,6 +234,8 @@ class Mean:
     """The number of each face, (n,)."""
     better: Better = "neither"
     """Which end is the better one."""
+    among: NDArray[np.bool_] | None = None
+    """The faces that count, (n,); all where None."""
     classes: tuple[str, ...] = ()
     """None."""
     is_biased: bool = False
@@ -237,6 +248,7 @@ class Mean:
 
     def value(self, rows: NDArray[np.int64]) -> float | None:
         """See `Measure.value`."""
+        rows = _those(rows, self.among)
         return float(self.values[rows].mean()) if len(rows) else None
 
     def statistic(self, rows: NDArray[np.int64]) -> float | None:
@@ -245,7 +257,7 @@ class Mean:
 
     def ci95(self, rows: NDArray[np.int64], generator: np.random.Generator) -> Interval:
         """See `Measure.ci95`."""
-        values = self.values[rows]
+        values = self.values[_those(rows, self.among)]
         step = max(1, _CHUNK // len(values))
         means = []
         for start in range(0, RESAMPLES, step):
@@ -261,6 +273,8 @@ class Mean:
         generator: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See `Measure.permuted`."""
+        if self.among is not None:
+            rows, codes = rows[self.among[rows]], codes[self.among[rows]]
         values, sizes = self.values[rows], np.bincount(codes)
         result = np.empty((n_permutations, len(sizes)))
         for row in result:
@@ -327,10 +341,15 @@ class CalibrationError:
         )
         chance = generator.standard_normal((RESAMPLES // 2, ECE_BINS)) * np.sqrt(variances)
         outcomes = np.array([np.abs(f * sums + chance).sum(axis=1) for f in _FACTORS])
-        measured = np.abs(sums).sum()
+        measured = float(np.abs(sums).sum())
         curves = np.percentile(outcomes, percentiles, axis=1)  # each grows with the factor
-        factors = [float(np.interp(measured, curve, _FACTORS)) for curve in curves]
-        return [min(1.0, factor * float(measured) / len(rows)) for factor in factors]
+        # A measured one that is smaller than chance lets any be would bound the true one by 0.
+        least = float(np.percentile(outcomes[0], _LEAST_PERCENTILE))
+        counted = [max(measured, least) if p < 50 else measured for p in percentiles]
+        factors = [
+            float(np.interp(c, curve, _FACTORS)) for c, curve in zip(counted, curves, strict=True)
+        ]
+        return [min(1.0, factor * measured / len(rows)) for factor in factors]
 
     def permuted(
         self,
@@ -374,6 +393,15 @@ def shared_classes(
     return tuple(np.flatnonzero(np.min(counts, axis=0) >= CLASS_ROWS).tolist())
 
 
+def _those(rows: NDArray[np.int64], among: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    return rows if among is None else rows[among[rows]]
+
+
 def _shares(hits: int, n: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Draws of a share whose hits were counted."""
     return generator.beta(hits + 0.5, n - hits + 0.5, RESAMPLES)
+
+
+def _around(drawn: Interval, value: float) -> Interval:
+    """The interval, up to the value where that is 0 or 1 (as Brown et al. have it)."""
+    return min(drawn[0], value), max(drawn[1], value)

@@ -40,6 +40,7 @@ from mien.reports.document import Faces, Plot, to_html, to_markdown
 from mien.reports.face_grid import classified_faces
 from mien.reports.groups import GROUP_FILES
 from mien.reports.parts import ReportPart
+from mien.reports.stress import STRESS_FILES
 from mien.samples import Image
 
 REPORT_FILES = (
@@ -58,7 +59,7 @@ REPORT_FILES = (
 )
 """Every file of the folder."""
 
-OPTIONAL_FILES = (*GROUP_FILES,)
+OPTIONAL_FILES = (*GROUP_FILES, *STRESS_FILES)
 """Files that it may hold, too."""
 
 

@@ -27,8 +27,9 @@ from mien.reports.report import check_report_folder, write_report
 from mien.reports.scores import classes_table, scores_table
 from mien.results import Tta
 from mien.samples import Samples, Split
-from mien.workflows.grouping import GroupsWanted, Progress, group_evaluation
+from mien.workflows.grouping import GroupsWanted, group_evaluation
 from mien.workflows.models import OpenModel, open_model
+from mien.workflows.progress import Progress as Progress
 from mien.workflows.trained_split import divided, with_validation
 from mien.zoo import ARCHITECTURES
 

@@ -1,6 +1,6 @@
 """For whom a model works: an evaluation divided into the groups of a file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,7 @@ from mien.recognition.detectors import load_detector
 from mien.recognition.tile_search import has_face
 from mien.results import check_min_confidence
 from mien.samples import Images
-
-Progress = Callable[[int, int], None]
-"""Called with (faces done, faces in all)."""
+from mien.workflows.progress import Progress
 
 MIN_CONFIDENCE = 0.5
 """Confidence below which a face counts as uncertain, where nothing else is said."""
