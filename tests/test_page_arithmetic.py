@@ -148,7 +148,8 @@ def test_linear_interpolation(is_grey: bool):
 
 
 @pytest.mark.parametrize(
-    ("size", "longest"), [((1920, 1080), 320), ((640, 480), 320), ((500, 333), 320), ((200, 90), 320)]
+    ("size", "longest"),
+    [((1920, 1080), 320), ((640, 480), 320), ((500, 333), 320), ((200, 90), 320)],
 )
 def test_frames_are_reduced_for_the_search(size: tuple[int, int], longest: int):
     picture = noise(*size, seed=2)
@@ -306,7 +307,9 @@ def test_tracks_through_crossings_gaps_and_slow_frames():
         ]
         given = looks(picture, boxes)
         described = describe(
-            given["crops"], given["squares"].reshape(-1, 3), given["boxes"].reshape(-1, 4),
+            given["crops"],
+            given["squares"].reshape(-1, 3),
+            given["boxes"].reshape(-1, 4),
             given["frame"],
         )
         found = [Detection(box, 0.9) for box in boxes]  # type: ignore[arg-type]

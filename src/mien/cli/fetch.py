@@ -16,7 +16,11 @@ def fetch(
     ],
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take a local copy instead of the network; of page, a .tgz."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Take a local copy instead of the network; of page, a .tgz.",
+        ),
     ] = None,
 ) -> None:
     """Fetch a model file into the cache and print its path.
