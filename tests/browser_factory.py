@@ -27,7 +27,7 @@ from serving_factory import Running, running
 
 VARIABLE = "MIEN_TEST_CHROMIUM"
 """Environment variable: the browser to use."""
-PATIENCE_MS = 120_000
+PATIENCE_MS = 60_000
 """How long anything may take on a machine that has much else to do."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -127,6 +127,11 @@ class Visit:
         """Wait until an element shows a text."""
         self.page.locator(selector, has_text=text).first.wait_for()
 
+    def choose_photos(self, *files: Path) -> None:
+        """Give photos to the page, as the dialog does."""
+        self.page.click("#tab-photos")
+        self.page.set_input_files("#photos-input", files)
+
     def photos(self, n: int) -> None:
         """Wait until so many photos are done."""
         self.page.locator(".photo .looked").nth(n - 1).wait_for()
@@ -159,22 +164,19 @@ class Browser:
 
 @contextmanager
 def browser(
-    *flags: str, camera: Path | None = None, may_use_camera: bool = True
+    playwright: Any, *flags: str, camera: Path | None = None, may_use_camera: bool = True
 ) -> Iterator[Browser]:
     """Open Chromium until the end of the block."""
-    from playwright.sync_api import sync_playwright
-
     chosen = [*_FLAGS, *flags]
     if camera is not None:
         chosen.append(f"--use-file-for-fake-video-capture={camera}")
     if may_use_camera:
         chosen.append("--use-fake-ui-for-media-stream")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path(), args=chosen)
-        try:
-            yield Browser(opened)
-        finally:
-            opened.close()
+    opened = playwright.chromium.launch(executable_path=chromium_path(), args=chosen)
+    try:
+        yield Browser(opened)
+    finally:
+        opened.close()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -49,9 +49,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def chromium(service: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def playwright() -> Iterator[Any]:
+    chromium_path()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(
+    playwright: Any, service: Running, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
     camera = camera_file(tmp_path_factory.mktemp("camera"))
-    with browser("--host-resolver-rules=MAP mien.test 127.0.0.1", camera=camera) as opened:
+    with browser(
+        playwright, "--host-resolver-rules=MAP mien.test 127.0.0.1", camera=camera
+    ) as opened:
         yield opened
 
 
@@ -152,12 +165,12 @@ def test_the_table_is_that_of_the_command_line(chromium: Browser, address: str, 
     with chromium.visit(address) as visit:
         page = visit.open().page
         visit.use("server")
-        page.set_input_files("#photos-input", media(MANY))
+        visit.choose_photos(media(MANY))
         visit.photos(1)
         saved = visit.saved("photos", "Save table")
     recognizer = Recognizer(detector=YuNet(yunet_path()))
     with Table(tmp_path / "faces.csv", FER2013.keys, of_videos=False) as table:
-        table.write(recognizer.recognize(media(MANY), source=MANY))
+        table.add(recognizer.recognize(media(MANY), source=MANY))
     ours = [line.split(",") for line in saved.decode().splitlines()]
     theirs = [line.split(",") for line in (tmp_path / "faces.csv").read_text().splitlines()]
     assert ours[0] == theirs[0]
@@ -185,8 +198,7 @@ def compare(here: dict[str, Any], there: dict[str, Any]) -> list[tuple[float, fl
 def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> None:
     with chromium.visit(f"http://127.0.0.1:{service.client.port}/") as visit:
         page = visit.open().page
-        page.click("#tab-photos")
-        page.set_input_files("#photos-input", files)
+        visit.choose_photos(*files)
         visit.photos(len(files))
         here = {result["source"]: result for result in results(visit.saved("photos", "Save JSON"))}
     pairs = []
@@ -271,16 +283,16 @@ def test_live_frames_as_python_sees_them(chromium: Browser, address: str):
 
     frames = [
         cv2.cvtColor(cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-        for frame in film_frames(SINGLE, every=16)
+        for frame in film_frames(SINGLE, every=40)
     ]
     video = VideoRecognizer(
         Recognizer(detector=YuNet(yunet_path())), search_side_px=LIVE_SEARCH_SIDE_PX
     )
     expected = [
-        video.recognize(frame, time_s=0.6 * number).as_dict() for number, frame in enumerate(frames)
+        video.recognize(frame, time_s=1.6 * number).as_dict() for number, frame in enumerate(frames)
     ]
     with chromium.visit(address) as visit:
-        values = [{**packed(frame), "time": 0.6 * k} for k, frame in enumerate(frames)]
+        values = [{**packed(frame), "time": 1.6 * k} for k, frame in enumerate(frames)]
         found = visit.open().page.evaluate(_ASK, ["pixels", values])
     assert len({face["expression"] for result in expected for face in result["faces"]}) >= 3
     for one, other in zip(found, expected, strict=True):
@@ -301,8 +313,7 @@ def test_a_static_host_below_a_path(chromium: Browser, tmp_path: Path, monkeypat
     with static_host(tmp_path / "site") as host, chromium.visit(f"{host}/some/faces/") as visit:
         page = visit.open().page
         assert not page.locator("#places").is_visible()
-        page.click("#tab-photos")
-        page.set_input_files("#photos-input", media(MANY))
+        visit.choose_photos(media(MANY))
         visit.photos(1)
         assert page.locator(".photo .face").count() == 5
         assert all(url.startswith((f"{host}/some/faces/", "blob:")) for url in visit.asked)
@@ -358,7 +369,7 @@ def test_without_https_there_is_no_camera_but_photos(chromium: Browser, service:
         page.set_input_files("#camera-capture", media(MANY))
         visit.photos(1)
         visit.use("server")
-        page.set_input_files("#photos-input", media(MANY))
+        visit.choose_photos(media(MANY))
         visit.photos(2)
         assert page.locator(".photo .face").count() == 10
 
@@ -380,9 +391,9 @@ def test_with_a_certificate_there_is_a_camera(chromium: Browser, tmp_path: Path)
             page.click("#camera-stop")
 
 
-def test_a_camera_that_is_refused(address: str):
+def test_a_camera_that_is_refused(playwright: Any, address: str):
     with (
-        browser("--deny-permission-prompts", may_use_camera=False) as strict,
+        browser(playwright, "--deny-permission-prompts", may_use_camera=False) as strict,
         strict.visit(address) as visit,
     ):
         page = visit.open().page
@@ -391,16 +402,16 @@ def test_a_camera_that_is_refused(address: str):
         assert page.locator("#camera-start").is_enabled()
 
 
-def test_a_machine_without_camera_and_webassembly(address: str):
+def test_a_machine_without_camera_and_webassembly(playwright: Any, address: str):
     flags = ("--use-fake-device-for-media-stream=device-count=0", "--js-flags=--noexpose-wasm")
-    with browser(*flags) as bare, bare.visit(address) as visit:
+    with browser(playwright, *flags) as bare, bare.visit(address) as visit:
         page = visit.open().page
         visit.shows(".where", "sent there, worked on in memory, not kept")
         visit.shows("#loading", "WebAssembly is switched off")
         assert page.locator("input[value=browser]").is_disabled()
         page.click("#camera-start")
         visit.shows("#camera-error", "There is no camera")
-        page.set_input_files("#photos-input", media(MANY))
+        visit.choose_photos(media(MANY))
         visit.photos(1)
         assert page.locator(".photo .face").count() == 5
 
@@ -420,11 +431,10 @@ def test_a_service_that_dies_while_live(chromium: Browser, tmp_path: Path):
             process.end(signal.SIGKILL)
             visit.shows("#camera-error", "does not answer any more")
             assert page.evaluate("document.querySelector('#camera-video').srcObject") is None
-            page.set_input_files("#photos-input", media(MANY))
+            visit.choose_photos(media(MANY))
             visit.shows(".photo .error", "does not answer any more")
             visit.use("browser")
-            page.click("#tab-photos")
-            page.set_input_files("#photos-input", media(MANY))
+            visit.choose_photos(media(MANY))
             visit.photos(1)
 
 
@@ -442,8 +452,7 @@ def test_a_busy_service_is_asked_again(chromium: Browser, address: str):
                 route.fulfill(status=status, headers={"Retry-After": "1"}, body="{}")
 
         page.route("**/v1/recognize", refuse)
-        page.click("#tab-photos")
-        page.set_input_files("#photos-input", media(MANY))
+        visit.choose_photos(media(MANY))
         visit.shows("#photos-error", "trying again in 1 s")
         visit.photos(1)
         assert not page.locator("#photos-error").is_visible()
@@ -458,12 +467,11 @@ def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path,
     with chromium.visit(address, may_say="422") as visit:
         page = visit.open().page
         visit.use(place)
-        page.click("#tab-photos")
-        page.set_input_files("#photos-input", tmp_path / "notes.txt")
+        visit.choose_photos(tmp_path / "notes.txt")
         visit.shows("#photos-error", "no pictures")
-        page.set_input_files("#photos-input", tmp_path / "broken.jpg")
+        visit.choose_photos(tmp_path / "broken.jpg")
         visit.shows(".photo .error", "cannot be read" if place == "browser" else "the picture")
-        page.set_input_files("#photos-input", tmp_path / "empty_room.jpg")
+        visit.choose_photos(tmp_path / "empty_room.jpg")
         visit.shows(".photo .none", "No face was found")
         assert page.locator(".photo .face").count() == 0
 
@@ -530,7 +538,7 @@ def test_a_service_with_a_token(chromium: Browser, tmp_path: Path):
             page.wait_for_selector("html[data-state=ready]")
             for n, place in enumerate(PLACES, 1):
                 visit.use(place)
-                page.set_input_files("#photos-input", media(MANY))
+                visit.choose_photos(media(MANY))
                 visit.photos(n)
             page.click("#tab-camera")
             page.click("#camera-start")
@@ -565,7 +573,7 @@ def test_accessibility(chromium: Browser, address: str, theme: str, width: int, 
         page.wait_for_selector("#camera-faces .face .value:not(:empty)")
         assert violations() == [], "camera"
         page.click("#camera-stop")
-        page.set_input_files("#photos-input", [media(MANY), tmp_path / "broken.jpg"])
+        visit.choose_photos(media(MANY), tmp_path / "broken.jpg")
         page.click("#tab-photos")
         visit.photos(1)
         page.wait_for_selector(".photo .error")
