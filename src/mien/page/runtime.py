@@ -99,7 +99,7 @@ def fetch(from_file: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(prefix="mien-page-") as folder:
         command = [npm, "pack", "--silent", "--ignore-scripts", f"{PACKAGE}@{_version()}"]
         try:
-            done = subprocess.run(  # noqa: S603  (a fixed command)
+            done = subprocess.run(  # noqa: S603 -- a fixed command
                 command, cwd=folder, capture_output=True, text=True, timeout=_NPM_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -51,9 +51,9 @@ function askToken() {
         tell(error, failure instanceof Told ? failure.message : String(failure));
       }
     };
-    byId("token-button", HTMLButtonElement).addEventListener("click", use);
-    value.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") use();
+    byId("token-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      use();
     });
   });
 }
