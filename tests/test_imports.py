@@ -16,7 +16,7 @@ LAYERS = (
     {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
-    {"evaluation"},
+    {"evaluation", "summaries"},
     {"formats", "outputs", "reports"},
     {"training"},
     {"workflows"},

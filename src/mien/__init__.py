@@ -110,6 +110,8 @@ _MODULE_OF_NAME = {
     "Segment": "mien.recognition.segments",
     "SourceError": "mien.errors",
     "Split": "mien.samples",
+    "Summary": "mien.summaries.summary",
+    "TableError": "mien.errors",
     "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
     "VideoError": "mien.errors",
@@ -134,6 +136,7 @@ _MODULE_OF_NAME = {
     "recognize_video": "mien.workflows.videos",
     "show_live": "mien.live.session",
     "stream": "mien.workflows.videos",
+    "summarize": "mien.workflows.summarizing",
     "to_dataframe": "mien.outputs.dataframe",
     "train": "mien.workflows.training",
 }
@@ -176,6 +179,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Segment",
     "SourceError",
     "Split",
+    "Summary",
+    "TableError",
     "TrainingError",
     "UNCERTAIN",
     "VideoError",
@@ -200,6 +205,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "recognize_video",
     "show_live",
     "stream",
+    "summarize",
     "to_dataframe",
     "train",
 ]

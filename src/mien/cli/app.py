@@ -27,6 +27,7 @@ from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
+from mien.cli.summarize import summarize
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -45,6 +46,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     export,
     ensemble,
     audit,
+    summarize,
     fetch,
     models,
 )
