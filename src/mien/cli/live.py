@@ -77,7 +77,11 @@ def live(
     ] = None,
     segments: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Write when each face showed what: .csv, .json or .vtt."),
+        typer.Option(
+            metavar="FILE",
+            help="Write when each face showed what: .csv, .json, .vtt (subtitles), .eaf (ELAN), "
+            ".boris or .boris.csv, .observer.csv.",
+        ),
     ] = None,
     timeline: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Write a page about it: .html.")
