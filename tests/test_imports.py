@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "av": {"sources", "outputs", "images.heif"},
     "scipy": set(),
     "pygame": {"live.window"},
+    "pylsl": {"live.lsl"},
     "pandas": {"outputs", "workflows"},
     "pyarrow": {"outputs"},
     "rich": {"cli"},

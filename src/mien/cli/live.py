@@ -93,6 +93,22 @@ def live(
             help="Size to ask of the camera, as 1280x720; it gives the nearest that it has.",
         ),
     ] = None,
+    lsl: Annotated[
+        bool,
+        typer.Option(
+            "--lsl",
+            help="Send numbers and markers to the Lab Streaming Layer, for recorders on this "
+            "machine; comes with: pip install 'mien[lab]'.",
+        ),
+    ] = False,
+    lsl_network: Annotated[
+        bool,
+        typer.Option(
+            "--lsl-network",
+            help="As --lsl, for recorders on other machines of the local network, too. LSL has no "
+            "passwords: whoever is in it can read along.",
+        ),
+    ] = False,
     list_cameras: Annotated[
         bool, typer.Option("--list-cameras", help="List the cameras that are connected.")
     ] = False,
@@ -155,6 +171,7 @@ def live(
         folder=snapshots,
         is_mirrored=mirror,
         half_life_s=half_life,
+        lsl="network" if lsl_network else "machine" if lsl else "off",
     )
     with session.opened(warn) as run:
         warn(_HINT)
