@@ -349,7 +349,7 @@ def _fault_of(read: Callable[[Path], object], path: Path) -> str:
 
 
 def _read_picture(path: Path) -> None:
-    from mien.errors import MienError, one_line
+    from mien.errors import MienError
     from mien.images import read_image, read_tile
     from mien.sources import is_video, open_frames
 
@@ -364,7 +364,7 @@ def _read_picture(path: Path) -> None:
 
 def _read_data(path: Path) -> None:
     from mien.data import read_samples
-    from mien.errors import MienError, one_line
+    from mien.errors import MienError
 
     samples = read_samples(path, use_cache=False)
     for index in range(len(samples)):

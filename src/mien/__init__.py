@@ -118,6 +118,8 @@ _MODULE_OF_NAME = {
     "SourceError": "mien.errors",
     "Split": "mien.samples",
     "StressResult": "mien.workflows.stressing",
+    "Summary": "mien.summaries.summary",
+    "TableError": "mien.errors",
     "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
     "VideoError": "mien.errors",
@@ -146,6 +148,7 @@ _MODULE_OF_NAME = {
     "show_live": "mien.live.session",
     "stream": "mien.workflows.videos",
     "stress": "mien.workflows.stressing",
+    "summarize": "mien.workflows.summarizing",
     "to_dataframe": "mien.outputs.dataframe",
     "train": "mien.workflows.training",
 }
@@ -192,6 +195,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "SourceError",
     "Split",
     "StressResult",
+    "Summary",
+    "TableError",
     "TrainingError",
     "UNCERTAIN",
     "VideoError",
@@ -220,6 +225,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "show_live",
     "stream",
     "stress",
+    "summarize",
     "to_dataframe",
     "train",
 ]

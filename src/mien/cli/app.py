@@ -31,6 +31,7 @@ from mien.cli.notice import notice
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
 from mien.cli.stress import stress
+from mien.cli.summarize import summarize
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -51,6 +52,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     export,
     ensemble,
     audit,
+    summarize,
     fetch,
     models,
     card,

@@ -77,7 +77,11 @@ def live(
     ] = None,
     segments: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Write when each face showed what: .csv, .json or .vtt."),
+        typer.Option(
+            metavar="FILE",
+            help="Write when each face showed what: .csv, .json, .vtt (subtitles), .eaf (ELAN), "
+            ".boris or .boris.csv, .observer.csv.",
+        ),
     ] = None,
     timeline: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Write a page about it: .html.")
@@ -89,6 +93,22 @@ def live(
             help="Size to ask of the camera, as 1280x720; it gives the nearest that it has.",
         ),
     ] = None,
+    lsl: Annotated[
+        bool,
+        typer.Option(
+            "--lsl",
+            help="Send numbers and markers to the Lab Streaming Layer, for recorders on this "
+            "machine; comes with: pip install 'mien[lab]'.",
+        ),
+    ] = False,
+    lsl_network: Annotated[
+        bool,
+        typer.Option(
+            "--lsl-network",
+            help="As --lsl, for recorders on other machines of the local network, too. LSL has no "
+            "passwords: whoever is in it can read along.",
+        ),
+    ] = False,
     list_cameras: Annotated[
         bool, typer.Option("--list-cameras", help="List the cameras that are connected.")
     ] = False,
@@ -150,6 +170,7 @@ def live(
         folder=snapshots,
         is_mirrored=mirror,
         half_life_s=half_life,
+        lsl="network" if lsl_network else "machine" if lsl else "off",
     )
     with session.opened(warn) as run:
         warn(_HINT)

@@ -52,7 +52,8 @@ def recognize(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Write when each face of a video showed what: .csv, .json, or .vtt (subtitles).",
+            help="Write when each face of a video showed what: .csv, .json, .vtt (subtitles), .eaf "
+            "(ELAN), .boris or .boris.csv, .observer.csv.",
         ),
     ] = None,
     timeline: Annotated[

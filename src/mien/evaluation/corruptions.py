@@ -149,7 +149,7 @@ CORRUPTIONS = (
 
 def _side(face: Image) -> int:
     height, width = face.shape[:2]
-    return max(height, width)
+    return int(max(height, width))
 
 
 def _sign(chance: np.random.Generator) -> int:

@@ -84,6 +84,8 @@ class Live:
         folder: where snapshots go, and recordings if there is no ``record``.
         on_notice: called in the calling thread with a line for the person: what was saved, and
             what could not be.
+        on_result: called in the calling thread with what was recognised in each frame, and when
+            that came, on the clock of `time.monotonic`.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Live:
         record: Path | None = None,
         folder: Path = Path(),
         on_notice: Callable[[str], None] = lambda line: None,
+        on_result: Callable[[FrameResult, float], None] = lambda result, captured_s: None,
     ) -> None:
         self._source = source
         self._recognizer = recognizer
@@ -106,6 +109,7 @@ class Live:
         self._record = record
         self._folder = folder
         self._on_notice = on_notice
+        self._on_result = on_result
         self._newest = Newest(source)
         self._meter = Meter()
         self._annotator = Annotator()
@@ -184,6 +188,7 @@ class Live:
             frame=frame.number,
             time_s=frame.time_s,
         )
+        self._on_result(result, arrival.captured_s)
         if self._outputs:
             behind.put((frame, result))
         if not self._is_frozen or self._shown is None:

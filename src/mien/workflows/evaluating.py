@@ -29,7 +29,7 @@ from mien.results import Tta
 from mien.samples import Samples, Split
 from mien.workflows.grouping import GroupsWanted, group_evaluation
 from mien.workflows.models import OpenModel, open_model
-from mien.workflows.progress import Progress as Progress
+from mien.workflows.progress import Progress
 from mien.workflows.trained_split import divided, with_validation
 from mien.zoo import ARCHITECTURES
 
