@@ -80,7 +80,7 @@ def results(saved: bytes) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("place", PLACES)
 def test_the_camera(chromium: Browser, address: str, place: str):
     with chromium.visit(address) as visit:
-        visit.open()
+        page = visit.open().page
         visit.use(place)
         asked = len(visit.asked)
         page.click("#camera-start")
@@ -116,7 +116,7 @@ def test_the_camera(chromium: Browser, address: str, place: str):
 @pytest.mark.parametrize("place", PLACES)
 def test_five_faces_by_drop_paste_dialog_and_keyboard(chromium: Browser, address: str, place: str):
     with chromium.visit(address) as visit:
-        visit.open()
+        page = visit.open().page
         visit.use(place)
         content = base64.b64encode(media(MANY).read_bytes()).decode()
         give = """async ([content, kind]) => {
@@ -311,7 +311,7 @@ def test_a_static_host_below_a_path(chromium: Browser, tmp_path: Path, monkeypat
     store.fetch("yunet", from_file=yunet_path())
     export_page(tmp_path / "site" / "some" / "faces", offline=True)
     with static_host(tmp_path / "site") as host, chromium.visit(f"{host}/some/faces/") as visit:
-        visit.open()
+        page = visit.open().page
         assert not page.locator("#places").is_visible()
         visit.choose_photos(media(MANY))
         visit.photos(1)
@@ -331,7 +331,7 @@ def test_the_same_crops_by_all_packaged_models(chromium: Browser, tmp_path: Path
     with static_host(tmp_path / "site") as host:
         for name in names:
             with chromium.visit(f"{host}/{name}/") as visit:
-                visit.open()
+                page = visit.open().page
                 found = page.evaluate(_ASK, ["probabilities", [packed(face) for face in faces]])
             expected = Classifier(store.find(name)).probabilities(faces)  # type: ignore[arg-type]
             spread = float(np.abs(np.array(found) - expected).max())
@@ -362,7 +362,7 @@ def test_what_a_visit_asks_for(chromium: Browser, address: str):
 
 def test_without_https_there_is_no_camera_but_photos(chromium: Browser, service: Running):
     with chromium.visit(f"http://mien.test:{service.client.port}/") as visit:
-        visit.open()
+        page = visit.open().page
         visit.shows("#camera-error", "over HTTPS only")
         assert not page.locator("#camera-start").is_visible()
         assert page.locator("#camera-capture").get_attribute("capture") == "user"
@@ -383,7 +383,7 @@ def test_with_a_certificate_there_is_a_camera(chromium: Browser, tmp_path: Path)
             f"https://mien.test:{secure.client.port}/", ignore_https_errors=True
         ) as visit,
     ):
-        visit.open()
+        page = visit.open().page
         for place in PLACES:
             visit.use(place)
             page.click("#camera-start")
@@ -396,7 +396,7 @@ def test_a_camera_that_is_refused(playwright: Any, address: str):
         browser(playwright, "--deny-permission-prompts", may_use_camera=False) as strict,
         strict.visit(address) as visit,
     ):
-        visit.open()
+        page = visit.open().page
         page.click("#camera-start")
         visit.shows("#camera-error", "The camera was refused")
         assert page.locator("#camera-start").is_enabled()
@@ -405,7 +405,7 @@ def test_a_camera_that_is_refused(playwright: Any, address: str):
 def test_a_machine_without_camera_and_webassembly(playwright: Any, address: str):
     flags = ("--use-fake-device-for-media-stream=device-count=0", "--js-flags=--noexpose-wasm")
     with browser(playwright, *flags) as bare, bare.visit(address) as visit:
-        visit.open()
+        page = visit.open().page
         visit.shows(".where", "sent there, worked on in memory, not kept")
         visit.shows("#loading", "WebAssembly is switched off")
         assert page.locator("input[value=browser]").is_disabled()
@@ -424,7 +424,7 @@ def test_a_service_that_dies_while_live(chromium: Browser, tmp_path: Path):
     with serving_process(tmp_path, "--offline", environment={"MIEN_CACHE": str(cache)}) as process:
         address = f"http://127.0.0.1:{process.client.port}/"
         with chromium.visit(address, may_say="ERR_") as visit:
-            visit.open()
+            page = visit.open().page
             visit.use("server")
             page.click("#camera-start")
             page.wait_for_selector("#camera-faces .face")
@@ -440,7 +440,7 @@ def test_a_service_that_dies_while_live(chromium: Browser, tmp_path: Path):
 
 def test_a_busy_service_is_asked_again(chromium: Browser, address: str):
     with chromium.visit(address, may_say="503") as visit:
-        visit.open()
+        page = visit.open().page
         visit.use("server")
         answers = iter([503, 503])
 
@@ -465,7 +465,7 @@ def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path,
     (tmp_path / "broken.jpg").write_bytes(media(MANY).read_bytes()[:900])
     (tmp_path / "notes.txt").write_text("no picture")
     with chromium.visit(address, may_say="422") as visit:
-        visit.open()
+        page = visit.open().page
         visit.use(place)
         visit.choose_photos(tmp_path / "notes.txt")
         visit.shows("#photos-error", "no pictures")
@@ -480,7 +480,7 @@ def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path,
 def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
     clip = short_clip(tmp_path / "clip.mp4")
     with chromium.visit(address) as visit:
-        visit.open()
+        page = visit.open().page
         visit.use(place)
         page.click("#tab-video")
         page.set_input_files("#video-input", clip)
@@ -556,7 +556,7 @@ def test_accessibility(chromium: Browser, address: str, theme: str, width: int, 
     context = {"color_scheme": theme, "viewport": viewport, "bypass_csp": True}
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     with chromium.visit(address, **context) as visit:
-        visit.open()
+        page = visit.open().page
         page.evaluate(source.read_text(encoding="utf-8"))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
