@@ -45,6 +45,8 @@ class Classifier:
     def __init__(self, model: Path | str | bytes, *, threads: int | None = None) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
+        self.content = content
+        """The ONNX file, for other processes to load."""
         self._session = _open_session(content, name, threads)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""

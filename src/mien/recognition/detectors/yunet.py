@@ -59,13 +59,14 @@ class YuNet:
     """Faces of pictures, with five landmarks each. May be shared by threads.
 
     Args:
-        model: the pinned ONNX file, from ``mien.model.store.find("yunet")``.
+        model: the pinned ONNX file, from ``mien.model.store.find("yunet")``, or its content.
         score_threshold: faces below it are dropped, in [0, 1]; where None, `THRESHOLD`, or
             `VIDEO_THRESHOLD` for a search in one pass.
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.
         search_side_px: search once, in a picture reduced to at most this longest side, as video
             needs it; None: as said above, which finds the smallest and the largest faces.
         thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
+        threads: processor threads for one picture, as in `mien.recognition.sessions.open_session`.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
@@ -85,12 +86,13 @@ class YuNet:
 
     def __init__(
         self,
-        model: Path,
+        model: Path | bytes,
         *,
         score_threshold: float | None = None,
         minimum_side_px: float = 10.0,
         search_side_px: int | None = None,
         thoroughly: bool = False,
+        threads: int | None = None,
     ) -> None:
         check_search_side(search_side_px)
         self._asked_threshold = score_threshold
@@ -103,11 +105,13 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes())
+            content = model if isinstance(model, bytes) else model.read_bytes()
+            self._network = YuNetNetwork(content, threads=threads)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
+            name = "the file of YuNet" if isinstance(model, bytes) else model
             raise DetectorError(
-                f"cannot use {model}: {reason}; get a good copy with: mien fetch yunet"
+                f"cannot use {name}: {reason}; get a good copy with: mien fetch yunet"
             ) from error
 
     @property

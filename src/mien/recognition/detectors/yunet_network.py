@@ -34,14 +34,15 @@ class YuNetNetwork:
 
     Args:
         pinned: content of the file that `mien.model.store` knows as ``yunet``.
+        threads: processor threads for one picture, as in `open_session`.
 
     Raises:
         DetectorError: it is another file, or cannot be run.
     """
 
-    def __init__(self, pinned: bytes) -> None:
+    def __init__(self, pinned: bytes, *, threads: int | None = None) -> None:
         try:
-            self._session = open_session(free_network(pinned), sizes_vary=True)
+            self._session = open_session(free_network(pinned), threads=threads, sizes_vary=True)
         except ValueError as error:
             raise DetectorError(f"YuNet does not run on this machine ({error})") from error
 
