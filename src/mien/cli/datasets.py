@@ -34,7 +34,7 @@ DatasetOption = Annotated[
         "--dataset",
         metavar="DIR",
         help="For very many: write Parquet files into this folder, shard by shard. The same "
-        "command continues. See docs/scale.md; the next seven options belong to it.",
+        "command continues. See docs/scale.md; the next eight options belong to it.",
     ),
 ]
 """``--dataset``."""
@@ -84,6 +84,16 @@ SampleRateOption = Annotated[
     ),
 ]
 """``--sample-rate``."""
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        metavar="S",
+        help="How long one picture may take, or one frame. [default: 300]",
+    ),
+]
+"""``--timeout``."""
 RetryFailedOption = Annotated[
     bool, typer.Option("--retry-failed", help="Do again what could not be read.")
 ]

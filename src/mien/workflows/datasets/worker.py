@@ -139,20 +139,21 @@ def _pictures(
         kept_faces = [row for row in writer.faces(task.shard) if row[0] in kept]
     results: list[FrameResult] = []
     pictures: list[PictureRow] = []
+    trying.at(0)
     with Ahead(_contents(rows, kept, trying.passed_over), READ_AHEAD) as contents:
         for position, (name, content) in enumerate(contents):
             if name in kept:
                 pictures.append(kept[name])
-                continue
-            if position in trying.passed_over:
+            elif position in trying.passed_over:
                 how = trying.passed_over[position]
                 pictures.append(PictureRow(name, "picture", how, _ERRORS[how]))
-                continue
-            trying.at(position)
-            row, result = recognize_content(recognizer, name, content, spec.max_pixels)
-            pictures.append(row)
-            if result is not None:
-                results.append(result)
+            else:
+                row, result = recognize_content(recognizer, name, content, spec.max_pixels)
+                pictures.append(row)
+                if result is not None:
+                    results.append(result)
+            # Waiting for its file counts as the next one's time.
+            trying.at(position + 1)
     return writer.write(task.shard, results, pictures, kept_faces)
 
 
