@@ -60,19 +60,21 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     if not files:
         raise SourceError(f"{path} holds no Parquet files; name a manifest")
     for one in files:
-        try:
-            with readable(str(one)), pa_parquet.ParquetFile(one) as file:
-                names = file.schema_arrow.names
-                column = _column_of(names, one)
-                wanted = [
-                    column,
-                    *(name for name in ("kind", "container", "from_s") if name in names),
-                ]
-                for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=wanted):
-                    for row in batch.to_pylist():
-                        yield {**row, "source": row[column]}
-        except pa.ArrowException as error:
-            raise SourceError(f"{one} is no Parquet file that can be read: {error}") from error
+        with readable(str(one)):
+            try:
+                yield from _rows_of(pa_parquet, one)
+            except pa.ArrowException as error:
+                raise SourceError(f"{one} is no Parquet file that can be read: {error}") from error
+
+
+def _rows_of(pa_parquet: Any, path: Path) -> Iterator[dict[str, Any]]:
+    with pa_parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        column = _column_of(names, path)
+        wanted = [column, *(name for name in ("kind", "container", "from_s") if name in names)]
+        for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=wanted):
+            for row in batch.to_pylist():
+                yield {**row, "source": row[column]}
 
 
 def _column_of(names: Iterable[str], path: Path) -> str:
