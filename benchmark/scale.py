@@ -6,10 +6,11 @@
     python benchmark/scale.py driver [--paths 1000000]
     python benchmark/scale.py video CLIP [--minutes 10] [--parts 10]
 
-``folder``: ``mien recognize FOLDER --table`` with one process and with one for each processor, in
-turn, and whether the tables are the same bytes. The folder holds as many pictures of 640 x 480 as
-wanted, each with the photo's faces at another place; they are links to 200 distinct files. Rates are
-of wall time and of processor time, which a busy machine does not change as much.
+``folder``: ``mien recognize FOLDER --table`` with one process of one thread, with one process, and
+with one for each processor, in turn, and whether the tables are the same bytes. The folder holds as
+many pictures of 640 x 480 as wanted, each with the photo's faces at another place; they are links
+to 200 distinct files. Rates are of wall time and of processor time, which a busy machine does not
+change as much.
 ``memory``: resident memory of the parent after 1,000 pictures beside the end.
 ``ray``: a data set by processes and by Ray, in turn, whole commands.
 ``driver``: empty work on so many paths: what the driver needs.
@@ -56,8 +57,8 @@ def make_folder(photo: Path, folder: Path, count: int) -> None:
         )
 
 
-def run(*arguments: object, cwd: Path) -> tuple[float, float]:
-    """Seconds of wall and of processor time of a command."""
+def run(*arguments: object, cwd: Path, processors: int | None = None) -> tuple[float, float]:
+    """Seconds of wall and of processor time of a command, which may use so many processors."""
     before, start_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([*MIEN, *map(str, arguments)], cwd=cwd, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -71,21 +72,25 @@ def measure_folder(photo: Path, count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folder(photo, folder, count)
+        ways = (("1 process, 1 thread", 1, 1), ("1 process", 1, None))
         for _ in range(rounds):
             rates = []
-            for workers in (1, n_processors):
+            for what, workers, processors in (
+                *ways,
+                (f"{n_processors} processes", n_processors, None),
+            ):
                 wall_s, processor_s = run(
                     *("recognize", "in", "--table", f"{workers}.csv", "--workers", workers),
                     cwd=folder,
+                    processors=processors,
                 )
                 rates.append(count / wall_s)
                 print(
-                    f"{workers} processes: {rates[-1]:6.1f} a second, "
-                    f"{1e3 * processor_s / count:.2f} ms of processor time each, so "
-                    f"{n_processors * count / processor_s:.0f} a second on idle cores",
+                    f"{what}: {rates[-1]:.1f} a second, "
+                    f"{1e3 * processor_s / count:.2f} ms of processor time each",
                     flush=True,
                 )
-            print(f"ratio {rates[1] / rates[0]:.2f}")
+            print(f"ratios {rates[2] / rates[0]:.2f} and {rates[2] / rates[1]:.2f}")
         tables = [(folder / f"{workers}.csv").read_bytes() for workers in (1, n_processors)]
         print(f"tables are {'the same bytes' if tables[0] == tables[1] else 'DIFFERENT'}")
         print(f"{len(tables[0].splitlines()) - 1} faces in {count} pictures")

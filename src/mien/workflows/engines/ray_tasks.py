@@ -6,6 +6,7 @@ loaded for the next task. Ray Data over the same shards was rejected (LOG.md). N
 Ray's makers.
 """
 
+import logging
 import os
 import threading
 import time
@@ -49,6 +50,8 @@ class RayTasks:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         with needs_extra("ray"):
             import ray
+        # Ray says on stderr what it does of its own accord, such as making a token.
+        logging.getLogger("ray").setLevel(logging.ERROR)
         self._ray: Any = ray
         self._workers = workers
         here: dict[str, Any] = {
