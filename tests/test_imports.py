@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels", "former_names", "spelling"},
+    {"errors", "labels", "former_names", "spelling", "allocator"},
     {
         "samples",
         "results",
@@ -63,14 +63,17 @@ MAY_IMPORT = {
     "requests": {"model.store"},
     "urllib": {"model.store"},
     "http": {"model.store", "serving.problems"},
-    "socket": {"model.store", "serving.server"},
+    "socket": {"model.store", "serving.server", "workflows.engines.processes"},
     "pickle": set(),
     "av": {"sources", "outputs", "images.heif"},
     "scipy": set(),
     "pygame": {"live.window"},
     "pylsl": {"live.lsl"},
     "pandas": {"outputs", "workflows"},
-    "pyarrow": {"outputs"},
+    "pyarrow": {"outputs", "sources.manifests"},
+    "ray": {"workflows.engines.ray_tasks"},
+    "fsspec": {"sources.remote"},
+    "multiprocessing": {"workflows.engines", "workflows.threads"},
     "rich": {"cli"},
     "typer": {"cli"},
     "fastapi": {"serving"},
@@ -106,6 +109,7 @@ CLI_MAY_IMPORT = {
     "live.session": "what `mien live` does, the one workflow with a window",
     "serving.settings": "what `mien serve` is started with",
     "serving.server": "what `mien serve` does",
+    "allocator": "the memory of a process that only recognises",
     "errors": "",
     "results": "",
     "labels": "",

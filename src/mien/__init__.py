@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CalibrationError,
         DatasetError,
         DetectorError,
+        EngineError,
         ImageError,
         ImageTooLargeError,
         MienError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from mien.workflows.calibrating import CalibrationResult, calibrate
     from mien.workflows.cards import CardResult, card, notice
     from mien.workflows.comparing import ComparisonResult, compare
+    from mien.workflows.datasets.run import DatasetResult, recognize_dataset
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
@@ -83,8 +85,10 @@ _MODULE_OF_NAME = {
     "Classifier": "mien.recognition.classifier",
     "ComparisonResult": "mien.workflows.comparing",
     "DatasetError": "mien.errors",
+    "DatasetResult": "mien.workflows.datasets.run",
     "Detection": "mien.results",
     "DetectorError": "mien.errors",
+    "EngineError": "mien.errors",
     "EvaluationResult": "mien.workflows.evaluating",
     "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
@@ -143,6 +147,7 @@ _MODULE_OF_NAME = {
     "read_image": "mien.images",
     "read_samples": "mien.data",
     "recognize": "mien.workflows.pictures",
+    "recognize_dataset": "mien.workflows.datasets.run",
     "recognize_folder": "mien.workflows.folders",
     "recognize_video": "mien.workflows.videos",
     "show_live": "mien.live.session",
@@ -160,8 +165,10 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Classifier",
     "ComparisonResult",
     "DatasetError",
+    "DatasetResult",
     "Detection",
     "DetectorError",
+    "EngineError",
     "EvaluationResult",
     "ExportResult",
     "Expression",
@@ -220,6 +227,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "read_image",
     "read_samples",
     "recognize",
+    "recognize_dataset",
     "recognize_folder",
     "recognize_video",
     "show_live",

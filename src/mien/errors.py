@@ -14,6 +14,7 @@
     ├── CalibrationError       rows that no temperature can be fitted on
     ├── DetectorError          a detector that is not there
     ├── WeightsError           a model file that cannot be found, fetched or verified
+    ├── EngineError            a job whose workers cannot be started, or that is another one's
     ├── ServeError             a service that cannot be started
     ├── TableError             a table of results, or a file beside it, that cannot be summed up
     ├── OutputError            a result that cannot be written; nothing half-written is left
@@ -132,6 +133,10 @@ class TableError(MienError):
 class OutputError(MienError):
     """A result cannot be written; nothing half-written is left behind, but for a file that grows
     with a video: it keeps what came before."""
+
+
+class EngineError(MienError):
+    """A job cannot be done or resumed: no worker starts, or its folder holds another job."""
 
 
 class ServeError(MienError):

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mien.cli.console import print_line, progress_bar, warn
-from mien.cli.findings import print_pictures, print_video
+from mien.cli.findings import PictureRows, print_video
 from mien.results import FrameResult
 from mien.workflows.recognizing import Listener, json_line, video_findings
 
@@ -26,7 +26,7 @@ class Terminal(Listener):
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._found: list[FrameResult] = []
+        self._found = PictureRows()
         self._bar = ExitStack()
         self._show_frame: Callable[[int, int], None] = lambda done, total: None
         self._n_frames = 0
@@ -51,6 +51,10 @@ class Terminal(Listener):
         """Take the bar away."""
         self._bar.close()
 
+    def close(self) -> None:
+        """Let go of what is kept; may be called twice."""
+        self._found.close()
+
     def problem(self, line: str) -> None:
         """Warn."""
         warn(line)
@@ -68,7 +72,7 @@ class Terminal(Listener):
         if self._as_json:
             print_line(json_line(result))
         else:
-            self._found.append(result)
+            self._found.add(result)
 
     def video_begins(self, info: "SourceInfo") -> None:
         """Begin a bar."""
@@ -95,5 +99,4 @@ class Terminal(Listener):
 
     def print_pictures(self) -> None:
         """Print what the pictures showed, if that was not printed as it came."""
-        if self._found:
-            print_pictures(self._found)
+        self._found.print()

@@ -58,6 +58,8 @@ class Classifier:
         content = model if isinstance(model, bytes) else _read(Path(model))
         self.threads = threads
         """As given; a detector that is loaded for this model takes as many."""
+        self.content = content
+        """The ONNX file, for other processes to load."""
         self._session = _open_session(content, name, threads, provider)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""

@@ -47,7 +47,8 @@ class CutDetector:
     """Tells cuts from movement, pans, flashes and fades; costs 0.05 ms a frame."""
 
     def __init__(self) -> None:
-        self._before: Image | None = None
+        self.before: Image | None = None
+        """`scene_of` the last frame that showed anything."""
 
     def is_cut(self, image_rgb: Image) -> bool:
         """Take the next frame.
@@ -59,12 +60,29 @@ class CutDetector:
             Whether it shows another scene than the last frame that showed anything. A dissolve
             is no cut, nor is a cut to another person before the same background.
         """
-        thumbnail = _thumbnail(image_rgb)
-        mean, deviation = cv2.meanStdDev(thumbnail)
-        if deviation.max() < _STRUCTURE or mean.min() > _OVEREXPOSED:
+        return self.is_cut_to(scene_of(image_rgb))
+
+    def is_cut_to(self, scene: Image | None) -> bool:
+        """As `is_cut`, given what `scene_of` says of the next frame."""
+        if scene is None:
             return False
-        before, self._before = self._before, thumbnail
-        return before is not None and not _same_scene(before, thumbnail)
+        before, self.before = self.before, scene
+        return before is not None and not _same_scene(before, scene)
+
+
+def scene_of(image_rgb: Image) -> Image | None:
+    """What cuts are told by.
+
+    Args:
+        image_rgb: uint8 (H, W, 3) RGB.
+
+    Returns:
+        uint8 (18, 24, 3) RGB; None where the frame shows nothing.
+    """
+    thumbnail = _thumbnail(image_rgb)
+    mean, deviation = cv2.meanStdDev(thumbnail)
+    shows_nothing = deviation.max() < _STRUCTURE or mean.min() > _OVEREXPOSED
+    return None if shows_nothing else thumbnail
 
 
 def _thumbnail(image_rgb: Image) -> Image:

@@ -5,8 +5,10 @@ smoothing. Each face is cut out once, for the network and for its appearance.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.recognition.appearance import Appearances, describe
 from mien.recognition.detectors.detector import check_picture, check_search_side
@@ -14,7 +16,8 @@ from mien.recognition.recognizer import Recognizer, Search
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
 from mien.recognition.tracks import MAX_GAP_S, Tracker
-from mien.results import Expression, Face, FrameResult
+from mien.recognition.turning import Turn
+from mien.results import Detection, Expression, Face, FrameResult
 from mien.samples import Image
 
 SMALLEST_VIDEO_SEARCH_PX, LARGEST_VIDEO_SEARCH_PX = 320, 640
@@ -36,6 +39,26 @@ def video_search_side_px(width_px: int, height_px: int) -> int:
     """
     half = max(width_px, height_px) // 2
     return min(max(half, SMALLEST_VIDEO_SEARCH_PX), LARGEST_VIDEO_SEARCH_PX)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """What one frame shows by itself, without those before it. Faces are from left to right."""
+
+    width_px: int
+    """Width of the frame."""
+    height_px: int
+    """Height of the frame."""
+    faces: tuple[Detection, ...]
+    """In pixels of the frame."""
+    upright_faces: tuple[Detection, ...]
+    """In pixels of the frame as it was turned, in the same order."""
+    probabilities: NDArray[np.float64]
+    """(n, classes), rows summing to 1."""
+    appearances: Appearances
+    """What each face looks like."""
+    turn_deg: Turn
+    """By how much the frame was turned."""
 
 
 class VideoRecognizer:
@@ -123,32 +146,73 @@ class VideoRecognizer:
             ValueError: the picture is not uint8 (H, W, 3), or the time is not later than the
                 last one; nothing was changed. `restart` begins another video.
         """
-        if not self._time_s < time_s < math.inf:
-            raise ValueError(
-                f"expected a time_s after {self._time_s}, got {time_s}; "
-                "call restart() before another video"
-            )
+        self._check_time(time_s)
+        sighting = self.look(image_rgb)
+        is_cut = self._cuts.is_cut(image_rgb)
+        return self.follow(sighting, is_cut, source=source, frame=frame, time_s=time_s)
+
+    def look(self, image_rgb: Image) -> Sighting:
+        """The first half of `recognize`: what a frame shows by itself. Remembers nothing, so the
+        frames of a video may be looked at in any order, by several processes.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3).
+        """
         if not self._is_prepared:
             check_picture(image_rgb)
             self.prepare(image_rgb.shape[1], image_rgb.shape[0])
         rotate = self.recognizer.rotate
         # Trying all directions is for photos: frames would take four times as long.
         found = self.recognizer.search(image_rgb, 0 if rotate == "auto" else rotate)
-        probabilities = self.recognizer.probabilities(found.crops)
+        return Sighting(
+            image_rgb.shape[1],
+            image_rgb.shape[0],
+            found.faces,
+            found.upright_faces,
+            self.recognizer.probabilities(found.crops),
+            self._describe(found),
+            found.turn_deg,
+        )
+
+    def follow(
+        self,
+        sighting: Sighting,
+        is_cut: bool,
+        *,
+        source: str = "",
+        frame: int = 0,
+        time_s: float = 0.0,
+    ) -> FrameResult:
+        """The second half of `recognize`: tracks and smoothing, in the order of the frames.
+
+        Args:
+            sighting: what `look` gave for the next frame.
+            is_cut: whether it shows another scene than the frames before.
+            source: as in `recognize`; so are the others.
+            frame: as above.
+            time_s: as above.
+
+        Raises:
+            ValueError: the time is not later than the last one; nothing was changed.
+        """
+        self._check_time(time_s)
         self._time_s = time_s
-        if self._cuts.is_cut(image_rgb):
+        if is_cut:
             self._tracker.end_all()
-        tracks = self._tracker.update(found.upright_faces, self._describe(found), time_s)
+        tracks = self._tracker.update(sighting.upright_faces, sighting.appearances, time_s)
         self._smoother.keep(self._tracker.waiting_or_in_view)
-        smoothed = self._smoother.smooth(tracks, probabilities, time_s)
+        smoothed = self._smoother.smooth(tracks, sighting.probabilities, time_s)
         label_set, least = self.recognizer.classifier.label_set, self.recognizer.min_confidence
         raw = [
             Expression(label_set, tuple(row), min_confidence=least)
-            for row in probabilities.tolist()
+            for row in sighting.probabilities.tolist()
         ]
         return FrameResult(
-            width_px=image_rgb.shape[1],
-            height_px=image_rgb.shape[0],
+            width_px=sighting.width_px,
+            height_px=sighting.height_px,
             detector=self.recognizer.detector.name,
             faces=tuple(
                 Face(
@@ -160,15 +224,22 @@ class VideoRecognizer:
                     alone,
                 )
                 for face, expression, track, alone in zip(
-                    found.faces, smoothed, tracks, raw, strict=True
+                    sighting.faces, smoothed, tracks, raw, strict=True
                 )
             ),
             source=source,
             frame=frame,
             time_s=time_s,
             tta=self.recognizer.tta,
-            turn_deg=found.turn_deg,
+            turn_deg=sighting.turn_deg,
         )
+
+    def _check_time(self, time_s: float) -> None:
+        if not self._time_s < time_s < math.inf:
+            raise ValueError(
+                f"expected a time_s after {self._time_s}, got {time_s}; "
+                "call restart() before another video"
+            )
 
     def _describe(self, found: Search) -> Appearances:
         boxes = [face.box_xywh_px for face in found.upright_faces]

@@ -5,7 +5,7 @@ decoded, damaged packets are passed over and counted, and what a header announce
 what was there. FFmpeg itself ends a file that was cut off as if it were whole.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -82,6 +82,17 @@ class Decoder:
         """Packets so far that were damaged, and passed over where nothing could be decoded."""
 
     @property
+    def stream(self) -> "VideoStream":
+        """The video."""
+        return self._stream
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length, as announced."""
+        duration_s = self._duration_s()
+        return None if duration_s is None else float(duration_s)
+
+    @property
     def pixel_shape(self) -> Fraction | None:
         """Width of a pixel divided by its height; None where the file does not tell."""
         return self._stream.sample_aspect_ratio or None
@@ -125,8 +136,13 @@ class Decoder:
             info, duration_s=float(duration_s), n_frames=self._stream.frames or estimate or None
         )
 
-    def frames(self) -> Generator["VideoFrame"]:
+    def frames(
+        self, on_packet: "Callable[[Packet[Any]], None]" = lambda packet: None
+    ) -> Generator["VideoFrame"]:
         """Decode to the end.
+
+        Args:
+            on_packet: told of each packet of the video, before it is decoded.
 
         Raises:
             OSError, av.FFmpegError: the file or connection cannot be read on; the frames before
@@ -139,6 +155,8 @@ class Decoder:
                 self._note(packet)
                 # A packet of no size repeats the picture before it.
                 is_repeat = not packet.size and packet.dts is not None
+                if packet.stream is self._stream and packet.size:
+                    on_packet(packet)
                 if packet.stream is self._stream and not is_repeat:
                     yield from self._decode(packet)
         except IndexError:

@@ -52,12 +52,12 @@ class OpenVideo:
             self.decoder = Decoder(container, name, max_pixels=max_pixels, is_live=is_live)
             decoded = self.decoder.frames()
             # Its matrix tells the upright size, and a file without any frame is refused here.
-            first = _first(decoded, name)
+            first = first_frame(decoded, name)
         except BaseException:
             container.close()
             raise
         self._frames = chain([first], decoded)
-        origin_s = None if is_live else _origin_s(self.decoder, first)
+        origin_s = None if is_live else origin_of(self.decoder, first)
         self.timeline: Timeline = Timeline(self.decoder.interval_s, origin_s)
         self._converter: RgbConverter = RgbConverter(self.decoder.pixel_shape)
         if before is not None:
@@ -76,14 +76,19 @@ class OpenVideo:
             OSError, av.FFmpegError: the file or connection cannot be read on.
         """
         for frame in self._frames:
-            yield self._converter.convert(frame), self.timeline.time_of(_stamp_s(frame))
+            yield self._converter.convert(frame), self.timeline.time_of(stamp_of(frame))
 
     def close(self) -> None:
         """Close the container; may be called twice."""
         self._container.close()
 
 
-def _first(decoded: Generator["VideoFrame"], name: str) -> "VideoFrame":
+def first_frame(decoded: Generator["VideoFrame"], name: str) -> "VideoFrame":
+    """The first frame of a video.
+
+    Raises:
+        SourceError: there is none.
+    """
     from av.error import FFmpegError
 
     try:
@@ -106,12 +111,14 @@ def reason_of(error: Exception) -> str:
     return reason[:1].lower() + reason[1:]
 
 
-def _origin_s(decoder: Decoder, first: "VideoFrame") -> Fraction | None:
-    starts = [start for start in (decoder.origin_s, _stamp_s(first)) if start is not None]
+def origin_of(decoder: Decoder, first: "VideoFrame") -> Fraction | None:
+    """Time stamp that is time 0, in seconds; None where nothing is known."""
+    starts = [start for start in (decoder.origin_s, stamp_of(first)) if start is not None]
     return min(starts, default=None)
 
 
-def _stamp_s(frame: "VideoFrame") -> Fraction | None:
+def stamp_of(frame: "VideoFrame") -> Fraction | None:
+    """Time stamp of a frame, in seconds; None where it has none."""
     if frame.pts is None or not frame.time_base:
         return None
     return frame.pts * frame.time_base

@@ -110,6 +110,7 @@ def recognize_folder(
     search_side_px: int | None = None,
     max_pixels: int | None = None,
     offline: bool = False,
+    workers: int = 1,
     on_problem: Callable[[str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> FolderResult:
@@ -129,6 +130,7 @@ def recognize_folder(
         search_side_px: for videos, as in `VideoRecognizer`.
         max_pixels: largest picture or frame that is decoded; 100 and 67 million where None.
         offline: never touch the network.
+        workers: processes that recognise many pictures; a detector is named then.
         on_problem: called with each problem as it comes, and where Haar stands in for YuNet.
         on_progress: called with (inputs done, inputs in all).
 
@@ -162,6 +164,7 @@ def recognize_folder(
         tta=tta,
         max_pixels=max_pixels,
         keep_segments=True,
+        workers=workers,
     )
     job.run(planned)
     return FolderResult(

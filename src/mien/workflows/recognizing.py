@@ -4,18 +4,16 @@
 `Listener` what it found. The command, Python and other front ends differ in their listeners only.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.drawing import annotate
 from mien.errors import MienError, SourceError, VideoError
-from mien.images import MAX_PIXELS, read_image
 from mien.outputs.copies import plan_copies
 from mien.outputs.paths import check_outputs
-from mien.outputs.pictures import write_picture
 from mien.outputs.rows import json_line
 from mien.outputs.tables import Table
 from mien.recognition.classifier import Classifier
@@ -27,12 +25,23 @@ from mien.results import FrameResult, Tta
 from mien.sources.inputs import Input, Picture, Video, find_inputs
 from mien.sources.source import SourceInfo
 from mien.workflows.files import WantedFiles
+from mien.workflows.picture_batches import (
+    FEWEST_PICTURES,
+    PictureOutcome,
+    recognize_picture,
+    recognize_pictures,
+)
+from mien.workflows.workers import spec_of
 
 if TYPE_CHECKING:
     from mien.recognition.video_recognizer import VideoRecognizer
     from mien.workflows.videos import VideoRun
 
+PICTURE_COLUMNS = findings.PICTURE_COLUMNS
+"""Columns of `picture_rows`."""
+
 __all__ = [
+    "PICTURE_COLUMNS",
     "Job",
     "Listener",
     "OneVideoError",
@@ -203,6 +212,9 @@ class Job:
     """Largest picture or frame that is decoded; the defaults where None."""
     keep_segments: bool = False
     """Whether `VideoRun.sums` keeps all segments of a video."""
+    workers: int = 1
+    """Processes that recognise many pictures; what they find is the same. More than one need a
+    detector by its name."""
     _recognizer: Recognizer | None = None
     _videos: "VideoRecognizer | None" = None
 
@@ -226,25 +238,48 @@ class Job:
                 stack.enter_context(Table(path, keys, of_videos=planned.n_videos > 0))
                 for path in planned.files.tables
             ]
-            for done, (item, copy) in enumerate(zip(planned.inputs, planned.copies, strict=True)):
-                self.listener.progress(done, len(planned.inputs))
-                if isinstance(item, Video):
-                    failures += not self._video(item, copy, tables, planned.files)
-                else:
-                    failures += not self._picture(item, copy, tables)
+            done = 0
+            pairs = zip(planned.inputs, planned.copies, strict=True)
+            for is_video, group in groupby(pairs, key=lambda pair: isinstance(pair[0], Video)):
+                inputs = list(group)
+                with closing(self._outcomes([] if is_video else inputs)) as outcomes:
+                    for item, copy in inputs:
+                        self.listener.progress(done, len(planned.inputs))
+                        if isinstance(item, Video):
+                            failures += not self._video(item, copy, tables, planned.files)
+                        else:
+                            failures += not self._picture(item, next(outcomes), tables)
+                        done += 1
             if failures == len(planned.inputs):
                 for table in tables:
                     table.abandon()
         return failures
 
-    def _picture(self, picture: Picture, copy: Path | None, tables: Sequence[Table]) -> bool:
-        """Recognise a picture; False where it cannot be read, which is reported."""
-        try:
-            image_rgb = read_image(picture.path, max_pixels=self.max_pixels or MAX_PIXELS)
-        except SourceError as error:
-            self.listener.problem(str(error))
+    def _outcomes(self, inputs: Sequence[tuple[Input, Path | None]]) -> Generator[PictureOutcome]:
+        """What becomes of pictures, in order; by several processes where that is quicker."""
+        pictures = [(item.path, copy) for item, copy in inputs if isinstance(item, Picture)]
+        recognizer = self._ready()
+        workers = min(self.workers, len(pictures) // (FEWEST_PICTURES // 2))
+        if workers > 1 and isinstance(self.detector, str):
+            from mien import __version__
+
+            spec = spec_of(
+                recognizer,
+                __version__,
+                search_side_px=self.search_side_px,
+                max_pixels=self.max_pixels,
+            )
+            return recognize_pictures(pictures, spec, workers)
+        return (
+            recognize_picture(recognizer, path, copy, self.max_pixels) for path, copy in pictures
+        )
+
+    def _picture(self, picture: Picture, outcome: PictureOutcome, tables: Sequence[Table]) -> bool:
+        """Take what was found in a picture; False where it cannot be read, which is reported."""
+        result = outcome.result
+        if result is None:
+            self.listener.problem(outcome.problem)
             return False
-        result = self._ready().recognize(image_rgb, source=str(picture.path))
         if self.rotate == "auto" and result.turn_deg:
             self.listener.notice(
                 f"{picture.path}: no upright face found; {len(result.faces)} found after turning "
@@ -252,8 +287,6 @@ class Job:
             )
         for table in tables:
             table.add(result)
-        if copy is not None:
-            write_picture(copy, annotate(image_rgb, result))
         self.listener.picture(result)
         return True
 

@@ -80,7 +80,7 @@ class YuNet:
     """Faces of pictures, with five landmarks each. May be shared by threads.
 
     Args:
-        model: the pinned ONNX file, from ``mien.model.store.find("yunet")``.
+        model: the pinned ONNX file, from ``mien.model.store.find("yunet")``, or its content.
         score_threshold: faces below it are dropped, in [0, 1]; where None, `THRESHOLD`, or
             `VIDEO_THRESHOLD` for a search in one pass.
         minimum_side_px: faces narrower than this, in pixels of the picture, are dropped.
@@ -110,7 +110,7 @@ class YuNet:
 
     def __init__(
         self,
-        model: Path,
+        model: Path | bytes,
         *,
         score_threshold: float | None = None,
         minimum_side_px: float = MINIMUM_SIDE_PX,
@@ -130,11 +130,13 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes(), threads=threads, provider=provider)
+            content = model if isinstance(model, bytes) else model.read_bytes()
+            self._network = YuNetNetwork(content, threads=threads, provider=provider)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
+            name = "the file of YuNet" if isinstance(model, bytes) else model
             raise DetectorError(
-                f"cannot use {model}: {reason}; get a good copy with: mien fetch yunet"
+                f"cannot use {name}: {reason}; get a good copy with: mien fetch yunet"
             ) from error
 
     @property
