@@ -325,13 +325,13 @@ def _serve(kinds: list[str]) -> None:
 
 
 def _fault_of(read: Callable[[Path], object], path: Path) -> str:
-    from mien.errors import MienError
+    from mien.errors import MienError, one_line
 
     try:
         read(path)
     except MienError as error:
         message = str(error)
-        if len(message) >= MAX_LINE or not message or not message.isprintable():
+        if len(message) >= MAX_LINE or not message or message != one_line(message):
             return f"message of {len(message)} characters: {message[:80]!r}"
     except BaseException as error:
         trace = error.__traceback__
@@ -349,7 +349,7 @@ def _fault_of(read: Callable[[Path], object], path: Path) -> str:
 
 
 def _read_picture(path: Path) -> None:
-    from mien.errors import MienError
+    from mien.errors import MienError, one_line
     from mien.images import read_image, read_tile
     from mien.sources import is_video, open_frames
 
@@ -364,7 +364,7 @@ def _read_picture(path: Path) -> None:
 
 def _read_data(path: Path) -> None:
     from mien.data import read_samples
-    from mien.errors import MienError
+    from mien.errors import MienError, one_line
 
     samples = read_samples(path, use_cache=False)
     for index in range(len(samples)):

@@ -64,3 +64,76 @@ def train_break_off_and_resume(folder: Path) -> None:
         raise AssertionError("it was not broken off")
     resumed = train(RECIPE, tiny_samples(), broken_off, resume=True)
     assert resumed.history == whole.history
+
+
+def train_on_devices(
+    folder: Path, whole: dict[str, int | None], first: int = 0, then: int = 0
+) -> dict[str, list[dict[str, float]]]:
+    """Train on the same 64 rows, four whole batches, on some devices.
+
+    Args:
+        folder: where the runs go, by their names.
+        whole: devices of each training that runs through.
+        first, then: devices of one that is broken off in its third epoch and resumed, if any.
+
+    Returns:
+        The history of each; that of the last one as "resumed".
+    """
+    from dataclasses import replace
+
+    from mien.training.run import train
+    from test_training import RECIPE, StopAt, tiny_samples
+
+    recipe = replace(RECIPE, tensorboard=False)
+    samples = tiny_samples(96)
+    found = {
+        name: train(recipe, samples, folder / name, devices=devices)
+        for name, devices in whole.items()
+    }
+    if first:
+        run = folder / "resumed"
+        try:
+            train(recipe, samples, run, devices=first, extra_callbacks=[StopAt(2, 1)])
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise AssertionError("it was not broken off")
+        found["resumed"] = train(recipe, samples, run, devices=then, resume=True)
+    return {name: list(run.history) for name, run in found.items()}
+
+
+def refusals_of_devices(folder: Path) -> dict[str, str]:
+    """What is said where a training cannot be spread as it is asked for; ``folder/one`` is one."""
+    import json
+    import shutil
+    from dataclasses import replace
+
+    from mien.errors import MienError
+    from mien.training.run import train
+    from test_training import RECIPE, tiny_samples
+
+    asked = {
+        "none": (RECIPE, 0),
+        "too many": (RECIPE, 5),
+        "indivisible": (replace(RECIPE, batch_size=18), 4),
+        "too few rows": (replace(RECIPE, batch_size=1024), 4),
+    }
+    said = {}
+    for name, (recipe, devices) in asked.items():
+        try:
+            train(recipe, tiny_samples(), folder / "new", devices=devices)
+        except MienError as error:
+            said[name] = str(error)
+    other = shutil.copytree(folder / "one", folder / "other")
+    environment = json.loads((other / "environment.json").read_text())
+    (other / "environment.json").write_text(
+        json.dumps({name: value for name, value in environment.items() if name != "devices"})
+    )
+    for name, number in (("one", None), ("other", 2)):
+        recipe = replace(RECIPE, tensorboard=False)
+        try:
+            train(recipe, tiny_samples(96), folder / name, devices=number, resume=True)
+        except MienError as error:
+            said[f"resume {name}"] = str(error)
+    assert not (folder / "new").exists()
+    return said

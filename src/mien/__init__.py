@@ -57,12 +57,16 @@ if TYPE_CHECKING:
     from mien.sources.source import Frame
     from mien.workflows.auditing import audit
     from mien.workflows.calibrating import CalibrationResult, calibrate
+    from mien.workflows.cards import CardResult, card, notice
     from mien.workflows.comparing import ComparisonResult, compare
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
+    from mien.workflows.group_alarms import GroupsResult, groups
+    from mien.workflows.grouping import GroupsWanted
     from mien.workflows.models import KnownModel, fetch_model, known_models
     from mien.workflows.pictures import PictureResult, recognize
+    from mien.workflows.stressing import StressResult, stress
     from mien.workflows.training import train
     from mien.workflows.videos import VideoResult, recognize_video, stream
 
@@ -75,6 +79,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _MODULE_OF_NAME = {
     "CalibrationError": "mien.errors",
     "CalibrationResult": "mien.workflows.calibrating",
+    "CardResult": "mien.workflows.cards",
     "Classifier": "mien.recognition.classifier",
     "ComparisonResult": "mien.workflows.comparing",
     "DatasetError": "mien.errors",
@@ -89,6 +94,8 @@ _MODULE_OF_NAME = {
     "FolderResult": "mien.workflows.folders",
     "Frame": "mien.sources.source",
     "FrameResult": "mien.results",
+    "GroupsResult": "mien.workflows.group_alarms",
+    "GroupsWanted": "mien.workflows.grouping",
     "ImageError": "mien.errors",
     "ImageTooLargeError": "mien.errors",
     "KnownModel": "mien.workflows.models",
@@ -110,6 +117,7 @@ _MODULE_OF_NAME = {
     "Segment": "mien.recognition.segments",
     "SourceError": "mien.errors",
     "Split": "mien.samples",
+    "StressResult": "mien.workflows.stressing",
     "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
     "VideoError": "mien.errors",
@@ -120,12 +128,15 @@ _MODULE_OF_NAME = {
     "annotate": "mien.drawing",
     "audit": "mien.workflows.auditing",
     "calibrate": "mien.workflows.calibrating",
+    "card": "mien.workflows.cards",
     "compare": "mien.workflows.comparing",
     "ensemble": "mien.workflows.exporting",
     "evaluate": "mien.workflows.evaluating",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
+    "groups": "mien.workflows.group_alarms",
     "known_models": "mien.workflows.models",
+    "notice": "mien.workflows.cards",
     "open_frames": "mien.sources",
     "read_image": "mien.images",
     "read_samples": "mien.data",
@@ -134,6 +145,7 @@ _MODULE_OF_NAME = {
     "recognize_video": "mien.workflows.videos",
     "show_live": "mien.live.session",
     "stream": "mien.workflows.videos",
+    "stress": "mien.workflows.stressing",
     "to_dataframe": "mien.outputs.dataframe",
     "train": "mien.workflows.training",
 }
@@ -141,6 +153,7 @@ _MODULE_OF_NAME = {
 __all__ = [  # noqa: RUF022  (sorted as a person would)
     "CalibrationError",
     "CalibrationResult",
+    "CardResult",
     "Classifier",
     "ComparisonResult",
     "DatasetError",
@@ -155,6 +168,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "FolderResult",
     "Frame",
     "FrameResult",
+    "GroupsResult",
+    "GroupsWanted",
     "ImageError",
     "ImageTooLargeError",
     "KnownModel",
@@ -176,6 +191,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Segment",
     "SourceError",
     "Split",
+    "StressResult",
     "TrainingError",
     "UNCERTAIN",
     "VideoError",
@@ -186,12 +202,15 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "annotate",
     "audit",
     "calibrate",
+    "card",
     "compare",
     "ensemble",
     "evaluate",
     "export",
     "fetch_model",
+    "groups",
     "known_models",
+    "notice",
     "open_frames",
     "read_image",
     "read_samples",
@@ -200,6 +219,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "recognize_video",
     "show_live",
     "stream",
+    "stress",
     "to_dataframe",
     "train",
 ]

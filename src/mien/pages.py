@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_STYLE = """
+THEME = """
 :root { color-scheme: light dark; --ink: #1b1d21; --soft: #5d6470; --line: #dfe2e7;
   --paper: #ffffff; --panel: #f6f7f9; --accent: #0b62a8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a2a9b5; --line: #363b44;
@@ -21,6 +21,10 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+""".lstrip()
+"""Colours and type of everything that mien shows in a browser."""
+
+_LAYOUT = """
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
@@ -59,6 +63,7 @@ code, pre { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monos
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem;
   padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 """.strip()
+_STYLE = THEME + _LAYOUT
 
 
 def _text(text: str) -> str:
@@ -66,7 +71,16 @@ def _text(text: str) -> str:
     return escape(text).replace(" %", "\u00a0%")
 
 
-def page(title: str, subtitle: str, body: str, *, style: str = "", script: str = "") -> str:
+def page(
+    title: str,
+    subtitle: str,
+    body: str,
+    *,
+    style: str = "",
+    script: str = "",
+    language: str = "en",
+    direction: str = "ltr",
+) -> str:
     """A complete HTML document.
 
     Args:
@@ -76,12 +90,16 @@ def page(title: str, subtitle: str, body: str, *, style: str = "", script: str =
         style: CSS of this page, after that of all pages.
         script: JavaScript at the end of the page, which has to do without it too. Browsers are
             told to run no other.
+        language: of the texts, a tag of BCP 47 such as ``de``.
+        direction: of its writing, ``ltr`` or ``rtl``.
     """
     below = f'<p class="subtitle">{_text(subtitle)}</p>\n' if subtitle else ""
     allowed = f"{_policy(script)}\n" if script else ""
     last = f"<script>{script}</script>\n" if script else ""
+    turned = "" if direction == "ltr" else f' dir="{_text(direction)}"'
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{_text(language)}"{turned}>\n<head>\n'
+        '<meta charset="utf-8">\n'
         f'{allowed}<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<h1>{_text(title)}</h1>\n{below}</header>\n"

@@ -17,16 +17,20 @@ from typer.core import TyperCommand
 from mien import __version__
 from mien.cli.audit import audit
 from mien.cli.calibrate import calibrate
+from mien.cli.card import card
 from mien.cli.compare import compare
 from mien.cli.console import Terminated, warn
 from mien.cli.ensemble import ensemble
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
+from mien.cli.groups import groups
 from mien.cli.live import live
 from mien.cli.models import models
+from mien.cli.notice import notice
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
+from mien.cli.stress import stress
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -41,12 +45,16 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     compare,
+    groups,
+    stress,
     calibrate,
     export,
     ensemble,
     audit,
     fetch,
     models,
+    card,
+    notice,
 )
 """Every command, in the order of the help; a command is called as its function."""
 

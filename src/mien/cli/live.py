@@ -20,6 +20,8 @@ from mien.cli.recognition_options import (
     HalfLifeOption,
     MinConfidenceOption,
     OfflineOption,
+    ProviderName,
+    ProviderOption,
     Tta,
     TtaOption,
     wanted_files,
@@ -105,6 +107,7 @@ def live(
             "smaller faces and takes longer.",
         ),
     ] = 320,
+    execution_provider: ProviderOption = ProviderName.CPU,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -125,8 +128,7 @@ def live(
         _print_cameras()
         return
     from mien.cli.console import warn
-    from mien.live.session import Session, check_places, is_camera
-    from mien.workflows.models import open_model
+    from mien.live.session import Session, check_places, is_camera, open_live_model
 
     reading = reading_of(labels, scaling, architecture, input_size)
     size_px = _parsed_size(size)
@@ -136,7 +138,7 @@ def live(
     check_places(files, record, source)
     session = Session(
         source=source,
-        classifier=open_model(model, reading).classifier(),
+        classifier=open_live_model(model, reading, execution_provider.value),
         detector=detector.value,
         offline=offline,
         search_side_px=search_side,

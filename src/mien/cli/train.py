@@ -84,6 +84,15 @@ def train(
             "The fields are those of mien.training.recipe.Recipe.",
         ),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Spread every batch over N devices of this machine, with Keras on JAX. "
+            "[default: one device, Keras as it is set up]",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that is in the folder.")
     ] = False,
@@ -103,7 +112,7 @@ def train(
     from mien.cli.console import errors, output, warn
     from mien.formats.keras_import import load_keras_quietly
 
-    load_keras_quietly()
+    load_keras_quietly("jax" if devices else None)
     from mien.cli.progress import EpochProgress
     from mien.cli.tables import split_table
     from mien.workflows import training
@@ -141,6 +150,7 @@ def train(
                 },
                 overrides=set_ or [],
                 resume=resume,
+                devices=devices,
                 on_recipe=prepare,
                 on_split=begin,
                 progress=lambda row: bars[0].epoch_done(row),

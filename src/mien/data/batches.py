@@ -63,6 +63,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         unlabelled: Images | None = None,
         unlabelled_share: float = 0.0,
         unlabelled_weights: Mapping[str, float] = MappingProxyType({}),
+        whole: bool = False,
     ) -> None:
         self._pictures = PreparedPictures(samples.images, spec)
         self._unlabelled = None if unlabelled is None else PreparedPictures(unlabelled, spec)
@@ -84,6 +85,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._rows = len(samples)
         self._batch_size = batch_size - self._unlabelled_rows
         self._seed = seed
+        self._whole = whole
         self._mixup_alpha = mixup_alpha
         self._views = views
         self.first_epoch = 0
@@ -95,7 +97,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that hold every row once; the last one may be smaller."""
+        """Batches of an epoch. They hold every row once, and the last one may be smaller; where all
+        are whole, what would be left for a smaller one waits for other epochs."""
+        if self._whole and self._seed is not None:
+            return self._rows // self._batch_size
         return -(-self._rows // self._batch_size)
 
     @property
@@ -115,6 +120,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if self._mixup_alpha and self._seed is not None:
             random = np.random.default_rng((self._seed, epoch, step))
             return mix(images, targets, weights, self._mixup_alpha, random)
+        if self._whole and self._seed is None:
+            return self._filled(images, targets, weights)
         return images, targets, weights
 
     def pictures(self, step: int) -> NDArray[np.uint8]:
@@ -132,6 +139,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         targets = _rows({head: of[view] for head, of in self._targets.items()}, rows)
         weights = _rows({head: of[view] for head, of in self._weights.items()}, rows)
         return self._views[view][rows], targets, weights
+
+    def _filled(
+        self, images: NDArray[np.uint8], targets: Targets, weights: Weights
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+        """A batch filled up with rows that weigh nothing and have no label.
+
+        Keras divides losses by the number of all rows, so the others weigh more by as much.
+        """
+        missing = self._batch_size - len(images)
+        more = np.float32(self.steps_per_epoch * self._batch_size / self._rows)
+
+        def fill(values: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([values, np.zeros((missing, *values.shape[1:]), values.dtype)])
+
+        return (
+            fill(images),
+            {head: fill(of) for head, of in targets.items()},
+            {head: fill(of * more) for head, of in weights.items()},
+        )
 
     def _with_unlabelled(
         self,

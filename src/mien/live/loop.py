@@ -21,6 +21,7 @@ from typing import Protocol
 from mien.clock import clock
 from mien.drawing import Annotator
 from mien.errors import MienError
+from mien.interrupts import deferred
 from mien.live.meter import Meter, Pace
 from mien.live.mirroring import mirrored
 from mien.live.newest import Arrival, Newest
@@ -148,7 +149,7 @@ class Live:
             VideoError: the source broke off or went away.
             OutputError: one of the outputs cannot be written.
         """
-        with ExitStack() as stack:
+        with deferred() as interrupt, ExitStack() as stack:
             for output in self._outputs:
                 stack.callback(output.close)
             behind = stack.enter_context(Behind(self._write_outputs, QUEUED_FRAMES))
@@ -158,6 +159,7 @@ class Live:
             newest = stack.enter_context(self._newest)
             last_s = time.monotonic()
             while not self._is_quit:
+                interrupt()
                 for event in self._window.poll():
                     self._obey(event, snapshots)
                 arrival = newest.take(_WAIT_S)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.errors import SourceError
+from mien.formats.reading import Reading
 from mien.live.loop import Live
 from mien.live.meter import Pace
 from mien.live.newest import paced
@@ -18,8 +19,9 @@ from mien.outputs.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 from mien.outputs.tables import Table
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
+from mien.recognition.sessions import VIDEO_THREADS, ExecutionProvider
 from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import LIVE_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import Tta
 from mien.sources import open_frames
 from mien.sources.cameras import Camera, list_cameras
@@ -27,10 +29,18 @@ from mien.sources.source import FrameSource
 from mien.workflows.files import Paths, WantedFiles, open_outputs, paths_of
 from mien.workflows.models import open_model
 
-__all__ = ["SEARCH_SIDE_PX", "Session", "check_places", "is_camera", "list_cameras", "show_live"]
+__all__ = [
+    "SEARCH_SIDE_PX",
+    "Session",
+    "check_places",
+    "is_camera",
+    "list_cameras",
+    "open_live_model",
+    "show_live",
+]
 
-SEARCH_SIDE_PX = 320
-"""Longest side to which frames are reduced to search for faces, for the sake of latency."""
+SEARCH_SIDE_PX = LIVE_SEARCH_SIDE_PX
+"""Longest side to which frames are reduced to search for faces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,13 @@ class Session:
         )
 
 
+def open_live_model(
+    model: str | Path, reading: Reading | None = None, provider: ExecutionProvider = "cpu"
+) -> Classifier:
+    """What classifies in a session; arguments and errors as `mien.workflows.models.open_model`."""
+    return open_model(model, reading, provider, threads=VIDEO_THREADS).classifier()
+
+
 def check_places(files: WantedFiles, record: Path | None, source: str) -> None:
     """Refuse files that cannot be written, before anything is loaded or switched on.
 
@@ -208,7 +225,7 @@ def show_live(
     check_places(files, record, str(source))
     session = Session(
         source=str(source),
-        classifier=model if isinstance(model, Classifier) else open_model(model).classifier(),
+        classifier=model if isinstance(model, Classifier) else open_live_model(model),
         detector=detector,
         offline=offline,
         min_confidence=min_confidence,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mien.errors import ModelError
 from mien.former_names import renamed
 from mien.labels import RESERVED, LabelSet, is_reserved, label_set_of
+from mien.model.evidence import Evidence, evidence_of
 from mien.preprocessing import InputSpec
 
 FORMAT_VERSION = 1
@@ -133,6 +134,9 @@ class ModelCard:
     """Logits are divided by it before the softmax."""
     calibration: Calibration | None = None
     """How the temperature was fitted; None where it was not. Absent from the JSON where None."""
+    evidence: tuple[Evidence, ...] = ()
+    """What was found out beyond the scores: groups, other faces, faults. Absent from the JSON
+    where there is none."""
     licence: str = ""
     """Terms of the weights."""
     commit: str = ""
@@ -199,6 +203,9 @@ class ModelCard:
         if self.calibration is None:
             # A mien that knows no calibration then reads the card, too.
             del values["calibration"]
+        del values["evidence"]
+        if self.evidence:
+            values["evidence"] = [each.as_dict() for each in self.evidence]
         return json.dumps(values, sort_keys=True, indent=1)
 
     @classmethod
@@ -225,6 +232,7 @@ class ModelCard:
             )
             if values.get("calibration") is not None:
                 values["calibration"] = Calibration(**values["calibration"])
+            values["evidence"] = tuple(evidence_of(each) for each in values.get("evidence", ()))
             return cls(**values)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"the model's card is damaged: {error}") from error

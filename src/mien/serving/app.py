@@ -15,6 +15,7 @@ import mien
 from mien.serving import schemas
 from mien.serving.docs_page import docs_page
 from mien.serving.metrics import CONTENT_TYPE
+from mien.serving.page_routes import add_page
 from mien.serving.picture_routes import add_pictures
 from mien.serving.problems import Problem, ending, internal
 from mien.serving.service import Service
@@ -48,6 +49,7 @@ def build_app(service: Service) -> Shell:
     add_videos(app, service)
     _add_live(app, service)
     _add_about(app, service)
+    add_page(app, service)
     _add_head(app, service.settings.root_path)
     return Shell(app, service.gate, service.doorkeeper, service.metrics)
 

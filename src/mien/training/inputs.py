@@ -81,6 +81,7 @@ def batches_of(
     teaching: Teaching | None,
     views: Views | None = None,
     unlabelled: Unlabelled | None = None,
+    devices: int | None = None,
 ) -> tuple[Batches, Batches]:
     """Batches that train, and batches that validate.
 
@@ -91,6 +92,7 @@ def batches_of(
         teaching: what teachers say of the training rows, where the recipe learns from them.
         views: as `views.views_of` gives them.
         unlabelled: faces without labels, where the recipe wants a share of them.
+        devices: every batch is whole and divides by their number; None: last ones may be smaller.
     """
     train, validation = parts[Split.TRAIN], parts[Split.VALIDATION]
     taught = None if teaching is None else teaching.targets
@@ -106,11 +108,13 @@ def batches_of(
             unlabelled=None if unlabelled is None else unlabelled.images,
             unlabelled_share=recipe.unlabelled_share,
             unlabelled_weights={TEACHER_HEAD: 1.0},
+            whole=devices is not None,
         ),
         Batches(
             validation,
             spec,
             *objective.targets(validation, recipe),
-            batch_size=VALIDATION_BATCH,
+            batch_size=VALIDATION_BATCH - VALIDATION_BATCH % (devices or 1),
+            whole=devices is not None,
         ),
     )

@@ -25,6 +25,7 @@ from mien.training.backup import Backup, load_backup
 from mien.training.batch_picture import COLUMNS, batch_png
 from mien.training.calibration import RunTemperature, calibrate_run
 from mien.training.curves import curves_png
+from mien.training.devices import check_devices, spread
 from mien.training.export import export_ferplus, export_run
 from mien.training.inputs import batches_of, input_spec, some_faces, split_samples
 from mien.training.live_teachers import live_teachers
@@ -84,6 +85,7 @@ def train(
     teachers: Sequence[Path] = (),
     unlabelled: Unlabelled | None = None,
     resume: bool = False,
+    devices: int | None = None,
     described: Callable[[Mapping[Split, Samples]], None] | None = None,
     progress: Progress | None = None,
     consulting: Callable[[int, int], None] | None = None,
@@ -99,6 +101,7 @@ def train(
             be ``.keras`` files, too.
         unlabelled: faces without labels, where the recipe learns from such.
         resume: go on with the folder's training after its last whole epoch.
+        devices: spread every batch over so many devices (`training.devices`); None: do not.
         described: called with the rows of each split before anything is done with them.
         progress: called after each epoch.
         consulting: called with (faces done, faces in all) while teachers are asked.
@@ -109,9 +112,10 @@ def train(
 
     Raises:
         TrainingError: the folder has a run already, or another one than is to be resumed; a
-            split is empty; the loss is not a number. The folder keeps the last good state.
-        RecipeError: the recipe does not fit the zoo, the data, the teachers or the unlabelled
-            faces.
+            split is empty; the loss is not a number; there are fewer devices. The folder keeps
+            the last good state.
+        RecipeError: the recipe does not fit the zoo, the data, the teachers, the unlabelled
+            faces or the devices.
         ModelError: a teacher's file is damaged.
         SourceError, DatasetError: a picture in a file is damaged, refused or gone; the folder
             keeps the state after the last whole epoch.
@@ -121,14 +125,44 @@ def train(
     recipe = replace(recipe, split=resolved(samples, recipe.split))
     recipe.check_unlabelled(0 if unlabelled is None else len(unlabelled))
     run_folder.check_folder(folder, recipe, resume)
-    backup, position = run_folder.position(folder)
     parts = split_samples(samples, recipe)
+    if devices is not None:
+        check_devices(devices, recipe, len(parts[Split.TRAIN]))
     if described is not None:
         described(parts)
+    with spread(devices):
+        history = _fit(
+            recipe,
+            parts,
+            folder,
+            teachers,
+            unlabelled,
+            devices,
+            progress,
+            consulting,
+            extra_callbacks,
+        )
+    return _finish(folder, recipe, history, parts[Split.VALIDATION])
+
+
+def _fit(
+    recipe: Recipe,
+    parts: Mapping[Split, Samples],
+    folder: Path,
+    teachers: Sequence[Path],
+    unlabelled: Unlabelled | None,
+    devices: int | None,
+    progress: Progress | None,
+    consulting: Callable[[int, int], None] | None,
+    extra_callbacks: Sequence[keras.callbacks.Callback],
+) -> tuple[dict[str, float], ...]:
+    """All phases, from where the folder's run stands to the last one; gives its history."""
+    backup, position = run_folder.position(folder)
+    rows = parts[Split.TRAIN]
     spec = input_spec(recipe)
     keras.utils.set_random_seed(recipe.seed)
     network = zoo.build(
-        recipe.architecture, spec, len(samples.label_set), **recipe.architecture_options
+        recipe.architecture, spec, len(rows.label_set), **recipe.architecture_options
     )
     head = zoo.ARCHITECTURES[recipe.architecture].head or "logits"
     for phase in recipe.plan:
@@ -139,9 +173,8 @@ def train(
             network,
             recipe.architecture,
             recipe.pretrained,
-            faces=lambda: some_faces(parts[Split.TRAIN], spec),
+            faces=lambda: some_faces(rows, spec),
         )
-    rows = parts[Split.TRAIN]
     live, who = (
         live_teachers(teachers, rows, spec, folder, recipe) if recipe.is_live else (None, ())
     )
@@ -150,10 +183,12 @@ def train(
     teaching = None
     if teachers and live is None:
         teaching = consult(teachers, rows, folder, views, consulting, mirror=recipe.teacher_mirror)
-    train_batches, validation_batches = batches_of(parts, spec, recipe, teaching, views, unlabelled)
+    train_batches, validation_batches = batches_of(
+        parts, spec, recipe, teaching, views, unlabelled, devices
+    )
     # Nothing is written before everything that can be wrong with the recipe has been tried.
     run_folder.write_recipe(folder, recipe)
-    run_folder.describe(folder, parts, unlabelled, recipe.unlabelled_credit)
+    run_folder.describe(folder, parts, unlabelled, recipe.unlabelled_credit, devices)
     if teaching is not None:
         write_teaching(folder, teaching)
     elif live is not None:
@@ -231,7 +266,7 @@ def train(
                 ],
             )
         position = keeper.position
-    return _finish(folder, recipe, tuple(history.rows), parts[Split.VALIDATION])
+    return tuple(history.rows)
 
 
 def _compile(model: keras.Model, recipe: Recipe, phase: Phase, steps_per_epoch: int) -> None:

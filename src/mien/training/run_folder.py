@@ -60,6 +60,10 @@ UNLABELLED = "unlabelled"
 PRETRAINED = "pretrained.json"
 """Name of the file that says where the first weights came from."""
 
+DEVICES = "devices"
+"""Key of ``environment.json``: how many devices a training is spread over; absent where it is
+not."""
+
 LAYOUT = "layout"
 """Key of ``data.json`` and of the card: in words, where the rows were and how they were split."""
 
@@ -121,6 +125,7 @@ def describe(
     parts: Mapping[Split, Samples],
     unlabelled: Unlabelled | None = None,
     credit: str = "",
+    devices: int | None = None,
 ) -> None:
     """Write ``data.json``, what the run sees, and ``environment.json``.
 
@@ -129,9 +134,10 @@ def describe(
         parts: the rows of each split.
         unlabelled: faces without labels, if any train.
         credit: who made those, and their licence.
+        devices: that the training is spread over; None where it is not spread.
 
     Raises:
-        TrainingError: a resumed run would see other data than it started with.
+        TrainingError: a resumed run would see other data than it started with, or other batches.
         OutputError: the folder cannot be written.
     """
     label_keys = parts[Split.TRAIN].label_set.keys
@@ -150,9 +156,28 @@ def describe(
         raise TrainingError(
             f"the data differ from those that {folder} was started with; resume with the same"
         )
+    _check_batches(folder, devices)
     write_text(stored, json.dumps(data, indent=1) + "\n")
-    environment = provenance.environment() | {"backend": keras.backend.backend()}
+    environment: dict[str, Any] = provenance.environment()
+    environment |= {"backend": keras.backend.backend()}
+    if devices is not None:
+        environment[DEVICES] = devices
     write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
+
+
+def _check_batches(folder: Path, devices: int | None) -> None:
+    """Batches are made otherwise where a training is spread, whatever the number of devices."""
+    try:
+        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # a new run, or a file that says nothing of use
+    if (DEVICES in environment) != (devices is not None):
+        began, remedy = (
+            ("with", "resume with it, too; any number will do")
+            if DEVICES in environment
+            else ("without", "resume without it")
+        )
+        raise TrainingError(f"the run {folder} began {began} --devices; {remedy}")
 
 
 def write_pretrained(folder: Path, source: Mapping[str, str]) -> None:

@@ -32,6 +32,7 @@ def train(
     options: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
+    devices: int | None = None,
     on_recipe: "Callable[[Recipe, Sequence[str]], None]" = lambda recipe, left_out: None,
     on_split: Callable[[Parts, Samples, Unlabelled | None], None] = lambda *found: None,
     progress: Callable[[dict[str, float]], None] | None = None,
@@ -56,6 +57,8 @@ def train(
             network starts with: ``imagenet``, ``none`` or a file. None stays as it is.
         overrides: any field of the recipe as ``name=value``, e.g. ``augmentation.zoom=0``.
         resume: go on with the training that is in the folder.
+        devices: spread every batch over so many devices of this machine; needs Keras on JAX, which
+            is loaded so where it is not loaded yet and ``KERAS_BACKEND`` says nothing else.
         on_recipe: called before the data are read with the recipe as it will run, and a sentence
             for everything that it would learn from and that is not there.
         on_split: called before the work with the rows of each split, with all rows, and with the
@@ -67,7 +70,8 @@ def train(
     Raises:
         RecipeError: there is no such recipe, or it does not fit the data or the teachers.
         TrainingError: the folder has a run already, or another one than is to be resumed; a split
-            is empty; the loss is not a number. The folder keeps the last good state.
+            is empty; the loss is not a number; there are fewer devices. The folder keeps the last
+            good state.
         ModelError, WeightsError: a teacher is not there or damaged.
         SourceError, DatasetError: the data cannot be read.
         OutputError: the folder cannot be written.
@@ -75,7 +79,7 @@ def train(
     """
     from mien.formats.keras_import import load_keras_quietly
 
-    load_keras_quietly()
+    load_keras_quietly("jax" if devices else None)
     from mien.training.adjusting import for_run
     from mien.training.live_teachers import find_teacher
     from mien.training.recipe import Recipe, load_recipe
@@ -103,6 +107,7 @@ def train(
         teachers=models,
         unlabelled=others,
         resume=resume,
+        devices=devices,
         described=lambda parts: on_split(parts, samples, others),
         progress=progress,
         consulting=consulting,
