@@ -297,6 +297,14 @@ def test_models_and_metrics(client: Client):
     assert client.metric('mien_jobs{state="running"}') == 0
 
 
+def test_methods_that_are_none_are_counted_together(client: Client):
+    for number in range(3):
+        client.request(f"X{number}", "/healthz").problem(405, "method-not-allowed")
+    lines = client.get("/metrics").body.decode()
+    assert "X1" not in lines
+    assert 'mien_requests_total{code="405",route="other"}' in lines
+
+
 def test_connections_are_used_again(client: Client):
     with client.socket() as connection:
         for seed in range(3):

@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -292,6 +293,44 @@ def test_a_start_without_room_for_the_model(tmp_path: Path, monkeypatch: pytest.
     ):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limits", [Limits(body_s=0.5), Limits(connections=2)])
+def test_who_does_not_read_a_result_is_closed(tmp_path: Path, clip: bytes, limits: Limits):
+    with running(tmp_path, limits=limits) as service:
+        location = upload(service.client, clip)
+        assert ended(service.client, location)["state"] == "done"
+        # More than the system holds for a connection.
+        os.truncate(folder_of(service, location) / "annotated.mp4", 100_000_000)
+        with service.client.socket() as idle, service.client.socket() as other:
+            for one in (idle, other):
+                one.sendall(
+                    f"GET {location}/annotated.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+                )
+            wait_until(lambda: service.client.get("/readyz").status == 200)
+            if limits.connections == 2:
+                # They give way to others after a moment.
+                wait_until(lambda: service.client.get("/v1/models").status == 200)
+            else:
+                wait_until(lambda: service.service.doorkeeper.n_connections == 0)
+
+
+@pytest.mark.parametrize("words", [b"no json\n", b"[1]\n", b"x" * 100_000 + b"\n", b'{"frames"'])
+def test_a_process_that_says_what_nobody_expected(
+    service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch, words: bytes
+):
+    start = asyncio.create_subprocess_exec
+
+    async def start_another(*_: object, **options: object) -> asyncio.subprocess.Process:
+        code = f"import sys; sys.stdin.readline(); sys.stdout.write({words.decode()!r})"
+        return await start(sys.executable, "-c", code, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "create_subprocess_exec", start_another)
+        about = ended(service.client, upload(service.client, clip))
+    assert about["state"] == "failed"
+    assert "failed" in str(about["reason"]) or "ended with code 0" in str(about["reason"])
+    assert ended(service.client, upload(service.client, clip))["state"] == "done"
 
 
 def test_a_client_that_hangs_up_leaves_nothing(service: Running, clip: bytes):

@@ -185,6 +185,9 @@ class Jobs:
                 job.reason = await self._work_on(job)
             except OSError as error:
                 job.reason = f"no process could be started: {error.strerror or error}"
+            except Exception as error:  # whatever it is, the next video is not to wait for ever
+                _log.exception("listening to a video job failed")
+                job.reason = f"the work failed ({type(error).__name__})"
             finally:
                 await self._end_process(job)
             self._end(job)
@@ -265,6 +268,8 @@ async def _listen(
         process.stdin.write(json.dumps(wanted).encode() + b"\n")
         await process.stdin.drain()
     while line := await process.stdout.readline():
+        if not line.endswith(b"\n"):
+            break  # it ended in the middle of a line
         told = json.loads(line)
         job.frames_done = told.get("frames", job.frames_done)
         job.frames_total = told.get("total", job.frames_total)

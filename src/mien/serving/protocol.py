@@ -8,6 +8,7 @@ would have the service ended.
 """
 
 import asyncio
+import math
 from typing import Any, Protocol, cast
 
 import h11
@@ -176,6 +177,7 @@ class HttpConnection(_Waiting, H11Protocol):
         self._doorkeeper: Doorkeeper = config.doorkeeper  # type: ignore[attr-defined]
         self._header_timer: asyncio.TimerHandle | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._drained = 0
         self._is_refused = False
         self._is_upgraded = False
@@ -221,6 +223,20 @@ class HttpConnection(_Waiting, H11Protocol):
         self._heard_s = self.loop.time()
         super().data_received(data)
         self._watch()
+
+    def pause_writing(self) -> None:
+        """The client does not read what it asked for; see `asyncio.Protocol`."""
+        super().pause_writing()
+        self._since_s, self._heard_s = self.loop.time(), math.inf
+        self._write_timer = self.loop.call_later(self._doorkeeper.limits.body_s, self.abort)
+
+    def resume_writing(self) -> None:
+        """It reads again; see `asyncio.Protocol`."""
+        super().resume_writing()
+        self.client_is_ready()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def handle_events(self) -> None:
         """Requests are parsed; see `H11Protocol`."""
@@ -298,10 +314,10 @@ class HttpConnection(_Waiting, H11Protocol):
             self.transport.close()
 
     def _stop_timers(self) -> None:
-        for timer in (self._header_timer, self._drain_timer):
+        for timer in (self._header_timer, self._drain_timer, self._write_timer):
             if timer is not None:
                 timer.cancel()
-        self._header_timer = self._drain_timer = None
+        self._header_timer = self._drain_timer = self._write_timer = None
 
 
 class LiveConnection(_Waiting, WebSocketsSansIOProtocol):

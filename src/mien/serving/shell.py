@@ -25,6 +25,8 @@ HEADERS = (
 )
 """Of every answer that does not say otherwise."""
 
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
+
 HEALTH_ROUTES = ("/healthz", "/readyz", "/metrics")
 """What is told however much there is to do, and while the service ends."""
 
@@ -116,9 +118,10 @@ class _Answer:
 
 
 def _route(scope: Scope) -> str:
-    """A route as metrics and logs call it; addresses that are none are all alike."""
+    """A route as metrics and logs call it; addresses and methods that are none are all alike, so
+    that nobody can make names without end."""
     route = scope.get("route")
     path = getattr(route, "path", None) or (LIVE_ROUTE if scope["type"] == "websocket" else None)
-    if path is None:
+    if path is None or scope.get("method", "GET") not in _METHODS:
         return "other"
     return path if scope["type"] == "websocket" else f"{scope['method']} {path}"
