@@ -1,5 +1,6 @@
 """`mien card`: every shipped model's card, evidence in files and in cards, and bad input."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,34 @@ def test_the_terminal_shows_every_section(tmp_path: Path):
     places = [shown.index(f"\n{title}\n") for title in SECTIONS]
     assert places == sorted(places)
     assert "mien-small-int8" in shown and "Article 5(1)(f)" in shown
+
+
+def test_texts_of_files_steer_no_terminal(tmp_path: Path):
+    rows = (("\x1b[2J", "a\nb", "[red]c"),)
+    evil = replace(GROUPS, title="\x1b]0;x\x07", text="[bold]b\u202e", rows=rows)
+    (tmp_path / "e.json").write_text(write_evidence_text((evil,)), encoding="utf-8")
+    done = mien("card", "mien-tiny", "--evidence", "e.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout and "\u202e" not in done.stdout
+    assert "[bold]b" in done.stdout and "[red]c" in done.stdout
+
+
+def test_a_copy_is_an_onnx_file_and_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("onnx", reason="needs the train extra")
+    done = mien("card", "mien-tiny", "--into", "copy.txt", cwd=tmp_path)
+    assert_fails_on_one_line(done, "copy.txt", ".onnx")
+    (tmp_path / "copy.onnx").write_bytes(b"older")
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = mien("card", "mien-tiny", "--into", "copy.onnx", cwd=tmp_path)
+    assert_fails_on_one_line(done, "copy.onnx", "No space left")
+    assert (tmp_path / "copy.onnx").read_bytes() == b"older"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["copy.onnx"]
 
 
 def test_no_model_of_that_name(tmp_path: Path):

@@ -98,9 +98,12 @@ def card(
         ModelError: the model or a file of evidence is not there or damaged; a Keras file has no
             card to write to.
         WeightsError: the model's name is known, but its file is not on this machine.
-        OutputError: ``into`` cannot be written; an older file is still there.
+        OutputError: ``into`` is no ``.onnx`` file or cannot be written; an older file is still
+            there.
         MissingExtraError: ``into``, or a Keras file, without the extra ``train``.
     """
+    if into is not None and Path(into).suffix != ".onnx":
+        raise OutputError(f"cannot write a model to {into}: name an .onnx file")
     opened = open_model(model)
     its_card = opened.card
     added = tuple(each for path in evidence for each in read_evidence(Path(path)))
