@@ -325,13 +325,13 @@ def _serve(kinds: list[str]) -> None:
 
 
 def _fault_of(read: Callable[[Path], object], path: Path) -> str:
-    from mien.errors import MienError
+    from mien.errors import MienError, one_line
 
     try:
         read(path)
     except MienError as error:
         message = str(error)
-        if len(message) >= MAX_LINE or not message or not message.isprintable():
+        if len(message) >= MAX_LINE or not message or message != one_line(message):
             return f"message of {len(message)} characters: {message[:80]!r}"
     except BaseException as error:
         trace = error.__traceback__

@@ -9,21 +9,15 @@ machines are noisy. Only 127.0.0.1 is asked, and every loop has an end.
 
 import argparse
 import asyncio
-import contextlib
-import io
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-import PIL.Image
 from websockets.asyncio.client import connect
 
 from mien.images import read_image
@@ -38,6 +32,14 @@ from serving_client import (
     request_of,
     serving,
     told,
+)
+from serving_faults import (
+    measure_clients,
+    measure_end,
+    measure_kills,
+    measure_large,
+    measure_malformed,
+    measure_start,
 )
 
 
@@ -110,14 +112,14 @@ def measure_load(photo: bytes, seconds: float, rounds: int = 6) -> None:
     errors: list[str] = []
     with serving("--queue", str(queue)) as server:
         cpu_s = server.cpu_s()
-        before = mine.throughput(photo, 4)
+        before = mine.throughput(photo, 3)
         for _ in range(rounds):
             begin_s = time.perf_counter()
             for _ in range(20):
                 mine(photo)
             single_s.append((time.perf_counter() - begin_s) / 20)
             tally = asyncio.run(load(server.port, request, 64, seconds / rounds, patient=True))
-            after = mine.throughput(photo, 4)
+            after = mine.throughput(photo, 3)
             ratios.append(tally.n_accepted / (seconds / rounds) / ((before + after) / 2))
             before = after
             latencies_s += tally.latencies_s
@@ -256,13 +258,13 @@ def measure_live(photo: bytes, seconds: float) -> None:
 _SLOW = f"""
 import time
 from mien.recognition.recognizer import Recognizer
-find = Recognizer.find
-def slowly(self, image_rgb):
+search = Recognizer.search
+def slowly(self, image_rgb, rotate=None):
     begin = time.monotonic()
-    found = find(self, image_rgb)
+    found = search(self, image_rgb, rotate)
     time.sleep(max(0.0, begin + 0.2 - time.monotonic()))
     return found
-Recognizer.find = slowly
+Recognizer.search = slowly
 {RUN}
 """
 
@@ -271,211 +273,13 @@ def measure_slow_live(photo: bytes, seconds: float) -> None:
     """A recogniser that takes 200 ms: how old an answered frame is at the end."""
     with serving(code=_SLOW) as server:
         _, ages = asyncio.run(live_client(server.port, photo, seconds))
+    assert min(ages) >= 0.2, "the recogniser was not slow"
     oldest = max(ages[-20:])
     told(
         "age of the answered frames at the end, ms",
         f"{1e3 * oldest:.0f}",
         "under 400",
         oldest < 0.4,
-    )
-
-
-def malformed(photo: bytes, n: int) -> Iterator[tuple[str, bytes]]:
-    """Bodies that are not what they seem, and what they are."""
-    rng = np.random.default_rng(0)
-    png = io.BytesIO()
-    PIL.Image.new("L", (30_000, 30_000)).save(png, "PNG")
-    bomb = png.getvalue()[:10_000]
-    form = b"".join(
-        b"--cut\r\n"
-        b'Content-Disposition: form-data; name="image"; filename="../../etc/x"\r\n\r\nx\r\n'
-        for _ in range(1000)
-    )
-    for number in range(n):
-        kind = number % 10
-        if kind == 0:
-            yield "truncated", request_of(photo[: rng.integers(1, len(photo))])
-        elif kind == 1:
-            yield "noise", request_of(rng.bytes(int(rng.integers(1, 200_000))))
-        elif kind == 2:
-            damaged = bytearray(photo)
-            for at in rng.integers(0, len(photo), 200):
-                damaged[at] = rng.integers(256)
-            yield "damaged", request_of(bytes(damaged))
-        elif kind == 3:
-            yield "wrong type", request_of(photo, "text/plain")
-        elif kind == 4:
-            yield (
-                "length too long",
-                request_of(photo).replace(b"Content-Length: ", b"Content-Length: 99999"),
-            )
-        elif kind == 5:
-            yield (
-                "chunks",
-                (
-                    b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                    b"Content-Type: image/jpeg\r\n"
-                    b"Transfer-Encoding: chunked\r\n\r\n"
-                )
-                + 400 * (b"10000\r\n" + bytes(0x10000) + b"\r\n"),
-            )
-        elif kind == 6:
-            yield "bomb", request_of(bomb, "image/png")
-        elif kind == 7:
-            yield (
-                "EPS",
-                request_of(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n", "image/x"),
-            )
-        elif kind == 8:
-            yield "1,000 parts", request_of(form + b"--cut--", "multipart/form-data; boundary=cut")
-        else:
-            yield (
-                "half a form",
-                request_of(form[: rng.integers(1, 3000)], "multipart/form-data; boundary=cut"),
-            )
-
-
-async def ask_once(port: int, request: bytes) -> tuple[int, bytes]:
-    """One request on a connection of its own."""
-    client = Client(port)
-    try:
-        async with asyncio.timeout(120):
-            status, _, body = await client.ask(request)
-            return status, body
-    finally:
-        client.close()
-
-
-def measure_malformed(photo: bytes, n: int = 1000) -> None:
-    """So many malformed bodies, one after the other."""
-    good = request_of(photo)
-    with serving() as server:
-        _, right = asyncio.run(ask_once(server.port, good))
-        for _ in range(30):
-            asyncio.run(ask_once(server.port, good))
-        before = server.memory_mb()
-        counts: dict[str, dict[int, int]] = {}
-        for what, request in malformed(photo, n):
-            status, _ = asyncio.run(ask_once(server.port, request))
-            of_kind = counts.setdefault(what, {})
-            of_kind[status] = of_kind.get(status, 0) + 1
-        time.sleep(6)  # memory is given back every 5 s
-        grown = server.memory_mb() - before
-        _, again = asyncio.run(ask_once(server.port, good))
-    statuses = {status for of_kind in counts.values() for status in of_kind}
-    print(f"  {counts}")
-    told(
-        "answers to malformed bodies",
-        sorted(statuses),
-        "4xx, or 200 where it decodes",
-        all(status == 200 or 400 <= status < 500 for status in statuses),
-    )
-    told("grown by, MB", f"{grown:.1f} from {before:.0f}", "at most 30", grown <= 30)
-    told("the next good one", again == right, "as before", again == right)
-
-
-def measure_large(photo: bytes) -> None:
-    """12 photos of 24 megapixels at once."""
-    stream = io.BytesIO()
-    large = cv2.resize(read_image(photo), (6000, 4000), interpolation=cv2.INTER_CUBIC)
-    PIL.Image.fromarray(large).save(stream, "JPEG")
-    request = request_of(stream.getvalue())
-
-    async def twelve(port: int) -> list[tuple[int, bytes]]:
-        return await asyncio.gather(*(ask_once(port, request) for _ in range(12)))
-
-    with serving() as server:
-        for _ in range(30):
-            asyncio.run(ask_once(server.port, request_of(photo)))
-        before = server.memory_mb()
-        answers = asyncio.run(twelve(server.port))
-        assert [status for status, _ in answers] == [200] * 12, answers
-        time.sleep(6)  # memory is given back every 5 s
-        grown = server.memory_mb() - before
-    told(
-        "after 12 of 24 megapixels, MB",
-        f"{grown:+.1f} from {before:.0f}",
-        "at most 40",
-        grown <= 40,
-    )
-
-
-@contextlib.asynccontextmanager
-async def clients_that(
-    port: int, n: int, act: Callable[[asyncio.StreamWriter], object]
-) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """Connections that do something and then wait; closed at the end."""
-    pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(n)]
-    for _, writer in pairs:
-        act(writer)
-    try:
-        yield [reader for reader, _ in pairs]
-    finally:
-        for _, writer in pairs:
-            writer.close()
-
-
-def measure_clients(photo: bytes) -> None:
-    """200 clients that are half there, of each kind, and one good one."""
-    head = request_of(photo)[: -len(photo)]
-    handshake = (
-        b"GET /v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
-    )
-    kinds = {"half a header": head[:40], "one byte of a body": head + b"x", "silent": handshake}
-
-    async def one(port: int, kind: str, limit_s: float) -> None:
-        content = kinds[kind]
-        async with clients_that(port, 1, lambda writer: writer.write(content)) as (reader,):
-            begin_s = time.monotonic()
-            with contextlib.suppress(OSError):
-                async with asyncio.timeout(limit_s + 10):
-                    while await reader.read(65536):
-                        pass
-            taken_s = time.monotonic() - begin_s
-        told(f"{kind}: closed after, s", f"{taken_s:.1f}", f"{limit_s} + 2", taken_s <= limit_s + 2)
-
-    async def many(port: int, kind: str) -> None:
-        content = kinds[kind]
-        async with clients_that(port, 200, lambda writer: writer.write(content)):
-            await asyncio.sleep(0.2)
-            good = Client(port)
-            begin_s = time.monotonic()
-            status, _, _ = await good.ask(request_of(photo))
-            good.close()
-            told(
-                f"a good request beside 200 times {kind}",
-                f"{status} in {time.monotonic() - begin_s:.2f} s",
-                "200",
-                status == 200,
-            )
-
-    for kind in kinds:
-        with serving("--header-seconds", "10", "--body-seconds", "10") as server:
-            asyncio.run(one(server.port, kind, 10.0))
-        with serving() as server:
-            asyncio.run(many(server.port, kind))
-
-
-def measure_end(photo: bytes) -> None:
-    """SIGTERM with 24 in flight."""
-    with serving() as server:
-
-        async def run() -> tuple[list[int], int]:
-            clients = [Client(server.port) for _ in range(24)]
-            asks = [asyncio.create_task(one.ask(request_of(photo))) for one in clients]
-            await asyncio.sleep(0.02)
-            os.kill(server.process.pid, signal.SIGTERM)
-            answers = await asyncio.gather(*asks)
-            code = await asyncio.to_thread(server.process.wait, 40)
-            return [status for status, _, _ in answers], code
-
-        statuses, code = asyncio.run(run())
-    told(
-        "answers after SIGTERM",
-        f"{statuses.count(200)} of 24, exit code {code}",
-        "24, 0",
-        statuses == [200] * 24 and code == 0,
     )
 
 
@@ -492,6 +296,8 @@ def main() -> None:
         "large": lambda photo, _: measure_large(photo),
         "clients": lambda photo, _: measure_clients(photo),
         "end": lambda photo, _: measure_end(photo),
+        "kills": measure_kills,
+        "start": lambda photo, _: measure_start(),
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photo", type=Path)

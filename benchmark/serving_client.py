@@ -4,9 +4,7 @@ in this process."""
 import asyncio
 import contextlib
 import io
-import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -48,7 +46,7 @@ class InProcess:
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         classifier = Classifier(open_model("default").bundle(), threads=1)
-        self.recognizer = Recognizer(classifier, load_detector("yunet"))
+        self.recognizer = Recognizer(classifier, load_detector("yunet", threads=1))
 
     def __call__(self, photo: bytes) -> str:
         """The answer to a photo."""
@@ -78,6 +76,7 @@ class Server:
 
     process: subprocess.Popen[str]
     port: int
+    folder: Path
     started_s: float
 
     def cpu_s(self) -> float:
@@ -89,21 +88,25 @@ class Server:
         """Resident memory."""
         return psutil.Process(self.process.pid).memory_info().rss / 1e6
 
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and wait; the exit code."""
-        os.kill(self.process.pid, number)
-        return self.process.wait(60)
+    def children(self) -> list[psutil.Process]:
+        """Its processes that work on videos."""
+        return psutil.Process(self.process.pid).children()
+
+    def left(self) -> list[Path]:
+        """Folders of services and of videos that are there."""
+        return sorted(path for path in self.folder.glob("**/*") if path.is_dir())
 
 
 @contextlib.contextmanager
-def serving(*arguments: str, code: str = RUN) -> Iterator[Server]:
-    """Start the command with these options, and end it."""
+def serving(*arguments: str, code: str = RUN, where: Path | None = None) -> Iterator[Server]:
+    """Start the command with these options, in a folder of its own where none is named; end it."""
     begin_s = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as own:
+        folder = where or Path(own)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-c", code, "serve", "--port", "0", "--detector", "yunet"),
-                *("--folder", folder, *arguments),
+                *("--folder", str(folder), *arguments),
             ],
             stderr=subprocess.PIPE,
             text=True,
@@ -113,7 +116,7 @@ def serving(*arguments: str, code: str = RUN) -> Iterator[Server]:
             while not (found := re.search(r"://.*?:(\d+)", line := process.stderr.readline())):
                 assert line, "it did not start"
             threading.Thread(target=process.stderr.read, daemon=True).start()
-            yield Server(process, int(found[1]), time.monotonic() - begin_s)
+            yield Server(process, int(found[1]), folder, time.monotonic() - begin_s)
         finally:
             if process.poll() is None:
                 process.terminate()

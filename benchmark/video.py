@@ -32,6 +32,7 @@ from mien.labels import FER2013
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
+from mien.recognition.sessions import VIDEO_THREADS
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image
@@ -160,11 +161,11 @@ def main() -> None:
 
     side_px = video_search_side_px(640, 360)
     detector = (
-        YuNet(arguments.yunet, search_side_px=side_px)
+        YuNet(arguments.yunet, search_side_px=side_px, threads=VIDEO_THREADS)
         if arguments.yunet
-        else load_detector("yunet", search_side_px=side_px)
+        else load_detector("yunet", search_side_px=side_px, threads=VIDEO_THREADS)
     )
-    recognizer = Recognizer(arguments.model, detector)
+    recognizer = Recognizer(arguments.model, detector, threads=VIDEO_THREADS)
     with open_frames(arguments.clip) as source:
         frames = [
             frame.image_rgb for frame, _ in zip(source, range(arguments.frames), strict=False)

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -108,3 +110,33 @@ def test_a_jpeg_by_the_name_of_a_heic(tmp_path) -> None:
     path = tmp_path / "d.HEIC"
     path.write_bytes(encode(PHOTO, "JPEG", quality=95))
     assert close(read_image(path), PHOTO)
+
+
+_DAMAGED = """
+import sys
+from mien.errors import ImageError
+from mien.images import read_image
+
+content = open(sys.argv[1], "rb").read()
+for place in range(80, 700):
+    damaged = bytearray(content)
+    damaged[place] = 0
+    try:
+        read_image(bytes(damaged))
+    except ImageError:
+        pass
+print("all read")
+"""
+
+
+def test_no_byte_of_a_grid_makes_the_decoder_wait_for_ever(tmp_path) -> None:
+    """FFmpeg's frame threads did, in C, where nothing can interrupt them."""
+    (tmp_path / "grid.heif").write_bytes(heic(gradient(128, 192), tiles=(2, 2)))
+    done = subprocess.run(
+        [sys.executable, "-c", _DAMAGED, tmp_path / "grid.heif"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.stdout == "all read\n", done.stderr

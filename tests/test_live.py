@@ -300,7 +300,7 @@ def test_mirrored_faces_are_where_the_picture_shows_them():
     assert flipped[top : top + high, left : left + wide].min() == 255
     assert int(flipped.astype(bool).sum()) == wide * high * 3
     right_eye, left_eye = face.landmarks_px
-    assert right_eye == (WIDTH - 1 - 6.0, 12.0) and left_eye[0] < right_eye[0]
+    assert left_eye == (WIDTH - 1 - 6.0, 12.0) and right_eye[0] < left_eye[0]
     assert mirrored(flipped, there)[1] == result
 
 

@@ -109,7 +109,9 @@ def test_a_prefix_that_a_proxy_takes_off(tmp_path: Path):
         answer = client.post("/v1/videos", clip, "video/mp4")
         assert answer.headers["location"].startswith("/faces/v1/videos/")
         assert client.get(answer.headers["location"].removeprefix("/faces")).status == 200
-        assert b"/faces/v1/recognize" in client.get("/docs").body
+        assert b" http://127.0.0.1" in client.get("/docs", **{"X-Forwarded-Proto": "'"}).body
+        told = client.get("/docs", Host="localhost", **{"X-Forwarded-Proto": "https"}).body
+        assert b" https://localhost/faces/v1/recognize" in told
         assert client.get("/openapi.json").json["servers"] == [{"url": "/faces"}]
 
 

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from mien.recognition.detectors.whole import Whole
 from mien.results import Detection
+from mien.serving import protocol
 from mien.serving.settings import Limits
+from mien.serving.shell import HEALTH_ROUTES
 from serving_factory import (
     PATIENCE_S,
     Client,
@@ -153,11 +157,48 @@ def test_more_connections_than_there_may_be(tmp_path: Path):
         client = service.client
         inside = [stack.enter_context(send_photo(client)) for _ in range(4)]
         wait_until(lambda: service.service.admission.n_inside == 4)
-        with client.socket() as fifth:
-            read_answer(fifth).problem(503, "busy")
+        with send_photo(client) as fifth:
+            answer = read_answer(fifth)
+            answer.problem(503, "busy")
+            assert answer.headers["retry-after"] == "1"
             assert is_closed(fifth, PATIENCE_S)
+        # Who looks after the service is answered all the same.
+        assert [client.get(path).status for path in HEALTH_ROUTES] == [200] * 3
+        assert client.metric('mien_refusals_total{what="connection"}') == 1
+        with pytest.raises(InvalidStatus) as refused, connect(live_address(client)):
+            pass
+        assert refused.value.response.status_code == 503
+        # One that came too early has a place as soon as there is one.
+        with client.socket() as early:
+            early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_answer(early).status == 200
+            detector.released.set()
+            assert [read_answer(one).status for one in inside] == [200] * 4
+            inside.pop().close()
+            wait_until(lambda: service.service.doorkeeper.n_connections == 4)
+            early.sendall(head("/v1/recognize", len(photo())) + photo())
+            assert read_answer(early).status == 200
+
+
+def live_address(client: Client) -> str:
+    return f"ws://127.0.0.1:{client.port}/v1/live"
+
+
+def test_connections_beyond_the_limit_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "_PATIENCE_S", 3600.0)  # idle ones do not give way
+    limits = Limits(connections=2)
+    with held(tmp_path, limits=limits) as (service, detector), ExitStack() as stack:
+        inside = [stack.enter_context(send_photo(service.client)) for _ in range(2)]
+        wait_until(lambda: service.service.admission.n_inside == 2)
+        for _ in range(protocol._SPARE):
+            asking = stack.enter_context(service.client.socket())
+            asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_answer(asking).status == 200
+        with service.client.socket() as further:
+            read_answer(further).problem(503, "busy")  # before a word of it
+            assert is_closed(further, PATIENCE_S)
         detector.released.set()
-        assert [read_answer(one).status for one in inside] == [200] * 4
+        assert [read_answer(one).status for one in inside] == [200] * 2
 
 
 def test_connections_that_send_nothing_give_way(tmp_path: Path):

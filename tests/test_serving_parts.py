@@ -3,15 +3,25 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from mien.recognition.detectors import store
+from mien.recognition.detectors.whole import Whole
+from mien.serving import memory
 from mien.serving.admission import Admission
 from mien.serving.bodies import Allowance, ClientGoneError, plain_name, receive_body
+from mien.serving.engine import load_engine
+from mien.serving.memory import LARGE_PICTURE_PIXELS, rest_now_and_then
 from mien.serving.metrics import Metrics
 from mien.serving.pool import AbandonedError, Pool
 from mien.serving.problems import Problem
+from picture_factory import encode
+from serving_factory import photo, running, wait_until
 
 
 def test_a_place_is_given_back_once():
@@ -196,3 +206,72 @@ def test_metrics_know_their_stages():
     assert b'mien_stage_seconds_count{stage="decoding"} 1.0' in metrics.text()
     with pytest.raises(KeyError):
         metrics.took("dreaming", 0.01)
+
+
+def test_the_engine_has_one_thread_for_a_picture(
+    shared_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = shared_folder / "models" / "face_detection_yunet_2023mar.onnx"
+    find = store.find
+    monkeypatch.setattr(store, "find", lambda name: path if name == "yunet" else find(name))
+    before = cv2.getNumThreads()
+    try:
+        engine = load_engine(
+            "default", "yunet", offline=True, metrics=Metrics(), on_fallback=pytest.fail
+        )
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
+    for part in (engine.detector._network, engine.classifier):  # type: ignore[attr-defined]
+        assert part._session.get_session_options().intra_op_num_threads == 1
+    assert engine.live(0.0, "none", 0.1)
+
+
+class Resting(Whole):
+    """A detector that counts how often it is asked to give memory back."""
+
+    n_rests = 0
+
+    def rest(self) -> None:
+        self.n_rests += 1
+
+
+def test_memory_goes_back_after_a_large_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memory, "_EVERY_S", 3600.0)
+    detector = Resting()
+    height = LARGE_PICTURE_PIXELS // 4000
+    with running(tmp_path, detector=detector) as service:
+        for n_rows, n_rests in ((height, 0), (height + 1, 1)):
+            content = encode(np.zeros((n_rows, 4000, 3), np.uint8), "JPEG")
+            assert service.client.post("/v1/recognize", content).status == 200
+            assert detector.n_rests == n_rests
+
+
+def test_memory_goes_back_after_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memory, "_EVERY_S", 0.05)
+    detector = Resting()
+    with running(tmp_path, detector=detector) as service:
+        assert service.client.post("/v1/recognize", photo()).status == 200
+        wait_until(lambda: detector.n_rests == 1)
+
+
+def test_resting_goes_on_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(memory, "_EVERY_S", 0.01)
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(len(calls))
+        raise MemoryError
+
+    async def check() -> None:
+        numbers = iter(range(10_000))
+        resting = asyncio.create_task(rest_now_and_then(lambda: next(numbers), fail))
+        async with asyncio.timeout(60):
+            while len(calls) < 2:
+                await asyncio.sleep(0.01)
+        resting.cancel()
+
+    asyncio.run(check())
+    assert "giving memory back failed" in caplog.text

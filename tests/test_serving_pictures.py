@@ -209,6 +209,15 @@ def test_errors_are_problem_details(client: Client, method: str, path: str, stat
         assert answer.headers["allow"]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/models", "/docs", "/nothing"])
+def test_head_is_get_without_the_body(client: Client, path: str):
+    asked, got = client.request("HEAD", path), client.get(path)
+    assert asked.status == got.status
+    assert asked.body == b""
+    for header in ("content-type", "content-length"):
+        assert asked.headers[header] == got.headers[header]
+
+
 def test_what_is_not_http(client: Client):
     with client.socket() as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00 no HTTP\r\n\r\n")

@@ -83,7 +83,7 @@ def check_one(
 
 
 def test_the_service_keeps_its_description(service: Running):
-    answered = check_all(service, 8)
+    answered = check_all(service, 25)
     assert len(answered) == 12, answered
     assert answered["POST /v1/recognize"] >= {200, 422}
     assert 202 in answered["POST /v1/videos"]

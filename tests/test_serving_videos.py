@@ -1,18 +1,24 @@
 """Videos over HTTP: a process works on them, and whatever becomes of it, nothing else fails."""
 
+import asyncio
+import errno
 import os
 import signal
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from mien.errors import ServeError
+from mien.serving import jobs
 from mien.serving.folders import PREFIX, ServiceFolder, remove_orphans
 from mien.serving.settings import Limits
 from mien.workflows.videos import recognize_video
 from serving_factory import (
+    PATIENCE_S,
     Answer,
     Client,
     Running,
@@ -67,10 +73,16 @@ def folder_of(service: Running, location: str) -> Path:
     return service.service.folder.path / location.rpartition("/")[2]
 
 
-def processes_of(service: Running) -> list[int]:
-    return [
-        job.process.pid for job in service.service.jobs._jobs.values() if job.process is not None
-    ]
+def stopped_process(service: Running, location: str) -> int:
+    """The process that works on a video, held so that it cannot end before the test goes on."""
+    wait_until(lambda: service.client.get(location).json["state"] == "running")
+    (process,) = (job.process for job in service.service.jobs._jobs.values() if job.process)
+    os.kill(process.pid, signal.SIGSTOP)
+    return process.pid
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def test_a_video_from_upload_to_files(service: Running, clip: bytes, tmp_path: Path):
@@ -158,7 +170,7 @@ def test_one_at_a_time_and_few_wait(tmp_path: Path, long_clip: bytes):
     with running(tmp_path, limits=Limits(waiting_videos=1)) as service:
         client = service.client
         first = upload(client, long_clip)
-        wait_until(lambda: client.get(first).json["state"] == "running")
+        pid = stopped_process(service, first)
         assert stat.S_IMODE((folder_of(service, first) / "video").stat().st_mode) == 0o600
         second = upload(client, long_clip)
         with client.socket() as third:
@@ -171,18 +183,15 @@ def test_one_at_a_time_and_few_wait(tmp_path: Path, long_clip: bytes):
         # Photos go on meanwhile.
         assert client.post("/v1/recognize", photo()).status == 200
         # Deleting ends the work and starts the next.
-        (pid,) = processes_of(service)
         assert client.request("DELETE", first).status == 204
-        wait_until(lambda: not Path(f"/proc/{pid}").exists())
-        wait_until(lambda: client.get(second).json["state"] == "running")
+        wait_until(lambda: not is_there(pid))
+        wait_until(lambda: client.get(second).json["state"] in ("running", "done"))
         assert client.request("DELETE", second).status == 204
 
 
 def test_a_process_that_is_killed_is_a_failed_job(service: Running, long_clip: bytes):
     location = upload(service.client, long_clip)
-    wait_until(lambda: service.client.get(location).json["frames_done"] > 0)
-    (pid,) = processes_of(service)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(stopped_process(service, location), signal.SIGKILL)
     about = ended(service.client, location)
     assert about["state"] == "failed"
     assert "SIGKILL" in str(about["reason"])
@@ -238,6 +247,53 @@ def test_a_video_that_comes_slowly(tmp_path: Path, clip: bytes):
         assert ended(service.client, upload(service.client, clip))["state"] == "done"
 
 
+def test_a_folder_that_is_named_from_here(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with running(Path(".")) as service:
+        assert ended(service.client, upload(service.client, clip))["state"] == "done"
+
+
+def test_a_full_disk_is_a_problem(
+    service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    make = Path.mkdir
+
+    def fail(path: Path, *arguments: object, **options: object) -> None:
+        if path.parent == service.service.folder.path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", fail)
+        service.client.post("/v1/videos", clip, "video/mp4").problem(507, "disk-full")
+    assert ended(service.client, upload(service.client, clip))["state"] == "done"
+
+
+def test_results_that_have_no_room(service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch):
+    # The limit of a file's size has the error of a full disk.
+    monkeypatch.setattr(jobs, "_LEAST_OUTPUT_BYTES", 0)
+    monkeypatch.setattr(jobs, "_OUTPUT_FACTOR", 0.05)
+    about = ended(service.client, upload(service.client, clip))
+    assert about["state"] == "failed"
+    assert "disk of the service is full, or the results are too large" in str(about["reason"])
+
+
+def test_a_start_without_room_for_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(handle: int, mode: str) -> None:
+        os.close(handle)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("mien.serving.service.open", fail, raising=False)
+    with (
+        pytest.raises(ServeError, match="No space left on device; name another --folder"),
+        running(tmp_path),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_client_that_hangs_up_leaves_nothing(service: Running, clip: bytes):
     with service.client.socket() as gone:
         gone.sendall(head("/v1/videos", len(clip), "video/mp4") + clip[:10])
@@ -248,10 +304,32 @@ def test_a_client_that_hangs_up_leaves_nothing(service: Running, clip: bytes):
 
 def test_a_job_ends_with_the_service(tmp_path: Path, long_clip: bytes):
     with running(tmp_path) as service:
-        location = upload(service.client, long_clip)
-        wait_until(lambda: service.client.get(location).json["state"] == "running")
-        (pid,) = processes_of(service)
-    assert not Path(f"/proc/{pid}").exists()
+        pid = stopped_process(service, upload(service.client, long_clip))
+    assert not is_there(pid)
+
+
+def test_a_job_that_is_deleted_while_its_process_starts(
+    service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    start, deleted, pids = asyncio.create_subprocess_exec, threading.Event(), []
+
+    async def start_slowly(*arguments: object, **options: object) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **options)
+        pids.append(process.pid)
+        if len(pids) == 1:
+            os.kill(process.pid, signal.SIGSTOP)
+            assert await asyncio.to_thread(deleted.wait, PATIENCE_S)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+    first = upload(service.client, clip)
+    wait_until(lambda: bool(pids))
+    assert service.client.get(first).json["state"] == "waiting"
+    assert service.client.request("DELETE", first).status == 204
+    deleted.set()
+    wait_until(lambda: not is_there(pids[0]))
+    assert ended(service.client, upload(service.client, clip))["state"] == "done"
+    assert [job.state for job in service.service.jobs._jobs.values()] == ["done"]
 
 
 def children_of(pid: int) -> list[int]:
@@ -265,7 +343,7 @@ def test_what_a_killed_service_left_goes_at_the_next_start(tmp_path: Path, long_
         wait_until(lambda: started.client.get(location).json["frames_done"] > 0)
         (child,) = children_of(started.process.pid)
         started.end(signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    wait_until(lambda: not is_there(child))
     (left,) = (tmp_path / "folder").iterdir()
     with serving_process(tmp_path) as again:
         assert not left.exists()

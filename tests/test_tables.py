@@ -16,7 +16,7 @@ from mien.outputs import parquet
 from mien.outputs.output import Output
 from mien.outputs.paths import check_outputs
 from mien.outputs.pictures import write_picture
-from mien.outputs.rows import columns, json_line
+from mien.outputs.rows import PLACE_COLUMNS, columns, json_line
 from mien.outputs.tables import JOURNAL_SUFFIX, Table, write_table
 from mien.results import Expression, Face, FrameResult
 from mien.sources.source import Frame
@@ -67,7 +67,9 @@ def test_csv_has_a_row_per_face(tmp_path):
     assert list(rows[0]) == [
         *("source", "frame", "time_s", "face", "x", "y", "w", "h", "detection_score", "track"),
         *("expression", "confidence", *(f"p_{key}" for key in FER2013.keys)),
+        *PLACE_COLUMNS,
     ]
+    assert {rows[0][name] for name in PLACE_COLUMNS} == {""}
     assert rows[0]["source"] == "a,b.jpg"
     assert [row["face"] for row in rows] == ["0", "1", "0"]
     assert (rows[1]["x"], rows[1]["h"], rows[1]["track"]) == ("10.0", "4.5", "2")

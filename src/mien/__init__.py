@@ -62,8 +62,11 @@ if TYPE_CHECKING:
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
+    from mien.workflows.group_alarms import GroupsResult, groups
+    from mien.workflows.grouping import GroupsWanted
     from mien.workflows.models import KnownModel, fetch_model, known_models
     from mien.workflows.pictures import PictureResult, recognize
+    from mien.workflows.stressing import StressResult, stress
     from mien.workflows.training import train
     from mien.workflows.videos import VideoResult, recognize_video, stream
 
@@ -91,6 +94,8 @@ _MODULE_OF_NAME = {
     "FolderResult": "mien.workflows.folders",
     "Frame": "mien.sources.source",
     "FrameResult": "mien.results",
+    "GroupsResult": "mien.workflows.group_alarms",
+    "GroupsWanted": "mien.workflows.grouping",
     "ImageError": "mien.errors",
     "ImageTooLargeError": "mien.errors",
     "KnownModel": "mien.workflows.models",
@@ -112,6 +117,9 @@ _MODULE_OF_NAME = {
     "Segment": "mien.recognition.segments",
     "SourceError": "mien.errors",
     "Split": "mien.samples",
+    "StressResult": "mien.workflows.stressing",
+    "Summary": "mien.summaries.summary",
+    "TableError": "mien.errors",
     "TrainingError": "mien.errors",
     "UNCERTAIN": "mien.labels",
     "VideoError": "mien.errors",
@@ -128,6 +136,7 @@ _MODULE_OF_NAME = {
     "evaluate": "mien.workflows.evaluating",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
+    "groups": "mien.workflows.group_alarms",
     "known_models": "mien.workflows.models",
     "notice": "mien.workflows.cards",
     "open_frames": "mien.sources",
@@ -138,6 +147,8 @@ _MODULE_OF_NAME = {
     "recognize_video": "mien.workflows.videos",
     "show_live": "mien.live.session",
     "stream": "mien.workflows.videos",
+    "stress": "mien.workflows.stressing",
+    "summarize": "mien.workflows.summarizing",
     "to_dataframe": "mien.outputs.dataframe",
     "train": "mien.workflows.training",
 }
@@ -160,6 +171,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "FolderResult",
     "Frame",
     "FrameResult",
+    "GroupsResult",
+    "GroupsWanted",
     "ImageError",
     "ImageTooLargeError",
     "KnownModel",
@@ -181,6 +194,9 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Segment",
     "SourceError",
     "Split",
+    "StressResult",
+    "Summary",
+    "TableError",
     "TrainingError",
     "UNCERTAIN",
     "VideoError",
@@ -197,6 +213,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "evaluate",
     "export",
     "fetch_model",
+    "groups",
     "known_models",
     "notice",
     "open_frames",
@@ -207,6 +224,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "recognize_video",
     "show_live",
     "stream",
+    "stress",
+    "summarize",
     "to_dataframe",
     "train",
 ]

@@ -15,6 +15,7 @@
     ├── DetectorError          a detector that is not there
     ├── WeightsError           a model file that cannot be found, fetched or verified
     ├── ServeError             a service that cannot be started
+    ├── TableError             a table of results, or a file beside it, that cannot be summed up
     ├── OutputError            a result that cannot be written; nothing half-written is left
     ├── WindowError            a window that cannot be opened
     └── MissingExtraError      an optional dependency that is not installed
@@ -122,6 +123,10 @@ class DetectorError(MienError):
 
 class WeightsError(MienError):
     """A model file cannot be found, fetched or verified; the cache is unchanged."""
+
+
+class TableError(MienError):
+    """A table of results, or a file about its sources, contradicts its format or the others."""
 
 
 class OutputError(MienError):

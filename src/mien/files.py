@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,11 +49,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, replaceable: Collection[str] = ()) -> Iterator[Path]:
     """Yield a temporary folder; it becomes ``path`` when the block ends.
 
     An older ``path`` is replaced as a whole, but only where every file in it has the name of one
-    that was written now; anything else in it is not ours to delete.
+    that was written now, or may be replaced; anything else in it is not ours to delete.
+
+    Args:
+        path: the folder.
+        replaceable: names of files that an older one may hold beside those written now.
 
     Raises:
         OutputError: the folder cannot be written, or holds other files; ``path`` is as it was.
@@ -64,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield temporary
             os.chmod(temporary, 0o777 & ~_umask())
             if path.exists():
-                _replace_folder(temporary, path)
+                _replace_folder(temporary, path, replaceable)
             else:
                 os.rename(temporary, path)
         finally:
@@ -81,10 +85,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def _replace_folder(temporary: Path, path: Path) -> None:
+def _replace_folder(temporary: Path, path: Path, replaceable: Collection[str]) -> None:
     if not path.is_dir():
         raise OutputError(f"{path} is a file; name another folder")
-    foreign = sorted({p.name for p in path.iterdir()} - {p.name for p in temporary.iterdir()})
+    ours = {*replaceable, *(p.name for p in temporary.iterdir())}
+    foreign = sorted({p.name for p in path.iterdir()} - ours)
     if foreign:
         raise OutputError(f"{path} holds other files ({foreign[0]}); name another folder")
     older = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))

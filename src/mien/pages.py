@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_STYLE = """
+THEME = """
 :root { color-scheme: light dark; --ink: #1b1d21; --soft: #5d6470; --line: #dfe2e7;
   --paper: #ffffff; --panel: #f6f7f9; --accent: #0b62a8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a2a9b5; --line: #363b44;
@@ -21,6 +21,10 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+""".lstrip()
+"""Colours and type of everything that mien shows in a browser."""
+
+_LAYOUT = """
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
@@ -59,6 +63,7 @@ code, pre { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monos
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem;
   padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 """.strip()
+_STYLE = THEME + _LAYOUT
 
 
 def _text(text: str) -> str:

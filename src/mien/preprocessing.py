@@ -127,11 +127,22 @@ def crop_square(
     left, top = round(left_px), round(top_px)
     height, width = image.shape[:2]
     # Clamped, so that a square that misses the picture repeats its nearest edge.
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    if min(left, top) >= 0 and left + side <= width and top + side <= height:
-        return image[top : top + side, left : left + side]
-    return image[rows[:, np.newaxis], columns]
+    first_x, last_x = min(max(left, 0), width - 1), min(max(left + side, 1), width)
+    first_y, last_y = min(max(top, 0), height - 1), min(max(top + side, 1), height)
+    inside = image[first_y:last_y, first_x:last_x]
+    if inside.shape[:2] == (side, side):
+        return inside
+    before_x = min(max(0, -left), side - inside.shape[1])
+    before_y = min(max(0, -top), side - inside.shape[0])
+    bordered = cv2.copyMakeBorder(
+        inside,
+        before_y,
+        side - inside.shape[0] - before_y,
+        before_x,
+        side - inside.shape[1] - before_x,
+        cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(bordered, np.uint8)
 
 
 def crop_face(

@@ -24,11 +24,14 @@ from mien.cli.ensemble import ensemble
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.fetch import fetch
+from mien.cli.groups import groups
 from mien.cli.live import live
 from mien.cli.models import models
 from mien.cli.notice import notice
 from mien.cli.recognize import recognize
 from mien.cli.serve import serve
+from mien.cli.stress import stress
+from mien.cli.summarize import summarize
 from mien.cli.train import train
 from mien.errors import MienError
 from mien.spelling import did_you_mean
@@ -43,10 +46,13 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     evaluate,
     compare,
+    groups,
+    stress,
     calibrate,
     export,
     ensemble,
     audit,
+    summarize,
     fetch,
     models,
     card,

@@ -6,6 +6,14 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.group_options import (
+    ByOption,
+    GroupDetectorOption,
+    GroupsOption,
+    UncertainBelowOption,
+    group_words,
+    groups_wanted,
+)
 from mien.cli.model_argument import (
     MODEL_HELP,
     ArchitectureOption,
@@ -15,7 +23,7 @@ from mien.cli.model_argument import (
     reading_of,
     words,
 )
-from mien.cli.recognition_options import Tta
+from mien.cli.recognition_options import DetectorName, OfflineOption, Tta
 from mien.cli.split_options import RecipeSplitOption, SplitName
 
 
@@ -40,6 +48,11 @@ def evaluate(
         Tta, typer.Option(help="'flip' averages each face with its mirror image.")
     ] = Tta.NONE,
     recipe_split: RecipeSplitOption = False,
+    groups: GroupsOption = None,
+    by: ByOption = None,
+    min_confidence: UncertainBelowOption = 0.5,
+    detector: GroupDetectorOption = DetectorName.AUTO,
+    offline: OfflineOption = False,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -56,6 +69,8 @@ def evaluate(
 
     mien evaluate default --data fer2013.csv --split validation --out report
 
+    mien evaluate default --data faces/ --out report --groups people.csv --by age --by age,sex
+
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
     from mien.cli.console import output, progress_bar
@@ -64,8 +79,12 @@ def evaluate(
     from mien.workflows.evaluating import evaluate as measure
 
     reading = labels, scaling, architecture, input_size
+    asked = groups, tuple(by or ()), min_confidence, detector, offline
     command = _command(
-        [model, *words(*reading), *(["--recipe-split"] if recipe_split else [])],
+        [
+            *(model, *words(*reading), *(["--recipe-split"] if recipe_split else [])),
+            *group_words(*asked),
+        ],
         *(data, ferplus, split, tta, out),
     )
     with progress_bar("classifying faces") as progress:
@@ -78,6 +97,7 @@ def evaluate(
             ferplus=ferplus,
             recipe_split=recipe_split,
             reading=reading_of(*reading),
+            groups=groups_wanted(*asked),
             command=command,
             progress=progress,
         )
@@ -85,6 +105,10 @@ def evaluate(
         output.print(line, markup=False)
     output.print(boxed(scores_table(result.evaluation)))
     output.print(boxed(classes_table(result.evaluation), averages=2))
+    for table in result.group_tables:
+        output.print(boxed(table))
+    for line in result.group_lines:
+        output.print(line, markup=False)
     output.print(f"report: {out / 'report.html'}", markup=False)
 
 

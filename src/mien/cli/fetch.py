@@ -11,12 +11,16 @@ def fetch(
         str,
         typer.Argument(
             metavar="NAME",
-            help="What to fetch, e.g. yunet; `mien models` says which are not here.",
+            help="What to fetch: yunet; or page, what browsers run networks with (by npm).",
         ),
     ],
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take a local copy instead of the network."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Take a local copy instead of the network; of page, a .tgz.",
+        ),
     ] = None,
 ) -> None:
     """Fetch a model file into the cache and print its path.

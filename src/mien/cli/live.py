@@ -20,6 +20,8 @@ from mien.cli.recognition_options import (
     HalfLifeOption,
     MinConfidenceOption,
     OfflineOption,
+    ProviderName,
+    ProviderOption,
     Tta,
     TtaOption,
     wanted_files,
@@ -75,7 +77,11 @@ def live(
     ] = None,
     segments: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Write when each face showed what: .csv, .json or .vtt."),
+        typer.Option(
+            metavar="FILE",
+            help="Write when each face showed what: .csv, .json, .vtt (subtitles), .eaf (ELAN), "
+            ".boris or .boris.csv, .observer.csv.",
+        ),
     ] = None,
     timeline: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Write a page about it: .html.")
@@ -87,6 +93,22 @@ def live(
             help="Size to ask of the camera, as 1280x720; it gives the nearest that it has.",
         ),
     ] = None,
+    lsl: Annotated[
+        bool,
+        typer.Option(
+            "--lsl",
+            help="Send numbers and markers to the Lab Streaming Layer, for recorders on this "
+            "machine; comes with: pip install 'mien[lab]'.",
+        ),
+    ] = False,
+    lsl_network: Annotated[
+        bool,
+        typer.Option(
+            "--lsl-network",
+            help="As --lsl, for recorders on other machines of the local network, too. LSL has no "
+            "passwords: whoever is in it can read along.",
+        ),
+    ] = False,
     list_cameras: Annotated[
         bool, typer.Option("--list-cameras", help="List the cameras that are connected.")
     ] = False,
@@ -105,6 +127,7 @@ def live(
             "smaller faces and takes longer.",
         ),
     ] = 320,
+    execution_provider: ProviderOption = ProviderName.CPU,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -125,8 +148,7 @@ def live(
         _print_cameras()
         return
     from mien.cli.console import warn
-    from mien.live.session import Session, check_places, is_camera
-    from mien.workflows.models import open_model
+    from mien.live.session import Session, check_places, is_camera, open_live_model
 
     reading = reading_of(labels, scaling, architecture, input_size)
     size_px = _parsed_size(size)
@@ -136,7 +158,7 @@ def live(
     check_places(files, record, source)
     session = Session(
         source=source,
-        classifier=open_model(model, reading).classifier(),
+        classifier=open_live_model(model, reading, execution_provider.value),
         detector=detector.value,
         offline=offline,
         search_side_px=search_side,
@@ -148,6 +170,7 @@ def live(
         folder=snapshots,
         is_mirrored=mirror,
         half_life_s=half_life,
+        lsl="network" if lsl_network else "machine" if lsl else "off",
     )
     with session.opened(warn) as run:
         warn(_HINT)

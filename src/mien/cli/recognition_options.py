@@ -50,6 +50,30 @@ _DEGREES: "dict[RotateName, Literal[0, 90, 180, 270]]" = {
     RotateName.LEFT: 270,
 }
 
+
+class ProviderName(StrEnum):
+    """The values of `mien.recognition.sessions.ExecutionProvider`, which would load more."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+    MIGRAPHX = "migraphx"
+    DIRECTML = "directml"
+    COREML = "coreml"
+    OPENVINO = "openvino"
+    QNN = "qnn"
+
+
+ProviderOption = Annotated[
+    ProviderName,
+    typer.Option(
+        "--execution-provider",
+        help="What computes the networks of detector and model, as ONNX Runtime calls it; all but "
+        "cpu need another build of ONNX Runtime.",
+    ),
+]
+"""``--execution-provider``."""
+
 RotateOption = Annotated[
     RotateName,
     typer.Option(
@@ -96,8 +120,9 @@ TtaOption = Annotated[
 """``--tta``."""
 
 
-def _probability(value: float) -> float:
-    if math.isnan(value):  # which is in every range
+def probability(value: float) -> float:
+    """A probability as it was given, but not nan, which is in every range."""
+    if math.isnan(value):
         raise typer.BadParameter("nan is no probability")
     return value
 
@@ -108,7 +133,7 @@ MinConfidenceOption = Annotated[
         "--min-confidence",
         min=0.0,
         max=1.0,
-        callback=_probability,
+        callback=probability,
         metavar="P",
         help="Call a face uncertain where no expression is as probable as this, 0 to 1. Choose it "
         "with the coverage curve in the report of `mien evaluate`. [default: 0, never]",

@@ -19,6 +19,8 @@ from mien.cli.recognition_options import (
     HalfLifeOption,
     MinConfidenceOption,
     OfflineOption,
+    ProviderName,
+    ProviderOption,
     RotateName,
     RotateOption,
     Tta,
@@ -50,7 +52,8 @@ def recognize(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Write when each face of a video showed what: .csv, .json, or .vtt (subtitles).",
+            help="Write when each face of a video showed what: .csv, .json, .vtt (subtitles), .eaf "
+            "(ELAN), .boris or .boris.csv, .observer.csv.",
         ),
     ] = None,
     timeline: Annotated[
@@ -97,6 +100,7 @@ def recognize(
             help="Refuse larger pictures and frames. [default: 100 million; 67 for videos]",
         ),
     ] = None,
+    execution_provider: ProviderOption = ProviderName.CPU,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -134,7 +138,9 @@ def recognize(
     failures = len(planned.problems)
     if planned.inputs:
         reading = reading_of(labels, scaling, architecture, input_size)
-        classifier = open_model(model, reading).classifier()
+        classifier = open_model(
+            model, reading, execution_provider.value, threads=planned.threads
+        ).classifier()
         n_pictures = 0 if planned.n_videos else len(planned.inputs)
         terminal = Terminal(as_json=as_json)
         # A video has a bar of its own, and two would fight for the terminal.

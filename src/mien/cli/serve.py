@@ -95,6 +95,14 @@ def serve(
         Path | None,
         _option("--folder", "Where videos lie while they are worked on.", metavar="DIR"),
     ] = None,
+    export: Annotated[
+        Path | None,
+        _option(
+            "--export",
+            "Write the page that recognises in visitors' browsers, for any static host, and end.",
+            metavar="DIR",
+        ),
+    ] = None,
     max_body_mb: Annotated[float, _option("--max-body-mb", "Pictures of one request.")] = 20,
     max_video_mb: Annotated[float, _option("--max-video-mb", "One video.")] = 500,
     max_megapixels: Annotated[
@@ -129,12 +137,15 @@ def serve(
 ) -> None:
     """Serve recognition over HTTP: photos, videos, live; comes with: pip install 'mien[serve]'.
 
+    At its address is a page to open: camera, photos and videos, in the browser itself or here.
     Every option can be set as an environment variable: MIEN_SERVE_PORT for --port. The token
     never stands on the command line, where other users can read it.
 
     For example:
 
     mien serve
+
+    mien serve --export site
 
     MIEN_SERVE_TOKEN=$(cat token) mien serve --host 0.0.0.0 --allow-host faces.example.org
     """
@@ -144,6 +155,11 @@ def serve(
     from mien.errors import needs_extra
     from mien.serving.settings import MEGABYTE, TOKEN_VARIABLE, Limits, Settings, read_token
 
+    if export is not None:
+        from mien.workflows.page import export_page
+
+        print(export_page(export, model, offline=offline))
+        return
     # Taken out, so that nothing that this process starts inherits it.
     token = read_token(token_file, os.environ.pop(TOKEN_VARIABLE, None))
     try:

@@ -70,6 +70,16 @@ def read_samples(
     return replace(read_archive(path, max_pixels=max_pixels), source=str(source))
 
 
+def holds_csv(source: Path) -> bool:
+    """Whether `read_samples` would read a csv from a source, and not pictures in files.
+
+    Raises:
+        SourceError: it may not be read.
+        DatasetError: it is a damaged or refused archive.
+    """
+    return look_at(source) == "file" and not _is_archive_of_pictures(source)
+
+
 def _from_csv(path: Path, source: str, ferplus: Path | str | None, use_cache: bool) -> Samples:
     columns = read_cached_csv(path, use_cache=use_cache)
     votes = None

@@ -84,7 +84,7 @@ def brier(predictions: Predictions) -> float:
 def reliability(predictions: Predictions) -> tuple[ConfidenceBin, ...]:
     """Accuracy by confidence, in `ECE_BINS` bins (lower, upper] of equal width."""
     confidence, correct = predictions.confidence, predictions.correct
-    index = _bin_of(confidence)
+    index = bin_of(confidence)
     counts = np.bincount(index, minlength=ECE_BINS)
     confidence_sums = np.bincount(index, confidence, ECE_BINS)
     hits = np.bincount(index, correct, ECE_BINS)
@@ -117,7 +117,7 @@ def ece_by_chance(predictions: Predictions) -> float:
     around 0 with variance sum c (1 - c), and its mean size sqrt(2 / pi) times the deviation.
     """
     confidence = np.minimum(predictions.confidence, 1.0)
-    variances = np.bincount(_bin_of(confidence), confidence * (1 - confidence), ECE_BINS)
+    variances = np.bincount(bin_of(confidence), confidence * (1 - confidence), ECE_BINS)
     return float(np.sqrt(2 / np.pi * variances).sum() / len(predictions))
 
 
@@ -158,7 +158,7 @@ def answered(
     return tuple(rows)
 
 
-def _bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+def bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
     """The bin of each confidence: (lower, upper]."""
     index = np.searchsorted(_EDGES, confidence, side="left") - 1
     return np.asarray(np.clip(index, 0, ECE_BINS - 1), np.int64)

@@ -181,7 +181,8 @@ class _Items:
             raise self._unknown(items[0])
         context.extradata = None if setup is None else setup
         context.options = {"max_pixels": str(2 * size[0] * size[1] + 65_536)}
-        context.thread_type = "FRAME" if len(items) > 1 else "SLICE"
+        # With a thread for every picture, FFmpeg waits for ever after some damaged ones.
+        context.thread_type = "SLICE"
         colours = items[0].last(b"colr")
         count = 0
         packets = (Packet(self._content(item)) for item in items)

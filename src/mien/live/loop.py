@@ -21,6 +21,7 @@ from typing import Protocol
 from mien.clock import clock
 from mien.drawing import Annotator
 from mien.errors import MienError
+from mien.interrupts import deferred
 from mien.live.meter import Meter, Pace
 from mien.live.mirroring import mirrored
 from mien.live.newest import Arrival, Newest
@@ -83,6 +84,8 @@ class Live:
         folder: where snapshots go, and recordings if there is no ``record``.
         on_notice: called in the calling thread with a line for the person: what was saved, and
             what could not be.
+        on_result: called in the calling thread with what was recognised in each frame, and when
+            that came, on the clock of `time.monotonic`.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Live:
         record: Path | None = None,
         folder: Path = Path(),
         on_notice: Callable[[str], None] = lambda line: None,
+        on_result: Callable[[FrameResult, float], None] = lambda result, captured_s: None,
     ) -> None:
         self._source = source
         self._recognizer = recognizer
@@ -105,6 +109,7 @@ class Live:
         self._record = record
         self._folder = folder
         self._on_notice = on_notice
+        self._on_result = on_result
         self._newest = Newest(source)
         self._meter = Meter()
         self._annotator = Annotator()
@@ -148,7 +153,7 @@ class Live:
             VideoError: the source broke off or went away.
             OutputError: one of the outputs cannot be written.
         """
-        with ExitStack() as stack:
+        with deferred() as interrupt, ExitStack() as stack:
             for output in self._outputs:
                 stack.callback(output.close)
             behind = stack.enter_context(Behind(self._write_outputs, QUEUED_FRAMES))
@@ -158,6 +163,7 @@ class Live:
             newest = stack.enter_context(self._newest)
             last_s = time.monotonic()
             while not self._is_quit:
+                interrupt()
                 for event in self._window.poll():
                     self._obey(event, snapshots)
                 arrival = newest.take(_WAIT_S)
@@ -182,6 +188,7 @@ class Live:
             frame=frame.number,
             time_s=frame.time_s,
         )
+        self._on_result(result, arrival.captured_s)
         if self._outputs:
             behind.put((frame, result))
         if not self._is_frozen or self._shown is None:

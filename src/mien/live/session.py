@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.errors import SourceError
+from mien.formats.reading import Reading
 from mien.live.loop import Live
+from mien.live.lsl import MARKERS_NAME, STREAM_NAME, LslOutlet, LslScope
 from mien.live.meter import Pace
 from mien.live.newest import paced
 from mien.live.recording import free_path
@@ -18,19 +20,29 @@ from mien.outputs.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 from mien.outputs.tables import Table
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
+from mien.recognition.sessions import VIDEO_THREADS, ExecutionProvider
 from mien.recognition.smoothing import HALF_LIFE_S
-from mien.recognition.video_recognizer import VideoRecognizer
+from mien.recognition.video_recognizer import LIVE_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import Tta
 from mien.sources import open_frames
+from mien.sources.addresses import masked
 from mien.sources.cameras import Camera, list_cameras
 from mien.sources.source import FrameSource
 from mien.workflows.files import Paths, WantedFiles, open_outputs, paths_of
 from mien.workflows.models import open_model
 
-__all__ = ["SEARCH_SIDE_PX", "Session", "check_places", "is_camera", "list_cameras", "show_live"]
+__all__ = [
+    "SEARCH_SIDE_PX",
+    "Session",
+    "check_places",
+    "is_camera",
+    "list_cameras",
+    "open_live_model",
+    "show_live",
+]
 
-SEARCH_SIDE_PX = 320
-"""Longest side to which frames are reduced to search for faces, for the sake of latency."""
+SEARCH_SIDE_PX = LIVE_SEARCH_SIDE_PX
+"""Longest side to which frames are reduced to search for faces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,8 @@ class Session:
     """Recorded from the first frame on; nothing is overwritten."""
     folder: Path = Path()
     """Where snapshots go, and recordings without `record`."""
+    lsl: LslScope = "off"
+    """Who finds the streams of the Lab Streaming Layer."""
     is_mirrored: bool | None = None
     """Whether left and right are swapped in the window; None: for cameras."""
 
@@ -127,6 +141,15 @@ class Session:
         for path in self.files.tables:
             keys = self.classifier.label_set.keys
             outputs.append(stack.enter_context(Table(path, keys, of_videos=True)).as_output())
+        outlet: LslOutlet | None = None
+        if self.lsl != "off":
+            card = self.classifier.card
+            outlet = LslOutlet(card.label_set.keys, masked(info.name), card.name, self.lsl)
+            stack.callback(outlet.close)
+            on_line(
+                f"LSL streams {STREAM_NAME!r} ({outlet.n_channels} channels) and "
+                f"{MARKERS_NAME!r} are open to the {self.lsl}"
+            )
         is_mirrored = isinstance(frames, Camera) if self.is_mirrored is None else self.is_mirrored
         return Live(
             paced(frames),
@@ -137,7 +160,15 @@ class Session:
             record=self.record,
             folder=self.folder,
             on_notice=on_line,
+            **({} if outlet is None else {"on_result": outlet.push}),
         )
+
+
+def open_live_model(
+    model: str | Path, reading: Reading | None = None, provider: ExecutionProvider = "cpu"
+) -> Classifier:
+    """What classifies in a session; arguments and errors as `mien.workflows.models.open_model`."""
+    return open_model(model, reading, provider, threads=VIDEO_THREADS).classifier()
 
 
 def check_places(files: WantedFiles, record: Path | None, source: str) -> None:
@@ -176,6 +207,7 @@ def show_live(
     min_confidence: float = 0.0,
     tta: Tta = "none",
     offline: bool = False,
+    lsl: LslScope = "off",
     on_line: Callable[[str], None] = lambda line: None,
 ) -> Pace:
     """Show a camera, a stream or a video in a window, until the person or the source ends it.
@@ -191,6 +223,8 @@ def show_live(
         min_confidence: as in `Recognizer`.
         tta: as in `Recognizer`.
         offline: never touch the network.
+        lsl: who finds the streams of the Lab Streaming Layer: ``machine``, or ``network``: other
+            machines, too.
         on_line: told in a line what was saved and what happens to the source.
 
     Returns:
@@ -208,13 +242,14 @@ def show_live(
     check_places(files, record, str(source))
     session = Session(
         source=str(source),
-        classifier=model if isinstance(model, Classifier) else open_model(model).classifier(),
+        classifier=model if isinstance(model, Classifier) else open_live_model(model),
         detector=detector,
         offline=offline,
         min_confidence=min_confidence,
         tta=tta,
         files=files,
         record=record,
+        lsl=lsl,
     )
     with session.opened(on_line) as run:
         run.run()

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mien.labels import UNCERTAIN
-from mien.results import Face, FrameResult
+from mien.results import LANDMARKS, POSE_FIELDS, Face, FrameResult
 
 FRAME_COLUMNS = ("source", "frame", "time_s", "face")
 """Which frame a row is of, and its place in it; ``face`` counts from 0 within the frame."""
 FACE_COLUMNS = ("x", "y", "w", "h", "detection_score", "track", "expression", "confidence")
 """What is known of a face."""
+PLACE_COLUMNS = (
+    *(f"{name}_{axis}" for name in LANDMARKS for axis in "xy"),
+    *("interocular_px", *POSE_FIELDS),
+)
+"""Where in the picture a face's landmarks are and which way it is turned; they stand last, empty
+where the detector gives no landmarks."""
 
 
 def columns(label_keys: Sequence[str], *, with_raw: bool) -> tuple[str, ...]:
@@ -24,7 +30,8 @@ def columns(label_keys: Sequence[str], *, with_raw: bool) -> tuple[str, ...]:
             ``raw_p_<key>``, beside those that are smoothed over time, ``p_<key>``.
     """
     names = (*FRAME_COLUMNS, *FACE_COLUMNS, *(f"p_{key}" for key in label_keys))
-    return (*names, *(f"raw_p_{key}" for key in label_keys)) if with_raw else names
+    raw_names = (f"raw_p_{key}" for key in label_keys) if with_raw else ()
+    return (*names, *raw_names, *PLACE_COLUMNS)
 
 
 def shown_keys(label_keys: Sequence[str], *, may_be_uncertain: bool) -> tuple[str, ...]:
@@ -72,6 +79,7 @@ def as_bytes(text: str) -> bytes:
 def _face_cells(face: Face, label_keys: Sequence[str], with_raw: bool) -> tuple[Any, ...]:
     row = face.as_dict()
     smooth, raw = row.get("probabilities", {}), row.get("raw_probabilities", {})
+    landmarks = row.get("landmarks", {})
     return (
         *row["box"],
         row["detection_score"],
@@ -80,4 +88,6 @@ def _face_cells(face: Face, label_keys: Sequence[str], with_raw: bool) -> tuple[
         row.get("confidence"),
         *(smooth.get(key) for key in label_keys),
         *((raw.get(key) for key in label_keys) if with_raw else ()),
+        *(value for name in LANDMARKS for value in landmarks.get(name, (None, None))),
+        *(row.get(name) for name in ("interocular_px", *POSE_FIELDS)),
     )

@@ -1,4 +1,5 @@
-"""Segments into files: CSV, JSON, and WebVTT to load beside the video as subtitles."""
+"""Segments into files: CSV, JSON, WebVTT to load beside the video as subtitles, and what programs
+for coding behaviour read: ELAN, BORIS, The Observer XT."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -8,6 +9,10 @@ from pathlib import Path
 from mien.clock import subtitle_clock
 from mien.files import write_text
 from mien.labels import UNCERTAIN
+from mien.outputs.boris import to_boris, to_boris_table
+from mien.outputs.coding import CodedSource
+from mien.outputs.elan import to_eaf
+from mien.outputs.observer import to_observer
 from mien.outputs.paths import check_suffix
 from mien.outputs.rows import csv_lines
 from mien.recognition.segments import Segment, SegmentStream
@@ -28,16 +33,23 @@ class SegmentsFile:
     """An `Output`: the segments of one video. It appears when it is closed, also after Ctrl-C.
 
     Args:
-        path: ``.csv``, ``.json`` or ``.vtt``.
+        path: as `write_segments`.
         segments: the video's segments, where others take them, too.
+        source: the video, for programs that show it beside them.
 
     Raises:
         OutputError: the ending is another.
     """
 
-    def __init__(self, path: Path, segments: SegmentStream | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        segments: SegmentStream | None = None,
+        source: CodedSource | None = None,
+    ) -> None:
         check_suffix(path, SEGMENT_SUFFIXES, "file of segments")
         self.path = path
+        self._source = source
         self._stream = segments or SegmentStream()
         self._segments: list[Segment] = []
         self._is_closed = False
@@ -51,22 +63,35 @@ class SegmentsFile:
         if not self._is_closed:
             self._is_closed = True
             self._segments.extend(self._stream.rest())
-            write_segments(self.path, self._segments)
+            write_segments(self.path, self._segments, self._source)
 
 
-def write_segments(path: Path, segments: Iterable[Segment]) -> None:
+def write_segments(
+    path: Path, segments: Iterable[Segment], source: CodedSource | None = None
+) -> None:
     """Write segments, by onset and track; the file appears when it is complete.
 
     Args:
-        path: ``.csv``, ``.json`` or ``.vtt``.
+        path: ``.csv``, ``.json``, ``.vtt``, ``.eaf``, ``.boris``, ``.boris.csv`` or
+            ``.observer.csv``.
         segments: of one video, in any order.
+        source: the video.
 
     Raises:
         OutputError: the ending is another, or the file cannot be written.
     """
     check_suffix(path, SEGMENT_SUFFIXES, "file of segments")
     ordered = sorted(segments, key=lambda segment: (segment.onset_s, segment.track))
-    write_text(path, _FORMATS[path.suffix.lower()](ordered))
+    name = path.name.lower()
+    if name.endswith(BORIS_TABLE):
+        text = to_boris_table(ordered, source or CodedSource(), path)
+    elif name.endswith(OBSERVER_TABLE):
+        text = to_observer(ordered, source or CodedSource(), path)
+    elif path.suffix.lower() in _PROGRAMS:
+        text = _PROGRAMS[path.suffix.lower()](ordered, source or CodedSource(), path)
+    else:
+        text = _FORMATS[path.suffix.lower()](ordered)
+    write_text(path, text)
 
 
 def segment_cells(segment: Segment) -> tuple[int | str | float, ...]:
@@ -142,5 +167,11 @@ _FORMATS: dict[str, Callable[[Sequence[Segment]], str]] = {
     ".json": _json,
     ".vtt": _vtt,
 }
-SEGMENT_SUFFIXES = tuple(_FORMATS)
+_PROGRAMS: dict[str, Callable[[Sequence[Segment], CodedSource, Path], str]] = {
+    ".eaf": to_eaf,
+    ".boris": to_boris,
+}
+BORIS_TABLE, OBSERVER_TABLE = ".boris.csv", ".observer.csv"
+"""Ends of the names of tables that are as BORIS and The Observer XT write them."""
+SEGMENT_SUFFIXES = (*_FORMATS, *_PROGRAMS)
 """Endings that `write_segments` understands."""

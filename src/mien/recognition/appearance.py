@@ -30,6 +30,15 @@ _ENOUGH = 0.5 * SIZE
 """Numbers that two faces must have in common for their distance to count in full."""
 _PLAIN = 1e-3
 
+NUMBERS = {
+    "side_px": _SIDE,
+    "samples": _SAMPLES,
+    "hides": _HIDES,
+    "enough": _ENOUGH,
+    "plain": _PLAIN,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Appearances:

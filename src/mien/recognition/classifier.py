@@ -3,8 +3,8 @@
 Everything about the network comes from the card inside its file, and nothing from its name. On
 load the file is checked against its seal, the card against the graph, and three inputs made by
 arithmetic must give the probabilities that the card expects: a file that was damaged, edited, or
-is computed wrongly on this machine is refused, not believed. Only CPU kernels are used: a face
-takes under a millisecond there.
+is computed wrongly on this machine is refused, not believed. CPU kernels are used where nothing
+else is asked for: a face takes under a millisecond there.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from mien.labels import LabelSet
 from mien.model.card import GOLDEN_TOLERANCE, METADATA_KEY, ModelCard, golden_inputs
 from mien.model.seal import SEAL_KEY, is_intact
 from mien.preprocessing import to_network_input
-from mien.recognition.sessions import Session, open_session
+from mien.recognition.sessions import ExecutionProvider, Session, open_session
 from mien.results import Expression
 from mien.samples import Image
 
@@ -37,15 +37,28 @@ class Classifier:
         model: an ``.onnx`` file with a card, or its bytes.
         threads: processor threads for one batch; 2, or 1 where this process may use a single
             processor, where None.
+        provider: what computes it; see docs/execution_providers.md.
 
     Raises:
-        ModelError: the file is not there, corrupt, has no card, or contradicts its card.
+        ModelError: the file is not there, corrupt, has no card, or contradicts its card; or the
+            provider does not start.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
     """
 
-    def __init__(self, model: Path | str | bytes, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Path | str | bytes,
+        *,
+        threads: int | None = None,
+        provider: ExecutionProvider = "cpu",
+    ) -> None:
+        self.provider: ExecutionProvider = provider
+        """What computes it, and the detector that is loaded beside it."""
         name = "the model" if isinstance(model, bytes) else str(model)
         content = model if isinstance(model, bytes) else _read(Path(model))
-        self._session = _open_session(content, name, threads)
+        self.threads = threads
+        """As given; a detector that is loaded for this model takes as many."""
+        self._session = _open_session(content, name, threads, provider)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""
         self._input_name = _check_graph(self._session, self.card, name)
@@ -126,10 +139,17 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _open_session(content: bytes, name: str, threads: int | None) -> Session:
+def _open_session(
+    content: bytes, name: str, threads: int | None, provider: ExecutionProvider
+) -> Session:
     try:
-        return open_session(content, threads=threads)
+        return open_session(content, threads=threads, provider=provider)
     except ValueError as error:
+        if provider != "cpu":
+            raise ModelError(
+                f"{name} does not run with the execution provider {provider} ({error}); leave "
+                "--execution-provider out to use the processor"
+            ) from error
         raise ModelError(f"{name} is not a working ONNX file ({error}); {_REMEDY}") from error
 
 

@@ -55,7 +55,8 @@ class Recognizer:
 
     Args:
         model: ``default``, a name that ``mien models`` prints, the folder of a training, an
-            ``.onnx`` file, or a `Classifier`.
+            ``.onnx`` file, or a `Classifier`. A detector that is loaded by name is computed by
+            the same execution provider.
         detector: ``auto``, ``yunet``, ``haar``, ``whole`` (the picture is one face), or a
             `FaceDetector`.
         offline: never touch the network.
@@ -69,6 +70,9 @@ class Recognizer:
         min_confidence: a face of which no class is as probable as this is shown as uncertain;
             in [0, 1], 0 switches it off. The coverage of an evaluation helps to choose it.
         tta: ``"flip"`` averages the probabilities of each face with those of its mirror image.
+        threads: processor threads for one picture, of a model and a detector that are loaded here;
+            2 at most where None. 1 is best where several threads or processes recognise, and for
+            videos, whose frames are read and written meanwhile.
 
     Raises:
         ValueError: a ``search_side_px`` below 64, or one for a detector that is there already;
@@ -91,18 +95,21 @@ class Recognizer:
         rotate: Rotate = 0,
         min_confidence: float = 0.0,
         tta: Tta = "none",
+        threads: int | None = None,
     ) -> None:
         check_min_confidence(min_confidence)
         check_tta(tta)
         check_rotate(rotate)
         if not isinstance(model, Classifier):
-            model = Classifier(resolve_model(str(model)))
+            model = Classifier(resolve_model(str(model)), threads=threads)
         if isinstance(detector, str):
             detector = load_detector(
                 detector,
                 offline=offline,
                 search_side_px=search_side_px,
                 thoroughly=thoroughly,
+                threads=threads or model.threads,
+                provider=model.provider,
                 **({} if on_fallback is None else {"on_fallback": on_fallback}),
             )
         elif search_side_px is not None:

@@ -31,6 +31,17 @@ _DARK = 24
 _OVEREXPOSED = 240.0
 """Mean of the thumbnail's levels above which a picture says nothing."""
 
+NUMBERS = {
+    "same_scene": _SAME_SCENE,
+    "thumbnail_px": _THUMBNAIL,
+    "margin_px": _MARGIN,
+    "structure": _STRUCTURE,
+    "stays": _STAYS,
+    "dark": _DARK,
+    "overexposed": _OVEREXPOSED,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 class CutDetector:
     """Tells cuts from movement, pans, flashes and fades; costs 0.05 ms a frame."""

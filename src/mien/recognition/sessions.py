@@ -1,20 +1,60 @@
-"""ONNX Runtime as everything here uses it: CPU kernels, few threads, and nothing of its own on
-stdout or stderr. A session may be shared by threads.
+"""ONNX Runtime as everything here uses it: CPU kernels if nothing else is asked for, few threads,
+and nothing of its own on stdout or stderr. A session may be shared by threads.
 """
 
 import os
-from typing import Any
+from typing import Any, Literal, get_args
 
 import onnxruntime
 from onnxruntime import InferenceSession as Session
 
-__all__ = ["Session", "open_session"]
+from mien.errors import MissingExtraError
 
-_ERRORS_ONLY = 3
+__all__ = ["EXECUTION_PROVIDERS", "ExecutionProvider", "Session", "open_session"]
+
+ExecutionProvider = Literal[
+    "cpu", "cuda", "tensorrt", "migraphx", "directml", "coreml", "openvino", "qnn"
+]
+"""What computes a network, as ONNX Runtime calls it."""
+EXECUTION_PROVIDERS: tuple[ExecutionProvider, ...] = get_args(ExecutionProvider)
+"""The values of `ExecutionProvider`."""
+
+VIDEO_THREADS = 1
+"""Processor threads of detector and classifier for one frame: while it is recognised, others are
+read and written."""
+
+_ERRORS_ONLY, _FATAL_ONLY = 3, 4
+_NAMES: dict[ExecutionProvider, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "qnn": "QNNExecutionProvider",
+}
+_PACKAGES: dict[ExecutionProvider, str] = {
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu",
+    "migraphx": "onnxruntime-migraphx",
+    "directml": "onnxruntime-directml",
+    "openvino": "onnxruntime-openvino",
+    "qnn": "onnxruntime-qnn",
+}
+_OPTIONS: dict[ExecutionProvider, dict[str, str]] = {
+    # TF32 has 10 bits of mantissa, which is too coarse for the card's golden outputs; and trying
+    # every algorithm takes seconds for each new size of picture.
+    "cuda": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+}
 
 
 def open_session(
-    content: bytes, *, threads: int | None = None, sizes_vary: bool = False
+    content: bytes,
+    *,
+    threads: int | None = None,
+    sizes_vary: bool = False,
+    provider: ExecutionProvider = "cpu",
 ) -> Session:
     """Load a network.
 
@@ -24,14 +64,18 @@ def open_session(
             processor, where None.
         sizes_vary: inputs have many sizes, as pictures do; then ONNX Runtime plans its memory
             for none of them, which it would keep for ever.
+        provider: what computes it; the processor computes what that cannot.
 
     Raises:
-        ValueError: it is no working network; the reason, on one line.
+        ValueError: it is no working network, or does not run there; the reason, on one line.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
     """
+    check_provider(provider)
     onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
     options: Any = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _ERRORS_ONLY
+    # Why a provider does not start is an exception here, or is told below.
+    options.log_severity_level = _ERRORS_ONLY if provider == "cpu" else _FATAL_ONLY
     options.intra_op_num_threads = threads or min(2, _processors())
     options.enable_mem_pattern = not sizes_vary
     # Threads that spin while they wait take the processor from whatever else runs: beside other
@@ -39,9 +83,46 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         # Falling back to the same kernels would only print that it does.
-        return Session(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        session = Session(content, options, providers=_providers(provider), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors have no narrower common base
         raise ValueError(str(error).split("\n")[0].strip() or type(error).__name__) from error
+    # Where a driver or a library of it is missing, ONNX Runtime goes on without a word.
+    if _NAMES[provider] not in session.get_providers():
+        raise ValueError(
+            f"{provider} does not start on this machine: its driver or libraries are missing or "
+            "of another version"
+        )
+    return session
+
+
+def check_provider(provider: str) -> None:
+    """Refuse a provider that the installed ONNX Runtime does not have.
+
+    Raises:
+        ValueError: there is none of that name.
+        MissingExtraError: it is not installed.
+    """
+    if provider not in EXECUTION_PROVIDERS:
+        known = ", ".join(EXECUTION_PROVIDERS)
+        raise ValueError(f"expected an execution provider of {known}, got {provider!r}")
+    there = onnxruntime.get_available_providers()
+    if _NAMES[provider] in there:
+        return
+    here = ", ".join(name for name in EXECUTION_PROVIDERS if _NAMES[name] in there)
+    package = _PACKAGES.get(provider)
+    remedy = (
+        f"install {package} in place of onnxruntime"
+        if package
+        else "it comes with ONNX Runtime on the systems that have it"
+    )
+    raise MissingExtraError(
+        f"the installed ONNX Runtime cannot compute with {provider}, only with: {here}; {remedy}"
+    )
+
+
+def _providers(provider: ExecutionProvider) -> list[Any]:
+    first = (_NAMES[provider], _OPTIONS.get(provider, {}))
+    return ["CPUExecutionProvider"] if provider == "cpu" else [first, "CPUExecutionProvider"]
 
 
 def shrinking() -> Any:

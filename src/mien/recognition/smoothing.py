@@ -26,6 +26,9 @@ MARGIN = 0.1
 PATIENCE_S = 0.25
 """A class that leads for so long is shown even where it leads by less than the margin."""
 
+NUMBERS = {"half_life_s": HALF_LIFE_S, "margin": MARGIN, "patience_s": PATIENCE_S}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 @dataclass(slots=True)
 class _State:

@@ -49,6 +49,23 @@ _COASTING_S = 1.0
 _VELOCITY_HALF_LIFE_S = 0.1
 _APPEARANCE_HALF_LIFE_S = 0.5
 
+NUMBERS = {
+    "max_gap_s": MAX_GAP_S,
+    "longest_frame_s": LONGEST_FRAME_S,
+    "n_intervals": _N_INTERVALS,
+    "place": _PLACE,
+    "size_ratio": _SIZE_RATIO,
+    "appearance": _APPEARANCE,
+    "appearance_at_most": _APPEARANCE_AT_MOST,
+    "in_view_s": _IN_VIEW_S,
+    "most_cost": _MOST_COST,
+    "waiting_cost": _WAITING_COST,
+    "coasting_s": _COASTING_S,
+    "velocity_half_life_s": _VELOCITY_HALF_LIFE_S,
+    "appearance_half_life_s": _APPEARANCE_HALF_LIFE_S,
+}
+"""All of the above, for those who compute the same elsewhere: the page in the browser."""
+
 _TRACK = np.dtype(
     [
         ("number", np.int64),

@@ -36,7 +36,7 @@ def averaged(
     """
     if tta == "none":
         return probabilities_of(faces)
-    both = probabilities_of([*faces, *map(_mirrored, faces)])
+    both = probabilities_of([*faces, *map(mirrored, faces)])
     if len(both) != 2 * len(faces):
         raise ModelError(
             f"the model returned {both.shape} for {2 * len(faces)} faces; its card does not fit "
@@ -55,6 +55,7 @@ def check_tta(tta: str) -> None:
         raise ValueError(f"expected a tta of {', '.join(TTA_KINDS)}, got {tta!r}")
 
 
-def _mirrored(face: Image) -> Image:
+def mirrored(face: Image) -> Image:
+    """The mirror image of a face, uint8 (H, W) or (H, W, 3), left to right."""
     # OpenCV turns colour pictures round 20 times as fast as NumPy; it drops a last axis of 1.
     return np.asarray(cv2.flip(face, 1), np.uint8).reshape(face.shape)

@@ -20,6 +20,9 @@ from mien.samples import Image
 SMALLEST_VIDEO_SEARCH_PX, LARGEST_VIDEO_SEARCH_PX = 320, 640
 """Bounds of what `video_search_side_px` gives, in pixels."""
 
+LIVE_SEARCH_SIDE_PX = 320
+"""What `VideoRecognizer` takes for cameras as ``search_side_px``, for the sake of latency."""
+
 
 def video_search_side_px(width_px: int, height_px: int) -> int:
     """Longest side that detectors should reduce the frames of a video to.
@@ -148,7 +151,14 @@ class VideoRecognizer:
             height_px=image_rgb.shape[0],
             detector=self.recognizer.detector.name,
             faces=tuple(
-                Face(face.box_xywh_px, face.score, face.landmarks_px, expression, track, alone)
+                Face(
+                    face.box_xywh_px,
+                    face.score,
+                    face.landmarks_px,
+                    expression,
+                    track,
+                    alone,
+                )
                 for face, expression, track, alone in zip(
                     found.faces, smoothed, tracks, raw, strict=True
                 )

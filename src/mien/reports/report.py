@@ -38,6 +38,9 @@ from mien.reports.content import (
 )
 from mien.reports.document import Faces, Plot, to_html, to_markdown
 from mien.reports.face_grid import classified_faces
+from mien.reports.groups import GROUP_FILES
+from mien.reports.parts import ReportPart
+from mien.reports.stress import STRESS_FILES
 from mien.samples import Image
 
 REPORT_FILES = (
@@ -56,8 +59,11 @@ REPORT_FILES = (
 )
 """Every file of the folder."""
 
+OPTIONAL_FILES = (*GROUP_FILES, *STRESS_FILES)
+"""Files that it may hold, too."""
 
-def check_report_folder(out: Path, files: Sequence[str] = REPORT_FILES) -> None:
+
+def check_report_folder(out: Path, files: Sequence[str] = (*REPORT_FILES, *OPTIONAL_FILES)) -> None:
     """Fail before the work where `write_report` would refuse the folder after it.
 
     Args:
@@ -93,6 +99,7 @@ def write_report(
     sampled: Sequence[tuple[int, Image]] = (),
     worst_errors: Sequence[tuple[int, Image]] = (),
     note: str = "",
+    parts: Sequence[ReportPart] = (),
 ) -> list[str]:
     """Write the report folder, or replace an older report in it.
 
@@ -111,6 +118,7 @@ def write_report(
         worst_errors: the most confident errors with their pictures; see
             `Predictions.confident_errors`.
         note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
+        parts: what else was measured, shown before the model.
 
     Returns:
         What a reader must know beside the numbers: the note, what could make the result look
@@ -136,24 +144,32 @@ def write_report(
         error_gallery(classified_faces(predictions, worst_errors), evaluation.split),
     )
     sections = report_sections(evaluation, predictions, provenance, *galleries)
+    # Before the last two, the model and how it was measured.
+    sections[-2:-2] = [section for part in parts for section in part.sections]
     title = f"{card.name} on {evaluation.split}"
     subtitle = f"Evaluation on {evaluation.n:,} faces of {predictions.source}"
     plots = (block for part in sections for block in part.blocks if isinstance(block, Plot))
     pictures: list[Plot | Faces] = [*plots, *galleries]
+    extra = {name: content for part in parts for name, content in part.files().items()}
     files = {
-        "metrics.json": metrics_json(evaluation, predictions, provenance).encode(),
+        "metrics.json": metrics_json(evaluation, predictions, provenance, parts).encode(),
         "predictions.csv": _encoded(predictions_csv(predictions)),
         "classification_report.txt": classification_report(evaluation).encode(),
         "report.md": _encoded(to_markdown(title, subtitle, sections)),
         "report.html": _encoded(to_html(title, subtitle, sections)),
     } | {picture.file_name: picture.png for picture in pictures}
-    with atomic_folder(out) as folder:
-        for name in REPORT_FILES:
-            (folder / name).write_bytes(files[name])
+    with atomic_folder(out, OPTIONAL_FILES) as folder:
+        for name in (*REPORT_FILES, *extra):
+            (folder / name).write_bytes((files | extra)[name])
     return cautions(evaluation, provenance)
 
 
-def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: Provenance) -> str:
+def metrics_json(
+    evaluation: Evaluation,
+    predictions: Predictions,
+    provenance: Provenance,
+    parts: Sequence[ReportPart] = (),
+) -> str:
     """Every number, as JSON with a fixed order of keys; what is unknown is null."""
     card = provenance.card
     values: dict[str, Any] = {
@@ -206,6 +222,7 @@ def metrics_json(evaluation: Evaluation, predictions: Predictions, provenance: P
         ],
         "min_confidence": [asdict(row) for row in evaluation.answered],
         "bootstrap": {"resamples": evaluation.n_resamples, "seed": evaluation.seed},
+        **{part.key: part.values for part in parts},
         "tta": predictions.tta,
         "model": card.name,
         "architecture": card.architecture,

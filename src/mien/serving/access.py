@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from mien.page.files import FOLDER_NAME, MODEL_PATH, NUMBERS_PATH
 from mien.serving.bodies import Receive
 from mien.serving.problems import Problem, Send
 from mien.serving.settings import Settings, is_loopback
@@ -18,8 +19,12 @@ from mien.serving.settings import Settings, is_loopback
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_ROUTES = ("/healthz", "/readyz", "/docs", "/openapi.json")
+OPEN_ROUTES = ("/", "/healthz", "/readyz", "/docs", "/openapi.json")
 """What is answered without a token: nothing of it is secret."""
+PAGE_FOLDER = f"/{FOLDER_NAME}/"
+"""The files of the page, which need none either, but for those of the model."""
+MODEL_ROUTES = (f"/{MODEL_PATH}", f"/{NUMBERS_PATH}")
+"""The model, and what is said of it."""
 LIVE_ROUTE = "/v1/live"
 """The WebSocket; its token may come in the first message, as browsers can set no header."""
 
@@ -73,7 +78,9 @@ class Gate:
                     403, "foreign-origin", "this page may not do that; add it with --allow-origin"
                 )
         path = path_of(scope)
-        if path in OPEN_ROUTES or (not is_live and scope["method"] == "OPTIONS"):
+        if path in OPEN_ROUTES or (path.startswith(PAGE_FOLDER) and path not in MODEL_ROUTES):
+            return
+        if not is_live and scope["method"] == "OPTIONS":
             return
         shown = headers[b"authorization"]
         if is_live and path == LIVE_ROUTE and not shown:

@@ -82,12 +82,6 @@ class Admission:
         self._bytes = 0
         self._work_s = 0.1
         self._n_refused = 0
-        self._n_left = 0
-
-    @property
-    def n_left(self) -> int:
-        """Requests so far that gave their place back."""
-        return self._n_left
 
     @property
     def n_inside(self) -> int:
@@ -131,7 +125,6 @@ class Admission:
         """Give a place back; a second time nothing happens."""
         if ticket in self._tickets:
             del self._tickets[ticket]
-            self._n_left += 1
             self._bytes -= ticket.bytes
 
     def worked(self, taken_s: float) -> None:

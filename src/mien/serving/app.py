@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
@@ -14,6 +15,7 @@ import mien
 from mien.serving import schemas
 from mien.serving.docs_page import docs_page
 from mien.serving.metrics import CONTENT_TYPE
+from mien.serving.page_routes import add_page
 from mien.serving.picture_routes import add_pictures
 from mien.serving.problems import Problem, ending, internal
 from mien.serving.service import Service
@@ -47,7 +49,9 @@ def build_app(service: Service) -> Shell:
     add_videos(app, service)
     _add_live(app, service)
     _add_about(app, service)
-    return Shell(app, service.gate, service.metrics)
+    add_page(app, service)
+    _add_head(app, service.settings.root_path)
+    return Shell(app, service.gate, service.doorkeeper, service.metrics)
 
 
 def _add_handlers(app: FastAPI) -> None:
@@ -158,9 +162,20 @@ def _add_about(app: FastAPI, service: Service) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def _docs(request: Request) -> Response:
-        scheme, host = service.settings.scheme, request.headers["host"]
+        # A proxy with TLS says so; nothing but the text of the examples depends on it.
+        told = request.headers.get("x-forwarded-proto", "")
+        scheme = told if told in ("http", "https") else service.settings.scheme
+        host = request.headers["host"]
         html, policy = docs_page(_described(app, root), f"{scheme}://{host}{root}")
         return HTMLResponse(html, headers={"content-security-policy": policy})
+
+
+def _add_head(app: FastAPI, root_path: str) -> None:
+    """Let HEAD be asked where GET is, as monitors do; the description need not say so."""
+    _described(app, root_path)
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
 
 
 def _described(app: FastAPI, root_path: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mien.recognition.turning import Rotate
 from mien.recognition.video_recognizer import VideoRecognizer
 from mien.results import Tta
 from mien.samples import Image
-from mien.serving.memory import trim
+from mien.serving.memory import LARGE_PICTURE_PIXELS, trim
 from mien.serving.metrics import Metrics
 from mien.workflows.models import open_model
 
@@ -93,6 +93,12 @@ class Engine:
                 detector.rest()
         trim()
 
+    def rest_after(self, n_pixels: int) -> None:
+        """Give back what a picture of so many pixels took, where that is worth it; to be called
+        once nothing holds the picture any more."""
+        if n_pixels > LARGE_PICTURE_PIXELS:
+            self.rest()
+
     def photos(self, min_confidence: float, tta: Tta) -> Recognizer:
         """What recognises photos; costs nothing."""
         return TimedRecognizer(
@@ -137,5 +143,5 @@ def load_engine(
     """
     cv2.setNumThreads(1)
     bundle = open_model(model).bundle()
-    found = load_detector(detector, offline=offline, on_fallback=on_fallback)
+    found = load_detector(detector, offline=offline, on_fallback=on_fallback, threads=1)
     return Engine(Classifier(bundle, threads=1), found, bundle, metrics)

@@ -35,7 +35,8 @@ class ServiceFolder:
     """
 
     def __init__(self, parent: Path | None = None) -> None:
-        where = parent or Path(tempfile.gettempdir())
+        # Absolute, as processes that work elsewhere are told of it.
+        where = Path(parent or tempfile.gettempdir()).absolute()
         try:
             where.mkdir(parents=True, exist_ok=True)
             remove_orphans(where)

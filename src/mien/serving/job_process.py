@@ -26,6 +26,9 @@ FILES = {
 }
 """What is made of it, with media types."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors that say that a file has no room."""
+
 _NICENESS = 10
 _REPORT_EVERY = 10
 
@@ -50,6 +53,8 @@ def main() -> None:
 
         if _is_want_of_memory(error):
             _report(failed="the video needs more memory than a job may take")
+        elif _is_want_of_room(error):
+            _report(failed="the disk of the service is full, or the results are too large")
         elif isinstance(error, MienError):
             _report(failed=str(error))
         else:
@@ -67,7 +72,6 @@ def _work(wanted: dict[str, Any]) -> None:
 
     from mien.errors import VideoError
     from mien.outputs.tables import Table
-    from mien.recognition.classifier import Classifier
     from mien.recognition.recognizer import Recognizer
     from mien.recognition.video_recognizer import VideoRecognizer
     from mien.results import FrameResult
@@ -77,9 +81,10 @@ def _work(wanted: dict[str, Any]) -> None:
 
     cv2.setNumThreads(1)
     recognizer = Recognizer(
-        Classifier(Path(wanted["model"]), threads=1),
+        Path(wanted["model"]),
         wanted["detector"],
         offline=True,
+        threads=1,
         min_confidence=wanted["min_confidence"],
         tta=wanted["tta"],
     )
@@ -127,6 +132,15 @@ def _is_want_of_memory(error: Exception) -> bool:
     """Whether memory ran out; threads need some, too, and say so in words only."""
     is_enomem = isinstance(error, OSError) and error.errno == errno.ENOMEM
     return is_enomem or isinstance(error, MemoryError) or "can't start new thread" in str(error)
+
+
+def _is_want_of_room(error: BaseException | None) -> bool:
+    """Whether there was no room for a file; errors of mien's say so of their cause."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _report(**members: Any) -> None:

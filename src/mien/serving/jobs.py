@@ -181,7 +181,6 @@ class Jobs:
             job = await self._waiting.get()
             if job.is_cancelled:
                 continue
-            job.state = "running"
             try:
                 job.reason = await self._work_on(job)
             except OSError as error:
@@ -226,7 +225,7 @@ class Jobs:
             "TMPDIR": str(job.folder),
             "PYTHONPATH": os.pathsep.join(os.path.abspath(place) for place in sys.path),
         }
-        job.process = process = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # nothing in the folder is taken for a module
             "-m",
@@ -237,6 +236,10 @@ class Jobs:
             stdout=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE,
         )
+        # In one step: who reads "running" finds the process, and who deletes the job ends it.
+        job.process, job.state = process, "running"
+        if job.is_cancelled:  # while the process was being started
+            return None
         try:
             async with asyncio.timeout(self._limits.video_s):
                 return await _listen(job, process, wanted)

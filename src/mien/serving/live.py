@@ -139,7 +139,10 @@ class LiveFrames:
         if not _is_jpeg(content) and not _is_webp(content):
             raise Problem(415, "not-a-frame", "live frames are JPEG or WebP")
         image_rgb = decode(content, self._limits.picture_pixels, self._metrics)
+        n_pixels = image_rgb.shape[0] * image_rgb.shape[1]
         result = recognizer.recognize(image_rgb, frame=number, time_s=time_s)
+        del image_rgb
+        self._engine.rest_after(n_pixels)
         self._metrics.faces.inc(len(result.faces))
         return result
 

@@ -6,6 +6,7 @@ megapixels. Elsewhere nothing is done, and nothing needs to be.
 
 import asyncio
 import ctypes
+import logging
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +25,8 @@ less than 3 megapixels need them again and again, stay: fetching them anew costs
 _KEPT_BYTES = 32 * _MEGABYTE
 """What an arena keeps at its end."""
 _EVERY_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 @cache
@@ -66,4 +69,7 @@ async def rest_now_and_then(n_done: Callable[[], float], rest: Callable[[], None
         now = n_done()
         if now != before:
             before = now
-            await asyncio.to_thread(rest)
+            try:
+                await asyncio.to_thread(rest)
+            except Exception:  # the next time may do
+                _log.exception("giving memory back failed")

@@ -14,7 +14,6 @@ from mien.recognition.recognizer import Recognizer
 from mien.samples import Image
 from mien.serving.bodies import Part
 from mien.serving.engine import Engine
-from mien.serving.memory import LARGE_PICTURE_PIXELS, trim
 from mien.serving.metrics import Metrics
 from mien.serving.pool import Pool
 from mien.serving.problems import Problem, internal
@@ -106,12 +105,13 @@ class Photos:
     def _one(self, picture: Part, recognizer: Recognizer) -> tuple[str | Problem, float]:
         """Work on one picture; by a thread of the pool."""
         begin_s = perf_counter()
-        is_large = False
+        n_pixels = 0
         try:
             content, picture.content = picture.content, bytearray()
             image_rgb = decode(content, self._max_pixels, self._engine.metrics)
-            is_large = image_rgb.shape[0] * image_rgb.shape[1] > LARGE_PICTURE_PIXELS
+            n_pixels = image_rgb.shape[0] * image_rgb.shape[1]
             result = recognizer.recognize(image_rgb, source=picture.name)
+            del content, image_rgb
             self._engine.metrics.faces.inc(len(result.faces))
             return json_line(result), perf_counter() - begin_s
         except Problem as problem:
@@ -120,9 +120,7 @@ class Photos:
             _log.exception("recognising a picture failed")
             return internal(), perf_counter() - begin_s
         finally:
-            if is_large:
-                del content, image_rgb
-                trim()
+            self._engine.rest_after(n_pixels)
 
 
 def as_body(

@@ -52,6 +52,7 @@ class Pool:
         self._turns = deque(lanes)
         self._changed = threading.Condition()
         self._is_closed = False
+        self._n_taken = 0
         self._on_wait = on_wait
         self._threads = [
             threading.Thread(target=self._run, name=f"mien-work-{number}", daemon=True)
@@ -59,6 +60,11 @@ class Pool:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def n_taken(self) -> int:
+        """Pieces of work that threads have taken so far."""
+        return self._n_taken
 
     @property
     def n_waiting(self) -> int:
@@ -122,6 +128,7 @@ class Pool:
                     lane = self._lanes[self._turns[0]]
                     self._turns.rotate(-1)
                     if lane:
+                        self._n_taken += 1
                         return lane.popleft()
                 if self._is_closed:
                     return None

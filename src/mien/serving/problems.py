@@ -94,9 +94,10 @@ class Problem(Exception):
         await send({"type": f"{kind}.body", "body": body})
 
 
-def busy(detail: str, retry_after_s: int) -> Problem:
+def busy(detail: str, retry_after_s: int, *, headers: Mapping[str, str] | None = None) -> Problem:
     """There is no room now."""
-    return Problem(503, "busy", detail, headers={"retry-after": str(retry_after_s)})
+    told = {"retry-after": str(retry_after_s), **(headers or {})}
+    return Problem(503, "busy", detail, headers=told)
 
 
 def ending() -> Problem:

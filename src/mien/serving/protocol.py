@@ -2,8 +2,9 @@
 
 uvicorn waits for ever for the rest of a header and counts requests rather than connections, so
 its protocol classes are wrapped. Where all connections are taken, a newcomer takes the place of
-the one that has kept the service waiting the longest; where all are being worked for, it is
-refused.
+the one that has kept the service waiting the longest; where all are being worked for, it may ask
+how the service is, and is refused all else: a health check that fails because there is much to do
+would have the service ended.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ _DRAIN_S = 2.0
 """How long the rest of a body is read after its answer."""
 _DRAIN_BYTES = 32_000_000
 """And how much of it: closed at once, many clients would not see the answer."""
+_SPARE = 8
+"""Connections beyond the limit, for those who only ask how the service is."""
 _LINGER_S = 1.0
 """How long a refused connection stays half open, for the same reason."""
 
@@ -77,6 +80,7 @@ class Doorkeeper:
         """What is allowed."""
         self._metrics = metrics
         self._connections: dict[Connection, None] = {}
+        self._spare: set[Connection] = set()
 
     @property
     def n_connections(self) -> int:
@@ -91,20 +95,41 @@ class Doorkeeper:
         """
         if len(self._connections) >= self.limits.connections:
             slow = next((one for one in self._connections if one.is_yielding(now_s)), None)
-            if slow is None:
-                self._metrics.refused("connection")
-                return busy("all connections are taken", 1)
-            self.leave(slow)
-            slow.abort()
+            if slow is not None:
+                self.leave(slow)
+                slow.abort()
+            elif len(self._connections) >= self.limits.connections + _SPARE:
+                return self._refusal()
         self._connections[connection] = None
+        if len(self._connections) - len(self._spare) > self.limits.connections:
+            self._spare.add(connection)
         return None
+
+    def check(self, connection: Connection) -> None:
+        """A connection asks for more than how the service is.
+
+        Raises:
+            Problem: 503, it is one of those that are beyond the limit.
+        """
+        if connection not in self._spare:
+            return
+        if len(self._connections) - len(self._spare) >= self.limits.connections:
+            raise self._refusal()
+        self._spare.discard(connection)
+
+    def _refusal(self) -> Problem:
+        self._metrics.refused("connection")
+        return busy("all connections are taken", 1, headers={"connection": "close"})
 
     def leave(self, connection: Connection) -> None:
         """A connection ended."""
         self._connections.pop(connection, None)
+        self._spare.discard(connection)
 
     def replace(self, before: Connection, after: Connection) -> None:
         """A connection became a WebSocket."""
+        if before in self._spare:
+            self._spare.add(after)
         self.leave(before)
         self._connections[after] = None
 

@@ -48,6 +48,16 @@ class Face(BaseModel):
     expression: str = Field(description="The expression that the face shows.")
     confidence: Annotated[float, Field(ge=0.0, le=1.0)]
     probabilities: dict[str, float] = Field(description="All expressions; they sum to 1.")
+    landmarks: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] | None = Field(
+        None,
+        description="Eyes, tip of the nose and corners of the mouth, x and y in pixels; right and "
+        "left are the person's own. These and the fields below are absent where the detector "
+        "gives no landmarks.",
+    )
+    interocular_px: float | None = Field(None, description="Distance of the eyes in pixels.")
+    roll_deg: float | None = Field(None, description="Turned clockwise, as seen.")
+    yaw_deg: float | None = Field(None, description="Turned to the right edge of the picture.")
+    pitch_deg: float | None = Field(None, description="Turned up.")
 
 
 class Result(_Strict):

@@ -69,7 +69,7 @@ def serve(settings: Settings, on_line: Callable[[str], None]) -> int:
         if not settings.is_local and settings.tls_cert is None:
             on_line("browsers give no camera to pages of this service, as it has no --tls-cert")
         server.on_started = lambda: on_line(
-            f"serving at {settings.scheme}://{host}:{port}{settings.root_path}; "
+            f"serving at {settings.scheme}://{host}:{port}{settings.root_path}/, a page to open; "
             "Ctrl-C or SIGTERM ends it"
         )
         server.run(sockets=[listener])

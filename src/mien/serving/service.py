@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from mien.errors import ServeError
 from mien.serving.access import Gate
 from mien.serving.admission import Admission
 from mien.serving.engine import Engine
@@ -82,15 +83,20 @@ class Service:
 
     def _stored_model(self) -> Path:
         path = self.folder.path / _MODEL_NAME
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(self.engine.bundle)
+        try:
+            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(self.engine.bundle)
+        except OSError as error:
+            raise ServeError(
+                f"cannot write in {path.parent}: {error.strerror or error}; name another --folder"
+            ) from error
         return path
 
     def start(self) -> None:
         """Begin to work; in the event loop."""
         self.jobs.start()
         self._resting = asyncio.create_task(
-            rest_now_and_then(lambda: self.admission.n_left, self.engine.rest), name="mien-rest"
+            rest_now_and_then(lambda: self.pool.n_taken, self.engine.rest), name="mien-rest"
         )
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from mien.serving.access import LIVE_ROUTE, App, Gate, Scope, path_of
 from mien.serving.bodies import ClientGoneError, Receive
 from mien.serving.metrics import Metrics
 from mien.serving.problems import Problem, Send, ending, internal
+from mien.serving.protocol import CONNECTION_KEY, Doorkeeper
 
 HEADERS = (
     (
@@ -24,6 +25,9 @@ HEADERS = (
 )
 """Of every answer that does not say otherwise."""
 
+HEALTH_ROUTES = ("/healthz", "/readyz", "/metrics")
+"""What is told however much there is to do, and while the service ends."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -33,12 +37,14 @@ class Shell:
     Args:
         app: the routes.
         gate: who may ask.
+        doorkeeper: knows who came although all connections were taken.
         metrics: told of every answer.
     """
 
-    def __init__(self, app: App, gate: Gate, metrics: Metrics) -> None:
+    def __init__(self, app: App, gate: Gate, doorkeeper: Doorkeeper, metrics: Metrics) -> None:
         self._app = app
         self._gate = gate
+        self._doorkeeper = doorkeeper
         self._metrics = metrics
         self.is_ending = False
         """Whether only health is told, as the service ends."""
@@ -74,8 +80,11 @@ class Shell:
             await answer.send({"type": "http.response.start", "status": 204, "headers": []})
             await answer.send({"type": "http.response.body", "body": b""})
             return
-        if self.is_ending and path not in ("/healthz", "/readyz", "/metrics"):
-            raise ending()
+        if path not in HEALTH_ROUTES:
+            if self.is_ending:
+                raise ending()
+            if (connection := scope.get(CONNECTION_KEY)) is not None:
+                self._doorkeeper.check(connection)
         await self._app(scope, receive, answer.send)
 
 

@@ -1,8 +1,9 @@
 """The routes of videos, from the upload to the files."""
 
 import asyncio
-import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, BinaryIO
 
 from fastapi import FastAPI, Path, Query, Request
@@ -20,7 +21,7 @@ from mien.serving.bodies import (
     receive_body,
     unknown_field,
 )
-from mien.serving.job_process import FILES
+from mien.serving.job_process import FILES, FULL
 from mien.serving.jobs import Job
 from mien.serving.problems import Problem, ending
 from mien.serving.schemas import BINARY
@@ -28,7 +29,6 @@ from mien.serving.service import Service
 
 _FIELD = "video"
 _WRITE_BYTES = 1_000_000
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _VIDEO_BODY = {
     "requestBody": {
         "required": True,
@@ -74,7 +74,8 @@ def add_videos(app: FastAPI, service: Service) -> None:
         if kind.name != MULTIPART and not kind.name.startswith("video/"):
             raise not_supported("video/*", kind.name)
         try:
-            job = service.jobs.begin(options.model_dump())
+            with _while_there_is_room():
+                job = service.jobs.begin(options.model_dump())
         except Problem:
             service.metrics.refused("video")
             raise
@@ -155,7 +156,8 @@ async def _store(request: Request, job: Job, service: Service, boundary: bytes |
         job.source = name
         return waiting.extend
 
-    handle = os.open(job.video, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with _while_there_is_room():
+        handle = os.open(job.video, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with open(handle, "wb", buffering=0) as file:
 
         async def flush() -> None:
@@ -179,11 +181,17 @@ async def _store(request: Request, job: Job, service: Service, boundary: bytes |
 
 
 def _write(file: BinaryIO, content: bytes) -> None:
-    try:
+    with _while_there_is_room():
         rest = memoryview(content)
         while rest:
             rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def _while_there_is_room() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise Problem(507, "disk-full", "the disk of the service is full") from error
         raise

@@ -7,7 +7,7 @@ from mien.data.audit import AuditReport
 from mien.data.audit import audit as find
 from mien.data.audit_findings import findings
 from mien.reports.audit_page import write_audit
-from mien.workflows.evaluating import Progress
+from mien.workflows.progress import Progress
 
 __all__ = ["AuditReport", "audit", "findings"]
 

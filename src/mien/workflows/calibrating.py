@@ -15,8 +15,9 @@ from mien.outputs.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
 from mien.reports.document import Table
 from mien.samples import Split
-from mien.workflows.evaluating import Progress, by_majority, unseen_validation
+from mien.workflows.evaluating import by_majority, unseen_validation
 from mien.workflows.models import open_model
+from mien.workflows.progress import Progress
 from mien.workflows.trained_split import divided, with_validation
 
 

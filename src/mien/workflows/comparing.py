@@ -25,8 +25,9 @@ from mien.reports.document import Table
 from mien.reports.report import check_report_folder
 from mien.results import Tta
 from mien.samples import Split
-from mien.workflows.evaluating import Progress, known_parameters, measure
+from mien.workflows.evaluating import known_parameters, measure
 from mien.workflows.models import open_model
+from mien.workflows.progress import Progress
 from mien.workflows.trained_split import with_validation
 
 Bar = Callable[[str], AbstractContextManager[Progress]]

@@ -1,6 +1,5 @@
 """Measuring a model on labelled faces: the one way, whatever asks for it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from mien.data.duplicates import seen_duplicates
 from mien.data.ferplus import majority_labels
 from mien.data.splits import without_validation_duplicates
 from mien.evaluation import metrics
+from mien.evaluation.groups import Grouped
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions, predict
 from mien.evaluation.relabel import Relabelled, relabel
@@ -21,16 +21,17 @@ from mien.labels import FERPLUS, LabelSet
 from mien.model.card import Calibration, ModelCard
 from mien.provenance import commit
 from mien.reports.cautions import Provenance, cautions
+from mien.reports.document import Table
+from mien.reports.groups import group_lines, group_tables, groups_part
 from mien.reports.report import check_report_folder, write_report
 from mien.reports.scores import classes_table, scores_table
 from mien.results import Tta
 from mien.samples import Samples, Split
+from mien.workflows.grouping import GroupsWanted, group_evaluation
 from mien.workflows.models import OpenModel, open_model
+from mien.workflows.progress import Progress
 from mien.workflows.trained_split import divided, with_validation
 from mien.zoo import ARCHITECTURES
-
-Progress = Callable[[int, int], None]
-"""Called with (faces done, faces in all)."""
 
 _SHOWN_FACES = 24
 
@@ -150,6 +151,23 @@ class EvaluationResult:
     """What a reader must know beside the numbers."""
     command: str = ""
     """The command that measures this again."""
+    groups: Grouped | None = None
+    """The same by groups; None where none were named."""
+
+    @property
+    def group_lines(self) -> list[str]:
+        """The gaps between groups that were found, in words; empty without groups."""
+        return [] if self.groups is None else group_lines(self.groups)
+
+    @property
+    def group_tables(self) -> list[Table]:
+        """The groups, and the gaps between them; empty without groups."""
+        grouped = self.groups
+        return (
+            []
+            if grouped is None
+            else [table for part in grouped.breakdowns for table in group_tables(grouped, part)]
+        )
 
     @property
     def title(self) -> str:
@@ -206,6 +224,7 @@ class EvaluationResult:
             worst_errors=[
                 (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
             ],
+            parts=[] if self.groups is None else [groups_part(self.groups)],
         )
 
 
@@ -219,6 +238,7 @@ def evaluate(
     ferplus: str | Path | None = None,
     recipe_split: bool = False,
     reading: Reading | None = None,
+    groups: GroupsWanted | str | Path | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> EvaluationResult:
@@ -235,13 +255,16 @@ def evaluate(
         ferplus: ``fer2013new.csv``: measure against the majority of FER+'s annotators.
         recipe_split: divide the faces as the model's training did.
         reading: what is said of a Keras file without a card.
+        groups: a csv of groups, or what is wanted to be known of them.
         command: the command that measures this again, for the report.
         progress: called after each batch.
 
     Raises:
         OutputError: the folder cannot be written, or holds other files; it is as it was.
         ModelError, WeightsError: as `open_model`, and where the model does not fit the faces.
-        SourceError, DatasetError: the data cannot be read, or the split has no rows.
+        SourceError, DatasetError: the data cannot be read, or the split has no rows; or the groups
+            cannot be read, or do not fit the data.
+        DetectorError: groups are wanted, and the detector is not there.
         MissingExtraError: Keras or matplotlib is needed and not installed.
         ValueError: there is no such split.
     """
@@ -250,12 +273,19 @@ def evaluate(
         check_report_folder(Path(out))
     opened = open_model(model, reading)
     samples = read_samples(data, ferplus=ferplus)
+    if groups is not None and not isinstance(groups, GroupsWanted):
+        groups = GroupsWanted(Path(groups))
+    table = None if groups is None else groups.read(samples.names, samples.source)
     measurement = measure(
         opened, samples, measured, tta=tta, recipe_split=recipe_split, progress=progress
     )
     evaluation = metrics.evaluate(measurement.predictions)
     told = tuple(cautions(evaluation, measurement.provenance(command)))
-    result = EvaluationResult(evaluation, measurement, told, command)
+    grouped = None
+    if groups is not None and table is not None:
+        predictions, rows = measurement.predictions, measurement.rows
+        grouped = group_evaluation(predictions, rows.images, table, groups, progress)
+    result = EvaluationResult(evaluation, measurement, told, command, grouped)
     if out is not None:
         result.save(out)
     return result

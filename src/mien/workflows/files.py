@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.outputs.coding import CodedSource
 from mien.outputs.output import Output
 from mien.outputs.paths import check_suffix
 from mien.outputs.segments import SEGMENT_SUFFIXES, SegmentsFile
@@ -11,6 +12,7 @@ from mien.outputs.tables import TABLE_SUFFIXES
 from mien.outputs.timeline.file import TIMELINE_SUFFIXES, TimelineFile
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.segments import SegmentStream
+from mien.sources.addresses import masked
 from mien.sources.source import SourceInfo
 
 Paths = Sequence[Path | str] | Path | str
@@ -31,7 +33,7 @@ class WantedFiles:
     tables: tuple[Path, ...] = ()
     """Over all sources: ``.csv``, ``.jsonl``, ``.json`` or ``.parquet``."""
     segments: tuple[Path, ...] = ()
-    """About one video: ``.csv``, ``.json`` or ``.vtt``."""
+    """About one video; endings as in `mien.outputs.segments.write_segments`."""
     timelines: tuple[Path, ...] = ()
     """About one video: ``.html``."""
 
@@ -86,6 +88,7 @@ def open_outputs(
         from mien.outputs.annotated_video import AnnotatedVideo  # loads FFmpeg
 
         outputs.append(AnnotatedVideo(video, info, audio_from=sound))
-    outputs += [SegmentsFile(path, stream) for path in segments]
+    coded = CodedSource(masked(info.name), info.frame_rate_hz, info.duration_s, card.label_set.keys)
+    outputs += [SegmentsFile(path, stream, coded) for path in segments]
     outputs += [TimelineFile(path, info, card.label_set, card.name, stream) for path in timelines]
     return outputs

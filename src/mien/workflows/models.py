@@ -15,7 +15,9 @@ from mien.formats.reading import Reading
 from mien.model import store
 from mien.model.card import ModelCard
 from mien.model.names import DEFAULT_MODEL, find_keras_file, resolve_model
+from mien.page import runtime
 from mien.recognition.classifier import Classifier
+from mien.recognition.sessions import ExecutionProvider
 from mien.samples import Image, Images
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class OpenModel:
     """The file that a person meant."""
     _ready: Classifier | None
     _network: "OpenNetwork | None"
+    _provider: ExecutionProvider = "cpu"
+    _threads: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -60,7 +64,9 @@ class OpenModel:
             ModelError: the network has no ONNX form.
             ParityError: the converted network disagrees with Keras.
         """
-        return self._ready if self._ready is not None else Classifier(self.bundle(faces))
+        if self._ready is not None:
+            return self._ready
+        return Classifier(self.bundle(faces), threads=self._threads, provider=self._provider)
 
     def bundle(self, faces: Images | Sequence[Image] = ()) -> bytes:
         """The content of the ONNX file; arguments and errors as `classifier`."""
@@ -77,18 +83,27 @@ class OpenModel:
         return bundle
 
 
-def open_model(model: str | Path, reading: Reading | None = None) -> OpenModel:
+def open_model(
+    model: str | Path,
+    reading: Reading | None = None,
+    provider: ExecutionProvider = "cpu",
+    *,
+    threads: int | None = None,
+) -> OpenModel:
     """Open what a person means by MODEL.
 
     Args:
         model: ``default``, a name that ``mien models`` prints, the folder of a training, an
             ``.onnx`` file, or a Keras file.
         reading: what is said of a Keras file without a card.
+        provider: what computes it once it is ONNX.
+        threads: as in `Classifier`.
 
     Raises:
         ModelError: it is not there, damaged, unsafe, or the reading does not fit it.
         WeightsError: the name is known, but its file is not on this machine.
-        MissingExtraError: it is a Keras file, and Keras is not installed.
+        MissingExtraError: it is a Keras file, and Keras is not installed; or the installed ONNX
+            Runtime does not have that provider.
     """
     reading = reading or Reading()
     keras_file = find_keras_file(str(model))
@@ -99,27 +114,30 @@ def open_model(model: str | Path, reading: Reading | None = None) -> OpenModel:
                 f"{path} carries its card; leave out --labels, --scaling, --architecture and "
                 "--input-size, which are for Keras files without one"
             )
-        return OpenModel(path, Classifier(path), None)
+        return OpenModel(path, Classifier(path, threads=threads, provider=provider), None)
     from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
     from mien.training.opening import open_network
 
     network = open_network(keras_file, reading)
-    return OpenModel(network.path, None, network)
+    return OpenModel(network.path, None, network, provider, threads)
 
 
 def fetch_model(name: str, *, from_file: Path | None = None) -> Path:
     """Put a model file into the cache, once; it is checked against its pinned hash.
 
     Args:
-        name: a name that ``mien models`` prints, or ``default``.
+        name: a name that ``mien models`` prints, or ``default``; or ``page``, the files of ONNX
+            Runtime Web on which the page of ``mien serve`` runs.
         from_file: a local copy to take instead of the network.
 
     Raises:
         WeightsError: no model file has that name, the copy is missing or another file, the
             network or the disk fails; the cache is unchanged.
     """
+    if name == runtime.NAME:
+        return runtime.fetch(from_file)
     return store.fetch(DEFAULT_MODEL if name == "default" else name, from_file=from_file)
 
 

@@ -158,15 +158,23 @@ def chosen_recognizer(
     min_confidence: float,
     tta: Tta,
     offline: bool,
+    threads: int | None = None,
 ) -> Recognizer:
-    """The recogniser that was given, or a new one.
+    """The recogniser that was given, or a new one, with so many threads.
 
     Raises:
         ValueError: one was given, and beside it something that it would not heed.
         ModelError, WeightsError, DetectorError: as `Recognizer`.
     """
     if recognizer is None:
-        return Recognizer(model, detector, offline=offline, min_confidence=min_confidence, tta=tta)
+        return Recognizer(
+            model,
+            detector,
+            offline=offline,
+            min_confidence=min_confidence,
+            tta=tta,
+            threads=threads,
+        )
     refuse_beside(recognizer, model, detector, min_confidence, tta)
     return recognizer
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
+from mien.interrupts import deferred
 from mien.outputs.output import FrameTaker
 from mien.results import FrameResult
 from mien.samples import Image
@@ -29,7 +30,11 @@ class FrameRecognizer(Protocol):
 
 
 def recognized(
-    source: FrameSource, recognizer: FrameRecognizer, takers: Sequence[FrameTaker] = ()
+    source: FrameSource,
+    recognizer: FrameRecognizer,
+    takers: Sequence[FrameTaker] = (),
+    *,
+    idle: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[Frame, FrameResult]]:
     """Take a source through recognition into any number of takers, frame by frame.
 
@@ -40,6 +45,8 @@ def recognized(
         source: where the frames come from.
         recognizer: what recognises them; used by the calling thread only.
         takers: outputs and the like; used by another thread until the end.
+        idle: called after every frame, and now and then while there is none; what it raises ends
+            the chain.
 
     Yields:
         Each frame with its result, in order.
@@ -51,9 +58,10 @@ def recognized(
     with ExitStack() as stack:
         for taker in takers:
             stack.callback(taker.close)
-        behind = stack.enter_context(Behind(_writer(takers), QUEUED_FRAMES))
-        ahead = stack.enter_context(Ahead(source, QUEUED_FRAMES, stop=source.close))
+        behind = stack.enter_context(Behind(_writer(takers), QUEUED_FRAMES, idle=idle))
+        ahead = stack.enter_context(Ahead(source, QUEUED_FRAMES, stop=source.close, idle=idle))
         for frame in ahead:
+            idle()
             result = recognizer.recognize(
                 frame.image_rgb, source=source.info.name, frame=frame.number, time_s=frame.time_s
             )
@@ -83,15 +91,16 @@ def run(
         VideoError, OutputError: as `recognized`.
     """
     n_frames = 0
-    frames = recognized(source, recognizer, takers)
-    try:
-        for _, result in frames:
-            n_frames += 1
-            if on_result is not None:
-                on_result(result)
-    finally:
-        # What `on_result` raises ends the chain here, not when the iterator is collected.
-        frames.close()
+    with deferred() as interrupt:
+        frames = recognized(source, recognizer, takers, idle=interrupt)
+        try:
+            for _, result in frames:
+                n_frames += 1
+                if on_result is not None:
+                    on_result(result)
+        finally:
+            # What `on_result` raises ends the chain here, not when the iterator is collected.
+            frames.close()
     return n_frames
 
 

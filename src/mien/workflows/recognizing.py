@@ -69,6 +69,13 @@ class Plan:
     """A line for every source, and every folder in a folder, that cannot be read at all."""
 
     @property
+    def threads(self) -> int | None:
+        """Processor threads of detector and classifier, as in `Recognizer`."""
+        from mien.recognition.sessions import VIDEO_THREADS
+
+        return VIDEO_THREADS if self.n_videos == len(self.inputs) else None
+
+    @property
     def n_videos(self) -> int:
         """How many of the inputs are videos."""
         return sum(isinstance(item, Video) for item in self.inputs)

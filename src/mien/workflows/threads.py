@@ -12,6 +12,9 @@ from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 
+_IDLE_S = 0.1
+"""How long to wait before whoever waits may do something else."""
+
 
 class _Queue(Generic[Item]):
     """A bounded queue that either end can close."""
@@ -22,22 +25,37 @@ class _Queue(Generic[Item]):
         self._changed = threading.Condition()
         self._is_closed = False
 
-    def put(self, item: Item) -> bool:
-        """Add an item, waiting for room; False where the queue was closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or len(self._items) < self._size)
-            if not self._is_closed:
-                self._items.append(item)
-                self._changed.notify_all()
-            return not self._is_closed
+    def put(self, item: Item, idle: Callable[[], None] = lambda: None) -> bool:
+        """Add an item, waiting for room; False where the queue was closed.
 
-    def get(self) -> Item | None:
-        """Take the oldest item, waiting for one; None where the queue is closed and empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or bool(self._items))
-            item = self._items.popleft() if self._items else None
-            self._changed.notify_all()
-            return item
+        Args:
+            item: what to add.
+            idle: called now and then while it waits, with no lock held.
+        """
+        while True:
+            with self._changed:
+                if self._changed.wait_for(
+                    lambda: self._is_closed or len(self._items) < self._size, _IDLE_S
+                ):
+                    if not self._is_closed:
+                        self._items.append(item)
+                        self._changed.notify_all()
+                    return not self._is_closed
+            idle()
+
+    def get(self, idle: Callable[[], None] = lambda: None) -> Item | None:
+        """Take the oldest item, waiting for one; None where the queue is closed and empty.
+
+        Args:
+            idle: called now and then while it waits, with no lock held.
+        """
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._is_closed or bool(self._items), _IDLE_S):
+                    item = self._items.popleft() if self._items else None
+                    self._changed.notify_all()
+                    return item
+            idle()
 
     def close(self, *, drop: bool = False) -> None:
         """Take no more items; those that are there can still be taken unless dropped."""
@@ -55,13 +73,20 @@ class Ahead(Generic[Item]):
         items: what to go through; only the thread touches it. Items are never None.
         size: items held at most, but for the one that waits for room.
         stop: called at the end, so that an iterable that waits for its next item lets go.
+        idle: called now and then by who waits for an item, with no lock held; may raise.
     """
 
     def __init__(
-        self, items: Iterable[Item], size: int, *, stop: Callable[[], None] = lambda: None
+        self,
+        items: Iterable[Item],
+        size: int,
+        *,
+        stop: Callable[[], None] = lambda: None,
+        idle: Callable[[], None] = lambda: None,
     ) -> None:
         self._items = items
         self._stop = stop
+        self._idle = idle
         self._queue: _Queue[Item] = _Queue(size)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="mien-ahead", daemon=True)
@@ -78,7 +103,7 @@ class Ahead(Generic[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         """Yield the items, then raise what ended them, if anything did."""
-        while (item := self._queue.get()) is not None:
+        while (item := self._queue.get(self._idle)) is not None:
             yield item
         if self._error is not None:
             raise self._error
@@ -106,10 +131,18 @@ class Behind(Generic[Item]):
     Args:
         work: what is called; only the thread calls it. Items are never None.
         size: items held at most, but for the one in work.
+        idle: called now and then by who waits for room, with no lock held; may raise.
     """
 
-    def __init__(self, work: Callable[[Item], None], size: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[Item], None],
+        size: int,
+        *,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
         self._work = work
+        self._idle = idle
         self._queue: _Queue[Item] = _Queue(size)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="mien-behind", daemon=True)
@@ -129,7 +162,7 @@ class Behind(Generic[Item]):
         Raises:
             Exception: what the function raised for an earlier item; this one is dropped.
         """
-        if not self._queue.put(item) and self._error is not None:
+        if not self._queue.put(item, self._idle) and self._error is not None:
             raise self._error
 
     def __enter__(self) -> Self:

@@ -15,6 +15,7 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.segments import Segment, SegmentStream
+from mien.recognition.sessions import VIDEO_THREADS
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.summary import VideoSummary, VideoSummaryBuilder
 from mien.recognition.video_recognizer import VideoRecognizer
@@ -384,7 +385,11 @@ def _video_recognizer(
     """What recognises a video, by what was given of it."""
     if not isinstance(recognizer, VideoRecognizer):
         recognizer = chosen_recognizer(
-            recognizer, model, detector, min_confidence=min_confidence, tta=tta, offline=offline
+            *(recognizer, model, detector),
+            min_confidence=min_confidence,
+            tta=tta,
+            offline=offline,
+            threads=VIDEO_THREADS,
         )
         return VideoRecognizer(recognizer, half_life_s=half_life_s, search_side_px=search_side_px)
     refuse_beside(recognizer.recognizer, model, detector, min_confidence, tta)

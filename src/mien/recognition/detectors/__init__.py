@@ -9,6 +9,7 @@ from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.whole import Whole
 from mien.recognition.detectors.yunet import YuNet
+from mien.recognition.sessions import ExecutionProvider
 
 DETECTOR_NAMES = ("auto", "yunet", "haar", "whole")
 """What `load_detector` understands."""
@@ -23,6 +24,8 @@ def load_detector(
     on_fallback: Callable[[str], None] = _log.warning,
     search_side_px: int | None = None,
     thoroughly: bool = False,
+    threads: int | None = None,
+    provider: ExecutionProvider = "cpu",
 ) -> FaceDetector:
     """Load a face detector by name.
 
@@ -37,9 +40,13 @@ def load_detector(
             None: as thoroughly as photos deserve. ``whole`` searches nothing.
         thoroughly: search as photos deserve all the same, for the smallest faces at
             ``search_side_px``; more than the usual 1280 finds smaller ones and takes longer.
+        threads: processor threads of YuNet for one picture, as in `YuNet`. Haar's are those of
+            OpenCV, which ``cv2.setNumThreads`` sets for the whole process.
+        provider: what computes YuNet's network; the others have none.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
         DetectorError: no detector has that name, or its file is not there.
     """
     if name == "haar":
@@ -58,7 +65,13 @@ def load_detector(
             raise DetectorError(str(error)) from error
         reason = str(error)
     if found is not None:
-        return YuNet(found, search_side_px=search_side_px, thoroughly=thoroughly)
+        return YuNet(
+            found,
+            search_side_px=search_side_px,
+            thoroughly=thoroughly,
+            threads=threads,
+            provider=provider,
+        )
     if name == "yunet":
         raise DetectorError(
             "the detector yunet is not on this machine; get it with: mien fetch yunet, "

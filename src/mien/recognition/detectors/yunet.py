@@ -25,7 +25,9 @@ from mien.recognition.detectors.detector import (
     reduced_to,
     resized_to,
 )
+from mien.recognition.detectors.yunet_network import NUMBERS as NETWORK_NUMBERS
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
+from mien.recognition.sessions import ExecutionProvider
 from mien.results import Detection
 from mien.samples import Image
 
@@ -44,6 +46,9 @@ SMALLEST_FACE_PX = 24
 benchmark/face_sizes.py: faces with their shoulders are all found from 12 pixels on; of one that
 fills its frame, shrunk onto a plain ground, 92 % from 24 and all from 30."""
 
+MINIMUM_SIDE_PX = 10.0
+"""Faces narrower than this, in pixels of the picture, are dropped."""
+
 _COARSE_SIDE_PX = 320
 _SMALLEST_SIDE_PX = 160
 
@@ -53,6 +58,22 @@ _PART = 0.5
 """Share of its area with which a box lies in another one."""
 _SAME_FACE_IOU = 0.5
 """Boxes of the two searches that share more than this of their union show the same face."""
+
+NUMBERS = {
+    **NETWORK_NUMBERS,
+    "threshold": THRESHOLD,
+    "video_threshold": VIDEO_THRESHOLD,
+    "longest_side_px": LONGEST_SIDE_PX,
+    "enlarged_side_px": ENLARGED_SIDE_PX,
+    "coarse_side_px": _COARSE_SIDE_PX,
+    "smallest_side_px": _SMALLEST_SIDE_PX,
+    "smallest_face_px": SMALLEST_FACE_PX,
+    "minimum_side_px": MINIMUM_SIDE_PX,
+    "large_px": _LARGE_PX,
+    "part": _PART,
+    "same_face_iou": _SAME_FACE_IOU,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
 
 
 class YuNet:
@@ -66,9 +87,13 @@ class YuNet:
         search_side_px: search once, in a picture reduced to at most this longest side, as video
             needs it; None: as said above, which finds the smallest and the largest faces.
         thoroughly: search as said above, with ``search_side_px`` in place of `LONGEST_SIDE_PX`.
+        threads: processor threads for one picture; 2, or 1 where this process may use a single
+            processor, where None. 1 is best where several threads call `detect`.
+        provider: what computes the network.
 
     Raises:
         ValueError: a ``search_side_px`` below 64.
+        MissingExtraError: the installed ONNX Runtime does not have that provider.
         DetectorError: the file is not there or not a YuNet network.
     """
 
@@ -88,9 +113,11 @@ class YuNet:
         model: Path,
         *,
         score_threshold: float | None = None,
-        minimum_side_px: float = 10.0,
+        minimum_side_px: float = MINIMUM_SIDE_PX,
         search_side_px: int | None = None,
         thoroughly: bool = False,
+        threads: int | None = None,
+        provider: ExecutionProvider = "cpu",
     ) -> None:
         check_search_side(search_side_px)
         self._asked_threshold = score_threshold
@@ -103,7 +130,7 @@ class YuNet:
             score_threshold = THRESHOLD if is_thorough else VIDEO_THRESHOLD
         self._score_threshold = score_threshold
         try:
-            self._network = YuNetNetwork(model.read_bytes())
+            self._network = YuNetNetwork(model.read_bytes(), threads=threads, provider=provider)
         except (OSError, DetectorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DetectorError(

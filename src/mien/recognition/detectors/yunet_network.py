@@ -8,6 +8,7 @@ Source: https://github.com/opencv/opencv/blob/4.x/modules/objdetect/src/face_det
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.recognition.detectors.yunet_file import free_network
-from mien.recognition.sessions import open_session, shrinking
+from mien.recognition.sessions import ExecutionProvider, open_session, shrinking
 from mien.samples import Image
 
 NMS_IOU = 0.3
@@ -28,20 +29,34 @@ _MOST_CANDIDATES = 5000
 _KINDS = ("cls", "obj", "bbox", "kps")
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
 
+NUMBERS = {
+    "nms_iou": NMS_IOU,
+    "strides_px": _STRIDES_PX,
+    "multiple_px": _MULTIPLE_PX,
+    "most_candidates": _MOST_CANDIDATES,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 class YuNetNetwork:
     """Finds faces in a picture as it is, without enlarging or reducing it. Shared by threads.
 
     Args:
         pinned: content of the file that `mien.model.store` knows as ``yunet``.
+        threads: processor threads for one picture; as in `open_session`.
+        provider: what computes it.
 
     Raises:
         DetectorError: it is another file, or cannot be run.
     """
 
-    def __init__(self, pinned: bytes) -> None:
+    def __init__(
+        self, pinned: bytes, *, threads: int | None = None, provider: ExecutionProvider = "cpu"
+    ) -> None:
         try:
-            self._session = open_session(free_network(pinned), sizes_vary=True)
+            self._session = open_session(
+                free_network(pinned), threads=threads, sizes_vary=True, provider=provider
+            )
         except ValueError as error:
             raise DetectorError(f"YuNet does not run on this machine ({error})") from error
 
@@ -58,13 +73,9 @@ class YuNetNetwork:
         """
         inputs = _inputs(image_rgb)
         outputs = self._session.run(_OUTPUTS, {"input": inputs})
-        levels = [outputs[at : at + len(_KINDS)] for at in range(0, len(outputs), len(_KINDS))]
-        rows = np.concatenate(
-            [
-                _candidates(level, stride, inputs.shape[3] // stride, score_threshold)
-                for level, stride in zip(levels, _STRIDES_PX, strict=True)
-            ]
-        )
+        levels = [outputs[at :: len(_KINDS)] for at in range(len(_KINDS))]
+        values = [np.concatenate(kind, axis=1)[0] for kind in levels]
+        rows = _candidates(values, inputs.shape[2:], score_threshold)
         return _without_repetitions(rows, score_threshold)
 
     def rest(self) -> None:
@@ -107,17 +118,34 @@ def _inputs(image_rgb: Image) -> NDArray[np.float32]:
 
 
 def _candidates(
-    level: Sequence[NDArray[np.float32]], stride_px: int, columns: int, score_threshold: float
+    values: Sequence[NDArray[np.float32]], size_px: tuple[int, int], score_threshold: float
 ) -> NDArray[np.float32]:
-    """Rows of the places of one level that score enough, (n, 15)."""
-    classes, objects, boxes, landmarks = (values[0] for values in level)
+    """Rows of the places of all levels that score enough, (n, 15).
+
+    Args:
+        values: for each of `_KINDS`, (places, numbers), the levels one after the other.
+        size_px: height and width of the network's input.
+        score_threshold: smallest score.
+    """
+    classes, objects, boxes, landmarks = values
     scores = np.sqrt(np.clip(classes, 0.0, 1.0) * np.clip(objects, 0.0, 1.0))
-    (places,) = np.nonzero(scores[:, 0] >= score_threshold)
-    at = np.stack([places % columns, places // columns], axis=1).astype(np.float32)
-    size = np.exp(boxes[places, 2:]) * stride_px
-    corner = (at + boxes[places, :2]) * stride_px - size / 2
-    points = (at[:, np.newaxis] + landmarks[places].reshape(-1, 5, 2)) * stride_px
-    return np.concatenate([corner, size, points.reshape(-1, 10), scores[places]], axis=1)
+    (found,) = np.nonzero(scores[:, 0] >= score_threshold)
+    at, stride_px = _places(size_px)
+    at, stride_px = at[found], stride_px[found]
+    size = np.exp(boxes[found, 2:]) * stride_px
+    corner = (at + boxes[found, :2]) * stride_px - size / 2
+    points = (at[:, np.newaxis] + landmarks[found].reshape(-1, 5, 2)) * stride_px[:, np.newaxis]
+    return np.concatenate([corner, size, points.reshape(-1, 10), scores[found]], axis=1)
+
+
+@lru_cache(maxsize=16)
+def _places(size_px: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Column and row of every place of all levels, float32 (n, 2), and its stride, (n, 1)."""
+    height, width = size_px
+    grids = [np.mgrid[: height // side, : width // side] for side in _STRIDES_PX]
+    at = np.concatenate([grid[::-1].reshape(2, -1).T for grid in grids]).astype(np.float32)
+    stride_px = np.repeat(np.array(_STRIDES_PX, np.float32), [grid[0].size for grid in grids])
+    return at, stride_px[:, np.newaxis]
 
 
 def _without_repetitions(rows: NDArray[np.float32], score_threshold: float) -> NDArray[np.float32]:

@@ -1,0 +1,200 @@
+"""Tables of results read again: CSV, JSON Lines and Parquet, as `mien.outputs.tables` writes them.
+
+Only what summaries need is read. A row that a crash broke off at the end is left out.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mien.errors import SourceError, TableError, needs_extra
+from mien.labels import UNCERTAIN
+from mien.outputs.tables import TABLE_SUFFIXES
+from mien.summaries.faces import NO_TRACK, FaceRows
+
+_Item = TypeVar("_Item")
+_PREFIX = "p_"
+_NEEDED = ("source", "frame", "time_s", "track", "expression")
+
+
+def read_rows(path: Path, on_notice: Callable[[str], None] = lambda line: None) -> FaceRows:
+    """Read the classified faces of a table.
+
+    Args:
+        path: ``.csv``, ``.jsonl``, ``.json`` or ``.parquet``.
+        on_notice: told in a line what was left out.
+
+    Raises:
+        SourceError: the file cannot be read.
+        TableError: it is no such table; names the line.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise TableError(f"{path} is no table; its name ends in one of {' '.join(TABLE_SUFFIXES)}")
+    try:
+        if suffix == ".parquet":
+            return _from_parquet(path)
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            if suffix == ".csv":
+                return _from_csv(path, stream, on_notice)
+            return _from_json(path, stream, on_notice)
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class _Rows:
+    """Collects rows whose classes are not known before the first."""
+
+    def __init__(self, path: Path, label_keys: tuple[str, ...]) -> None:
+        self._path = path
+        self._keys = label_keys
+        self._shown = {key: index for index, key in enumerate((*label_keys, UNCERTAIN.key))}
+        self._sources: dict[str, int] = {}
+        self._cells: list[tuple[int, int, float, int, int]] = []
+        self._probabilities: list[list[float]] = []
+
+    def add(self, row: Mapping[str, Any], probabilities: list[Any]) -> None:
+        """Add a row.
+
+        Raises:
+            ValueError, TypeError: a cell is no number, or no expression.
+        """
+        if row["expression"] not in self._shown:
+            raise ValueError(f"{row['expression']!r} is none of {', '.join(self._shown)}")
+        time_s, numbers = float(row["time_s"]), [float(value) for value in probabilities]
+        if not math.isfinite(time_s) or not abs(math.fsum(numbers) - 1.0) < 1e-3:
+            raise ValueError("the time is not finite, or the probabilities do not sum to 1")
+        track = row["track"]
+        cells = (
+            int(row["frame"]),
+            time_s,
+            NO_TRACK if track in (None, "") else int(track),
+            self._shown[row["expression"]],
+        )
+        self._cells.append((self._sources.setdefault(row["source"], len(self._sources)), *cells))
+        self._probabilities.append(numbers)
+
+    def see(self, source: str) -> None:
+        """A source is there, though nobody may be seen in it."""
+        self._sources.setdefault(source, len(self._sources))
+
+    def done(self) -> FaceRows:
+        """All rows."""
+        columns = list(zip(*self._cells, strict=True)) or [()] * 5
+        source, frame, time_s, track, label = columns
+        return FaceRows(
+            tuple(self._sources),
+            self._keys,
+            np.array(source, np.int64),
+            np.array(frame, np.int64),
+            np.array(time_s, np.float64),
+            np.array(track, np.int64),
+            np.array(label, np.int64),
+            np.array(self._probabilities, np.float64).reshape(-1, len(self._keys)),
+        )
+
+
+def _keys_of(path: Path, names: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(names)
+    keys = tuple(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
+    missing = [name for name in _NEEDED if name not in names]
+    if missing or not keys:
+        lacks = missing[0] if missing else f"{_PREFIX}..."
+        raise TableError(
+            f"{path} is no table of faces: it has no column {lacks}; make one with: mien recognize "
+            "... --table FILE"
+        )
+    return keys
+
+
+def _from_csv(path: Path, stream: Iterable[str], on_notice: Callable[[str], None]) -> FaceRows:
+    try:
+        reader = csv.reader(stream, strict=True)
+        names = next(reader, [])
+        keys = _keys_of(path, names)
+        rows = _Rows(path, keys)
+        at = {name: names.index(name) for name in _NEEDED}
+        first = names.index(_PREFIX + keys[0])
+        for cells, is_last in _with_last(reader):
+            try:
+                if len(cells) != len(names):
+                    raise ValueError(f"expected {len(names)} cells, got {len(cells)}")
+                row = {name: cells[index] for name, index in at.items()}
+                rows.see(row["source"])
+                if row["expression"]:
+                    rows.add(row, cells[first : first + len(keys)])
+            except ValueError as error:
+                if not is_last:
+                    raise TableError(f"{path}, line {reader.line_num}: {error}") from error
+                on_notice(f"{path}: the last line is broken off and left out")
+    except csv.Error as error:
+        raise TableError(f"{path}, line {reader.line_num}: {error}") from error
+    return rows.done()
+
+
+def _from_json(path: Path, stream: Iterable[str], on_notice: Callable[[str], None]) -> FaceRows:
+    rows: _Rows | None = None
+    sources = []
+    keys: tuple[str, ...] = ()
+    for number, (line, is_last) in enumerate(_with_last(stream), 1):
+        try:
+            result = json.loads(line)
+            sources.append(str(result["source"]))
+            for face in result["faces"]:
+                if "expression" not in face:
+                    continue
+                if rows is None:
+                    keys = tuple(face["probabilities"])
+                    rows = _Rows(path, keys)
+                cells = {**result, **face}
+                rows.add(cells, [face["probabilities"][key] for key in keys])
+        except (ValueError, KeyError, TypeError) as error:
+            if is_last and number > 1:
+                on_notice(f"{path}: the last line is broken off and left out")
+                continue
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            raise TableError(f"{path}, line {number}: no frame of mien ({reason})") from error
+    rows = rows or _Rows(path, ())
+    for source in sources:
+        rows.see(source)
+    return rows.done()
+
+
+def _from_parquet(path: Path) -> FaceRows:
+    with needs_extra("table"):
+        import pyarrow
+        import pyarrow.parquet as parquet
+    try:
+        names = parquet.read_schema(path).names
+        keys = _keys_of(path, names)
+        table = parquet.read_table(path, columns=[*_NEEDED, *(_PREFIX + key for key in keys)])
+    except pyarrow.ArrowException as error:
+        raise TableError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from error
+    rows = _Rows(path, keys)
+    for number, cells in enumerate(table.to_pylist(), 1):
+        rows.see(cells["source"])
+        if cells["expression"] is None:
+            continue
+        try:
+            rows.add(cells, [cells[_PREFIX + key] for key in keys])
+        except (ValueError, TypeError) as error:
+            raise TableError(f"{path}, row {number}: {error}") from error
+    return rows.done()
+
+
+def _with_last(items: Iterable[_Item]) -> Iterator[tuple[_Item, bool]]:
+    """Items, and whether each is the last one."""
+    nothing = object()
+    held: Any = nothing
+    for item in items:
+        if held is not nothing:
+            yield held, False
+        held = item
+    if held is not nothing:
+        yield held, True

@@ -1,0 +1,183 @@
+// @ts-check
+/** Photos: dropped, pasted or chosen, many at once. */
+
+import { button, byId, contextOf, make, save, tell } from "./dom.mjs";
+import { FaceCard, labelsOf } from "./faces.mjs";
+import { drawFaces } from "./overlay.mjs";
+import { asCsv, asJson } from "./record.mjs";
+import { NO_FACE, Told, count, unreadablePhoto } from "./words.mjs";
+
+/** @typedef {import("./types.mjs").Numbers} Numbers */
+/** @typedef {import("./types.mjs").Result} Result */
+/** @typedef {import("./live.mjs").Place} Place */
+
+const SHOWN_PX = 1280;
+const AT_A_TIME = 2;
+
+export class Photos {
+  /**
+   * @param {Numbers} numbers
+   * @param {() => Place} place
+   */
+  constructor(numbers, place) {
+    this.numbers = numbers;
+    this.place = place;
+    this.labels = labelsOf(numbers);
+    this.list = byId("photos-list", HTMLElement);
+    this.error = byId("photos-error", HTMLElement);
+    this.status = byId("photos-status", HTMLElement);
+    this.downloads = byId("photos-downloads", HTMLElement);
+    /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
+    this.photos = [];
+    /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
+    this.queue = [];
+    this.working = 0;
+    const input = byId("photos-input", HTMLInputElement);
+    byId("photos-choose", HTMLButtonElement).addEventListener("click", () => input.click());
+    input.addEventListener("change", () => {
+      this.add([...(input.files ?? [])]);
+      input.value = "";
+    });
+  }
+
+  /** @param {File[]} files */
+  add(files) {
+    const wanted = files.filter((file) => !file.type || file.type.startsWith("image/"));
+    tell(this.error, files.length && !wanted.length ? "These files are no pictures." : "");
+    for (const file of wanted) {
+      const name = file.name || "pasted picture";
+      const card = make("article", { class: "photo", "aria-label": name },
+        make("p", { class: "soft" }, `${name} …`));
+      const photo = { file, card, result: null };
+      this.list.prepend(card);
+      this.photos.push(photo);
+      this.queue.push(photo);
+    }
+    while (this.working < AT_A_TIME && this.queue.length) this.#work();
+  }
+
+  async #work() {
+    this.working++;
+    for (let photo = this.queue.shift(); photo; photo = this.queue.shift()) {
+      await this.#one(photo);
+      this.#told();
+    }
+    this.working--;
+  }
+
+  /** @param {{file: File, card: HTMLElement, result: Result | null}} photo */
+  async #one(photo) {
+    const { file, card } = photo;
+    const name = file.name || "pasted picture";
+    const place = this.place();
+    if ("onWait" in place) place.onWait = (words) => tell(this.error, words);
+    try {
+      const [result, bitmap] = await Promise.all([
+        place.photo(file),
+        createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null),
+      ]);
+      photo.result = { ...result, source: name };
+      this.#show(photo, bitmap, place);
+      bitmap?.close();
+    } catch (error) {
+      const words = error instanceof Told ? error.message : `${name} failed (${error}).`;
+      card.replaceChildren(make("h3", {}, name), make("p", { class: "error", role: "alert" }, words));
+    }
+    this.#offerDownloads();
+  }
+
+  /**
+   * @param {{file: File, card: HTMLElement, result: Result | null}} photo
+   * @param {ImageBitmap | null} bitmap
+   * @param {Place} place
+   */
+  #show({ file, card, result }, bitmap, place) {
+    if (!result) return;
+    const where = place.isBrowser ? "in this browser" : "on the service";
+    const head = make("header", {}, make("h3", {}, result.source),
+      make("p", { class: "soft" }, `${count(result.faces.length, "face")}, found ${where}`));
+    const figure = make("figure");
+    if (bitmap) {
+      const scale = Math.min(1, SHOWN_PX / Math.max(bitmap.width, bitmap.height));
+      figure.append(this.#drawn(bitmap, result, scale));
+      head.append(button("Save picture", () => this.#savePicture(file, result)));
+    } else {
+      figure.append(make("p", { class: "soft" }, unreadablePhoto(result.source, false)));
+    }
+    const faces = make("div", { class: "faces" });
+    result.faces.forEach((face, index) => {
+      const face_ = new FaceCard(this.numbers, `Face ${index + 1}`, false);
+      face_.draw(face, 0);
+      if (bitmap) face_.picture(bitmap, face, false, bitmap.width / result.width);
+      faces.append(face_.element);
+    });
+    if (!result.faces.length) faces.append(make("p", { class: "none" }, NO_FACE));
+    card.replaceChildren(head, make("div", { class: "looked" }, figure, faces));
+  }
+
+  /**
+   * @param {ImageBitmap} bitmap
+   * @param {Result} result
+   * @param {number} scale
+   */
+  #drawn(bitmap, result, scale) {
+    const width = Math.max(1, Math.round(bitmap.width * scale));
+    const height = Math.max(1, Math.round(bitmap.height * scale));
+    const shown = result.faces.map((face) => this.labels.get(face.expression)?.name).join(", ");
+    const canvas = make("canvas", {
+      role: "img",
+      "aria-label": `${result.source}: ${count(result.faces.length, "face")}. ${shown}`,
+    });
+    [canvas.width, canvas.height] = [width, height];
+    const context = contextOf(canvas);
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+    drawFaces(context, result, this.labels, { width, height });
+    return canvas;
+  }
+
+  /**
+   * @param {File} file
+   * @param {Result} result
+   */
+  async #savePicture(file, result) {
+    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const most = this.numbers.most_pixels;
+    const scale = Math.min(1, Math.sqrt(most / (bitmap.width * bitmap.height)));
+    const canvas = this.#drawn(bitmap, result, scale);
+    bitmap.close();
+    const name = `${stem(result.source)}_annotated.jpg`;
+    canvas.toBlob((blob) => blob && save(blob, name), "image/jpeg", 0.92);
+  }
+
+  #told() {
+    const done = this.photos.filter((photo) => photo.result);
+    const faces = done.reduce((sum, photo) => sum + (photo.result?.faces.length ?? 0), 0);
+    this.status.textContent = `${count(done.length, "photo")} done, ${count(faces, "face")} found.`;
+  }
+
+  #offerDownloads() {
+    const results = () => this.photos.flatMap((photo) => (photo.result ? [photo.result] : []));
+    this.downloads.replaceChildren(
+      button("Save table (CSV)", () => save(asCsv(results(), this.numbers, false), "mien-photos.csv")),
+      button("Save JSON", () => save(asJson(results(), this.numbers), "mien-photos.json")),
+      button("Remove all", () => this.clear()),
+    );
+  }
+
+  clear() {
+    this.queue = [];
+    this.photos = [];
+    this.list.replaceChildren();
+    this.downloads.replaceChildren();
+    this.status.textContent = "";
+    tell(this.error, "");
+    byId("photos-choose", HTMLButtonElement).focus();
+  }
+}
+
+/** @param {string} name */
+function stem(name) {
+  return name.replace(/\.[^.]*$/, "");
+}

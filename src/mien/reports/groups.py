@@ -1,0 +1,250 @@
+"""What a report says of groups: tables, gaps with their tests, and words that do not overclaim."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mien.data.groups import MAX_BREAKDOWNS
+from mien.evaluation.compare import SIGNIFICANCE
+from mien.evaluation.group_columns import ANSWERED, RECALL
+from mien.evaluation.group_measures import CLASS_ROWS
+from mien.evaluation.groups import PERMUTATIONS, TOO_SMALL, Breakdown, Gap, Group, Grouped, Score
+from mien.reports.document import Block, Plot, Section, Table, Text
+from mien.reports.groups_plot import groups_png
+from mien.reports.parts import ReportPart
+from mien.reports.wording import UNKNOWN, percent, percent_interval
+
+GROUPS_CSV = "groups.csv"
+GROUP_FILES = (GROUPS_CSV, *(f"groups_{number + 1}.png" for number in range(MAX_BREAKDOWNS)))
+"""Files that groups add to a folder."""
+
+_SMALLEST_P = 0.0001
+
+
+def groups_part(grouped: Grouped, *, alarms: bool = False) -> ReportPart:
+    """The groups as a part of a report.
+
+    Args:
+        grouped: the numbers.
+        alarms: the faces have no labels, so nothing is an error.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    sections = [Section("Groups", tuple(map(Text, group_lines(grouped, alarms=alarms))))]
+    for number, part in enumerate(grouped.breakdowns, start=1):
+        plot = Plot(
+            f"groups_{number}.png",
+            groups_png(grouped, part),
+            f"each measure by {part.title}, with 95 % intervals",
+            920,
+        )
+        blocks: list[Block] = [plot, *group_tables(grouped, part)]
+        sections.append(Section(f"By {part.title}", (*map(Text, _part_lines(part)), *blocks)))
+    sections.append(Section("How to read the groups", tuple(map(Text, _guide(alarms)))))
+    return ReportPart(
+        "groups", groups_json(grouped), tuple(sections), {GROUPS_CSV: groups_csv(grouped)}
+    )
+
+
+def group_lines(grouped: Grouped, *, alarms: bool = False) -> list[str]:
+    """What was found, in words, the surest first; and what a reader must know beside it."""
+    n_tests = sum(len(part.gaps) for part in grouped.breakdowns)
+    what = "alarm" if alarms else "gap"
+    lines = [_found_line(title, gap) for title, gap in grouped.found]
+    if not n_tests:
+        lines.append(
+            f"Nothing was compared: no column has two groups of at least {TOO_SMALL} faces."
+        )
+    elif not lines:
+        lines.append(
+            f"No {what} was found: none of {n_tests} differences is larger than chance makes it "
+            f"in 5 of 100 cases (permutation tests, Holm's correction). That does not prove that "
+            "there is none."
+        )
+    if alarms:
+        lines.append(
+            "These faces have no labels. A difference is an alarm, not an error: a group's faces "
+            "may show other expressions. Labels decide; mien evaluate --groups measures with them."
+        )
+    return [*lines, *grouped.notes]
+
+
+def group_tables(grouped: Grouped, part: Breakdown) -> list[Table]:
+    """The groups of one breakdown and the gaps between them; answers have their own table."""
+    names = [score.measure for score in grouped.everyone.scores]
+    own = [name for name in names if not name.startswith(ANSWERED)]
+    answers = [name for name in names if name.startswith(ANSWERED)]
+    tables = [_scores_table(grouped, part, own)]
+    if answers:
+        tables.append(_scores_table(grouped, part, answers, short=True))
+    if part.gaps:
+        rows = tuple(_gap_row(gap) for gap in part.gaps)
+        tables.append(Table(_GAP_HEADER, rows, 3))
+    return tables
+
+
+_GAP_HEADER = (
+    *("largest gap in", "lowest", "highest"),
+    *("points", "by chance", "p", "p (Holm)", "found"),
+)
+
+
+def _gap_row(gap: Gap) -> tuple[str, ...]:
+    names = [f"{name} (worst)" if name == gap.worst else name for name in (gap.low, gap.high)]
+    return (
+        gap.measure,
+        *names,
+        f"{100 * gap.gap:.1f}",
+        f"{100 * gap.by_chance:.1f}",
+        p_words(gap.p),
+        p_words(gap.p_holm),
+        "yes" if gap.is_found else "no",
+    )
+
+
+def _scores_table(
+    grouped: Grouped, part: Breakdown, measures: Sequence[str], *, short: bool = False
+) -> Table:
+    header = [name.removeprefix(ANSWERED) if short else name for name in measures]
+    rows = [_group_row(group, measures, short) for group in (*part.groups, grouped.everyone)]
+    title = f"{part.title}: answers" if short else part.title
+    return Table((title, "faces", *header), tuple(rows))
+
+
+def _group_row(group: Group, measures: Sequence[str], short: bool) -> tuple[str, ...]:
+    if group.is_too_small:
+        return (group.name, f"{group.n:,}", "too small", *[""] * (len(measures) - 1))
+    scores = {score.measure: score for score in group.scores}
+    cells = [_cell(scores.get(name), short) for name in measures]
+    return (group.name, f"{group.n:,}", *cells)
+
+
+def _cell(score: Score | None, short: bool) -> str:
+    if score is None or score.value is None:
+        return UNKNOWN
+    ci95 = percent_interval(score.ci95).removesuffix(" %").replace(" to ", "\N{EN DASH}")
+    return percent(score.value) if short else f"{percent(score.value)} ({ci95})"
+
+
+def _found_line(title: str, gap: Gap) -> str:
+    worst = f"; worst: {gap.worst}" if gap.worst is not None else ""
+    return (
+        f"{title}: {gap.measure} differs, from {gap.low} (lowest) to {gap.high} (highest) by "
+        f"{100 * gap.gap:.1f} points{worst}. Chance alone makes gaps of about "
+        f"{100 * gap.by_chance:.1f} points here; p = {p_words(gap.p_holm)} after Holm's correction."
+    )
+
+
+def p_words(p: float) -> str:
+    """A p value with as many digits as mean something."""
+    return f"{_SMALLEST_P:.4f}" if p <= _SMALLEST_P else f"{p:.2g}" if p < 0.995 else "1.0"
+
+
+def _part_lines(part: Breakdown) -> list[str]:
+    lines = []
+    small = [group for group in part.groups if group.is_too_small]
+    if small:
+        names = ", ".join(f"{group.name} ({group.n})" for group in small[:8])
+        more = f" and {len(small) - 8} more" if len(small) > 8 else ""
+        lines.append(
+            f"Too small to be estimated, under {TOO_SMALL} faces: {names}{more}. They are in no "
+            "gap and no test."
+        )
+    if part.n_unknown:
+        lines.append(f"Of {part.n_unknown:,} faces the group is not known.")
+    has_recall = any(gap.measure == RECALL for gap in part.gaps)
+    if has_recall:
+        lines.append(
+            f"Macro recall averages over the {len(part.recall_classes)} classes of which every "
+            f"compared group has at least {CLASS_ROWS} faces: {', '.join(part.recall_classes)}."
+        )
+    return lines
+
+
+def _guide(alarms: bool) -> list[str]:
+    first = (
+        "Answers are the shares of faces that the network says show each expression. A face whose "
+        "mirror image gets another answer is one on which the network wavers; a face that is not "
+        "found gets no answer from a photo."
+        if alarms
+        else "Accuracy depends on which expressions a group's faces show, as some are easier. "
+        "Macro recall does not: it weighs every class alike, and its test deals faces out within "
+        "each class. Where accuracy differs and macro recall does not, the groups show other "
+        "expressions."
+    )
+    return [
+        first,
+        "Intervals are bootstrap intervals of 95 % (Bayesian bootstrap; for the ECE by inverting "
+        "its test). They hold each by itself. That two intervals overlap does not show that two "
+        "groups are alike.",
+        f"The test divides the faces {PERMUTATIONS:,} times at random into groups of the same "
+        "sizes and asks how often these differ as much as the real ones, each group's value "
+        "standardised by what chance makes of it. The gap by chance is their median. The largest "
+        "of many gaps is too large by chance; so p is corrected for all tests of this report "
+        f"(Holm, 1979), and a gap counts as found below {SIGNIFICANCE}.",
+        *([] if alarms else [_ECE]),
+        "Faces count one by one. Where one person has many faces, the intervals are too narrow. "
+        "And a group is what the file says: whoever assigned it may have erred.",
+    ]
+
+
+_ECE = (
+    "The expected calibration error (ECE) of few faces is too large by chance. ECE beyond chance "
+    "is the true one for which half of such measurements would be larger, and the gap in it is "
+    "what the groups' sizes do not explain."
+)
+
+
+def groups_json(grouped: Grouped) -> dict[str, Any]:
+    """Every number of the groups, JSON-ready."""
+    return {
+        "min_confidence": grouped.min_confidence,
+        "detector": grouped.detector,
+        "too_small_below": TOO_SMALL,
+        "permutations": PERMUTATIONS,
+        "all": _group_json(grouped.everyone),
+        "by": [
+            {
+                "column": part.title,
+                "n_unknown": part.n_unknown,
+                "recall_classes": part.recall_classes,
+                "groups": [_group_json(group) for group in part.groups],
+                "gaps": [asdict(gap) | {"found": gap.is_found} for gap in part.gaps],
+            }
+            for part in grouped.breakdowns
+        ],
+        "notes": grouped.notes,
+    }
+
+
+def _group_json(group: Group) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "n": group.n,
+        "too_small": group.is_too_small,
+        "scores": {
+            score.measure: {"value": score.value, "ci95": score.ci95} for score in group.scores
+        },
+    }
+
+
+def groups_csv(grouped: Grouped) -> str:
+    """One line per group and measure: column, group, n, measure, value, ci95_low, ci95_high."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["column", "group", "n", "measure", "value", "ci95_low", "ci95_high"])
+    for title, groups in (
+        ("", (grouped.everyone,)),
+        *((part.title, part.groups) for part in grouped.breakdowns),
+    ):
+        for group in groups:
+            if group.is_too_small:
+                writer.writerow([title, group.name, group.n, "", "", "", ""])
+            for score in group.scores:
+                low, high = score.ci95 or ("", "")
+                value = "" if score.value is None else score.value
+                writer.writerow([title, group.name, group.n, score.measure, value, low, high])
+    return stream.getvalue()

@@ -1,0 +1,105 @@
+"""The figure of groups: a panel per measure, a dot with its interval per group."""
+
+from typing import TYPE_CHECKING
+
+from mien.errors import needs_extra
+from mien.evaluation.groups import Breakdown, Grouped
+from mien.reports.figures import (
+    BLUE,
+    DASHED,
+    INK,
+    SMALL_PT,
+    SOFT,
+    TEXT_PT,
+    VERMILION,
+    empty_figure,
+    make_plain,
+    percent_tick,
+    short_name,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PER_ROW = 5
+_NAME_LETTERS = 26
+
+
+def groups_png(grouped: Grouped, part: Breakdown) -> bytes:
+    """Every measure of every group of one breakdown.
+
+    Groups are in one order in all panels; the dashed line is at the value of all faces, and the
+    worst group of a gap that was found is a square in another colour.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    measures = [score.measure for score in grouped.everyone.scores]
+    across = min(_PER_ROW, len(measures))
+    down = -(-len(measures) // across)
+    height = 0.95 + 0.27 * max(len(part.groups), 3)
+    figure = empty_figure(2.6 + 1.75 * across, 0.35 + height * down)
+    panels = figure.subplots(down, across, sharey=True, squeeze=False)
+    for index, axes in enumerate(panels.flat):
+        if index >= len(measures):
+            axes.set_axis_off()
+            continue
+        _draw(axes, grouped, part, measures[index])
+    names = [f"{short_name(group.name, _NAME_LETTERS)}  ({group.n:,})" for group in part.groups]
+    for line in panels:
+        line[0].set_yticks(range(len(names)), names, parse_math=False)
+        line[0].set_ylim(len(names) - 0.4, -0.6)
+    figure.suptitle(
+        f"By {short_name(part.title, 60)} (faces in brackets), with 95 % intervals",
+        fontsize=TEXT_PT,
+        color=INK,
+        x=0.01,
+        ha="left",
+        parse_math=False,
+    )
+    return to_png(figure)
+
+
+def _draw(axes: "Axes", grouped: Grouped, part: Breakdown, measure: str) -> None:
+    with needs_extra("train"):
+        from matplotlib.ticker import MaxNLocator
+    everyone = next(score for score in grouped.everyone.scores if score.measure == measure)
+    if everyone.value is not None:
+        axes.axvline(everyone.value, color=SOFT, linestyle=DASHED, linewidth=0.9, zorder=0)
+    worst = next((gap.worst for gap in part.gaps if gap.measure == measure and gap.is_found), None)
+    top = 0.0
+    for place, group in enumerate(part.groups):
+        score = next((score for score in group.scores if score.measure == measure), None)
+        if score is None or score.value is None or score.ci95 is None:
+            words = "too small" if group.is_too_small else "n/a"
+            # In the middle of the panel, wherever its values lie.
+            axes.text(
+                0.5,
+                place,
+                words,
+                transform=axes.get_yaxis_transform(),
+                ha="center",
+                va="center",
+                fontsize=SMALL_PT - 1,
+                color=SOFT,
+            )
+            continue
+        is_worst = group.name == worst
+        color = VERMILION if is_worst else BLUE
+        axes.plot(score.ci95, [place, place], color=color, linewidth=1.8, solid_capstyle="butt")
+        axes.plot(score.value, place, marker="s" if is_worst else "o", color=color, ms=4.5)
+        top = max(top, score.ci95[1])
+    axes.set_title(measure, fontsize=SMALL_PT, color=INK, loc="left")
+    make_plain(axes)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3))
+    axes.xaxis.set_major_formatter(percent_tick)
+    low, high = axes.get_xlim()
+    if high - low < 0.04:  # one percent apart is drawn apart, less is not
+        middle = (low + high) / 2
+        axes.set_xlim(max(-0.002, middle - 0.02), middle + 0.02)
+    axes.grid(axis="x", color="0.93", zorder=-1)

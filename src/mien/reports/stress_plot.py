@@ -1,0 +1,99 @@
+"""The figures of damaged faces: a panel per kind, and one face in every strength."""
+
+import numpy as np
+
+from mien.evaluation.corruptions import CORRUPTIONS, bounded
+from mien.evaluation.stress import Stress
+from mien.reports.face_grid import square_tile
+from mien.reports.figures import (
+    BLUE,
+    DASHED,
+    INK,
+    SMALL_PT,
+    SOFT,
+    TEXT_PT,
+    VERMILION,
+    empty_figure,
+    make_plain,
+    percent_tick,
+    to_png,
+)
+from mien.samples import Image
+
+_PER_ROW = 4
+_TILE_PX = 96
+
+
+def stress_png(stress: Stress) -> bytes:
+    """Accuracy and mean confidence against strength, from unharmed to severe, per kind.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    across = min(_PER_ROW, len(stress.curves))
+    down = -(-len(stress.curves) // across)
+    figure = empty_figure(2.4 * across, 0.5 + 1.95 * down)
+    panels = figure.subplots(down, across, sharey=True, squeeze=False)
+    for axes, curve in zip(panels.flat, stress.curves, strict=False):
+        places = range(len(curve.points) + 1)
+        points = (stress.clean, *curve.points)
+        accuracies = [point.accuracy for point in points]
+        confidences = [point.confidence for point in points]
+        axes.axhline(stress.clean.accuracy, color=SOFT, linewidth=0.7, zorder=0)
+        axes.plot(places, accuracies, color=BLUE, marker="o", ms=4, label="accuracy")
+        axes.plot(
+            places,
+            confidences,
+            color=VERMILION,
+            linestyle=DASHED,
+            marker="s",
+            ms=3,
+            label="mean confidence",
+        )
+        ticks = ["0", *(f"{point.strength:g}" for point in curve.points)]
+        axes.set_xticks(places, ["\N{EN DASH}", *ticks[1:]])
+        axes.set_title(f"{curve.name}: {100 * curve.accuracy:.1f} %", fontsize=TEXT_PT, loc="left")
+        axes.set_xlabel(curve.unit, fontsize=SMALL_PT, color=INK)
+        axes.set_ylim(0, 1)
+        make_plain(axes)
+        axes.yaxis.set_major_formatter(percent_tick)
+        axes.grid(axis="y", color="0.93", zorder=-1)
+    for axes in list(panels.flat)[len(stress.curves) :]:
+        axes.set_axis_off()
+    panels[0, 0].legend(fontsize=SMALL_PT - 1, frameon=False, loc="lower left")
+    return to_png(figure)
+
+
+def stress_faces_png(face: Image, seed: int = 0) -> bytes:
+    """One face, a row per kind, from unharmed to severe.
+
+    Args:
+        face: uint8 (H, W) or (H, W, 3).
+        seed: of all chance.
+
+    Returns:
+        A PNG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    face = bounded(face)
+    strengths = max(len(kind.strengths) for kind in CORRUPTIONS)
+    down, across = len(CORRUPTIONS), strengths + 1
+    figure = empty_figure(1.5 + 0.72 * across, 0.72 * down)
+    panels = figure.subplots(down, across, squeeze=False, gridspec_kw={"wspace": 0, "hspace": 0})
+    for line, kind in zip(panels, CORRUPTIONS, strict=True):
+        shown = [face, *(kind.apply(face, strength, 0, seed) for strength in kind.strengths)]
+        for axes, picture in zip(line, shown, strict=True):
+            axes.imshow(np.asarray(square_tile(picture, _TILE_PX)), interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+        line[0].set_ylabel(
+            kind.name, rotation=0, ha="right", va="center", fontsize=SMALL_PT, color=INK
+        )
+    return to_png(figure)
