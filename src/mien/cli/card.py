@@ -17,8 +17,8 @@ def card(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="JSON of further evidence, such as groups or disturbed pictures, to be shown "
-            "with the card; may be repeated.",
+            help="Further evidence, to be shown with the card: stress.json, groups.json or "
+            "metrics.json of a report about this file, or JSON of your own; may be repeated.",
         ),
     ] = None,
     out: Annotated[
