@@ -19,7 +19,9 @@ ENVIRONMENT = {
     # What is compiled runs for a second or two.
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
     # Four devices, for the trainings that are spread over several; others use the first alone.
-    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=4",
+    # On a busy machine they wait for each other for longer than XLA would let them.
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=4 "
+    "--xla_cpu_collective_call_terminate_timeout_seconds=900",
 }
 
 Run = Callable[..., Any]

@@ -1,9 +1,11 @@
 """`mien card`: every shipped model's card, evidence in files and in cards, and bad input."""
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from command_line import assert_fails_on_one_line, mien
@@ -11,12 +13,19 @@ from mien.errors import ModelError, OutputError
 from mien.labels import FER2013
 from mien.model import store
 from mien.model.card import ModelCard
-from mien.model.evidence import Evidence, evidence_of, read_evidence, write_evidence_text
+from mien.model.evidence import (
+    Evidence,
+    evidence_in,
+    evidence_of,
+    read_evidence_file,
+    write_evidence_text,
+)
 from mien.model.known import known_of
 from mien.reports.card_page import ModelFacts, card_sections
 from mien.reports.document import Section, Table, Text, to_markdown
 from mien.reports.uses import ARTICLES
 from mien.workflows.cards import card
+from samples_factory import fer_csv
 from test_model_card import CARD, SCORE
 
 SHIPPED = [file.name for file in store.MODEL_FILES.values() if file.packaged]
@@ -36,6 +45,10 @@ GROUPS = Evidence(
     "abc",
 )
 FACTS = ModelFacts("m.onnx", 1_000_000, "cd" * 32)
+
+
+def read_evidence(path: Path) -> tuple[Evidence, ...]:
+    return evidence_in(read_evidence_file(path), path)
 
 
 def words(sections: list[Section]) -> str:
@@ -76,8 +89,6 @@ def test_the_shipped_files_are_as_they_were():
 def test_known_confusions_are_those_of_the_model(
     fer2013: tuple[object, list[dict[str, str]]], shared_folder: Path
 ):
-    import numpy as np
-
     from mien.model.names import resolve_model
     from mien.recognition.classifier import Classifier
 
@@ -168,8 +179,8 @@ def test_a_bad_evidence_file_is_one_line(tmp_path: Path, content: str, said: str
 
 def test_sizes_of_evidence_are_bounded(tmp_path: Path):
     path = tmp_path / "e.json"
-    path.write_bytes(b" " * (1 << 20) + b"[]")
-    with pytest.raises(ModelError, match="larger than 1 MB"):
+    path.write_bytes(b" " * (8 << 20) + b"[]")
+    with pytest.raises(ModelError, match="larger than 8 MB"):
         read_evidence(path)
     with pytest.raises(ModelError, match="cannot read"):
         read_evidence(tmp_path)
@@ -197,6 +208,48 @@ def test_a_copy_carries_the_evidence(tmp_path: Path):
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "copy.onnx").read_bytes()
 
 
+def test_reports_of_this_very_file_are_evidence(tmp_path: Path):
+    pytest.importorskip("matplotlib", reason="needs the train extra")
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (140, 48, 48)).astype(np.uint8)
+    labels, usages = [row % 7 for row in range(140)], ["PublicTest"] * 140
+    (tmp_path / "faces.csv").write_bytes(fer_csv(images, labels, usages))
+    lines = [f"{row + 2},{'old' if row % 2 else 'young'}" for row in range(140)]
+    (tmp_path / "ages.csv").write_text("\n".join(["row,age", *lines]), encoding="utf-8")
+    common = ("mien-tiny", "--data", "faces.csv")
+    for command in (
+        ("stress", *common, "--out", "stress"),
+        ("groups", *common, "--groups", "ages.csv", "--detector", "whole", "--out", "groups"),
+        ("evaluate", *common, "--groups", "ages.csv", "--detector", "whole", "--out", "report"),
+    ):
+        done = mien(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    files = [tmp_path / name for name in ("stress/stress.json", "groups/groups.json")]
+    found = card("mien-tiny", evidence=[*files, tmp_path / "report/metrics.json"])
+    stress, alarms, groups = found.facts.evidence[-3:]
+    assert stress.kind == "disturbed pictures" and len(stress.rows) >= 10
+    assert "140 faces" in stress.title and "unharmed" in stress.text
+    assert alarms.kind == groups.kind == "groups"
+    assert "an alarm, not an error" in alarms.text
+    assert [row[0] for row in groups.rows] == ["old", "young", "all"]
+    assert groups.rows[0][1] == "70" and groups.header[2] == "accuracy"
+    assert groups.measured_by.startswith("mien evaluate mien-tiny")
+    text = words(found.sections)
+    assert "darkness, turned or covered faces | not measured" not in text
+    done = mien("card", "mien-large", "--evidence", files[0], cwd=tmp_path)
+    assert_fails_on_one_line(done, "another model file")
+    values = json.loads(files[0].read_text("utf-8"))
+    for broken, said in (
+        ({**values, "kinds": {"blur": {}}}, "damaged report"),
+        ({**values, "kinds": {}}, "damaged report"),
+        ({**values, "kinds": 3}, "damaged report"),
+        ({"model_sha256": values["model_sha256"]}, "nothing of groups"),
+    ):
+        files[0].write_text(json.dumps(broken), encoding="utf-8")
+        done = mien("card", "mien-tiny", "--evidence", files[0], cwd=tmp_path)
+        assert_fails_on_one_line(done, "stress.json", said)
+
+
 def test_the_card_is_written_in_every_form(tmp_path: Path):
     for name in ("c.html", "c.md", "c.json"):
         assert mien("card", "mien-tiny", "--out", name, cwd=tmp_path).returncode == 0
@@ -220,6 +273,34 @@ def test_the_terminal_shows_every_section(tmp_path: Path):
     places = [shown.index(f"\n{title}\n") for title in SECTIONS]
     assert places == sorted(places)
     assert "mien-small-int8" in shown and "Article 5(1)(f)" in shown
+
+
+def test_texts_of_files_steer_no_terminal(tmp_path: Path):
+    rows = (("\x1b[2J", "a\nb", "[red]c"),)
+    evil = replace(GROUPS, title="\x1b]0;x\x07", text="[bold]b\u202e", rows=rows)
+    (tmp_path / "e.json").write_text(write_evidence_text((evil,)), encoding="utf-8")
+    done = mien("card", "mien-tiny", "--evidence", "e.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout and "\u202e" not in done.stdout
+    assert "[bold]b" in done.stdout and "[red]c" in done.stdout
+
+
+def test_a_copy_is_an_onnx_file_and_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("onnx", reason="needs the train extra")
+    done = mien("card", "mien-tiny", "--into", "copy.txt", cwd=tmp_path)
+    assert_fails_on_one_line(done, "copy.txt", ".onnx")
+    (tmp_path / "copy.onnx").write_bytes(b"older")
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = mien("card", "mien-tiny", "--into", "copy.onnx", cwd=tmp_path)
+    assert_fails_on_one_line(done, "copy.onnx", "No space left")
+    assert (tmp_path / "copy.onnx").read_bytes() == b"older"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["copy.onnx"]
 
 
 def test_no_model_of_that_name(tmp_path: Path):

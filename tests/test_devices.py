@@ -71,6 +71,7 @@ def test_what_cannot_be_spread_is_refused_on_one_line(on_jax: Run, trained: Trai
     assert "batches of 18 do not divide by 4" in said["indivisible"]
     assert "--batch-size 20" in said["indivisible"]
     assert "fewer than one batch of 1024" in said["too few rows"]
+    assert "live teacher teacher.onnx runs outside of the devices" in said["outside"]
     assert "began with --devices" in said["resume one"]
     assert "began without --devices" in said["resume other"]
 

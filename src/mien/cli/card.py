@@ -17,8 +17,8 @@ def card(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="JSON of further evidence, such as groups or disturbed pictures, to be shown "
-            "with the card; may be repeated.",
+            help="Further evidence, to be shown with the card: stress.json, groups.json or "
+            "metrics.json of a report about this file, or JSON of your own; may be repeated.",
         ),
     ] = None,
     out: Annotated[
@@ -61,18 +61,30 @@ def card(
 
 
 def _print(found: "CardResult") -> None:
+    from dataclasses import replace
+
     from mien.cli.console import output
     from mien.cli.tables import plain
     from mien.workflows.cards import Code, Table, Text
 
-    output.print(found.title, style="bold", markup=False)
+    output.print(_clean(found.title), style="bold", markup=False)
     for section in found.sections:
         output.print(f"\n{section.title}", style="bold", markup=False)
         for block in section.blocks:
             output.print()
             if isinstance(block, Table):
-                output.print(plain(block))
+                rows = tuple(tuple(map(_clean, row)) for row in block.rows)
+                output.print(
+                    plain(replace(block, header=tuple(map(_clean, block.header)), rows=rows))
+                )
             elif isinstance(block, Text):
-                output.print(block.text, markup=False, soft_wrap=False)
+                output.print(_clean(block.text), markup=False, soft_wrap=False)
             elif isinstance(block, Code):
-                output.print(f"  {block.text}", markup=False)
+                output.print(f"  {_clean(block.text)}", markup=False)
+
+
+def _clean(text: str) -> str:
+    """A text of a file without what would steer the terminal."""
+    from mien.errors import one_line
+
+    return one_line(text, 4_000)

@@ -16,7 +16,7 @@ from mien.errors import ModelError
 Kind = Literal["other faces", "groups", "disturbed pictures", "confusions", "fault", "use"]
 """What a piece of evidence is about."""
 
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 8 << 20
 """Larger files are refused before they are read."""
 _MAX_CELLS = 10_000
 _MAX_TEXT = 2_000
@@ -89,11 +89,11 @@ def evidence_of(values: object) -> Evidence:
     return Evidence(**given)
 
 
-def read_evidence(path: Path) -> tuple[Evidence, ...]:
-    """Read a file of evidence: a JSON object, or a list of them.
+def read_evidence_file(path: Path) -> object:
+    """The JSON values of a file of evidence, not looked at yet.
 
     Raises:
-        ModelError: the file is not there, too large, or holds something else.
+        ModelError: the file is not there, too large, or no JSON.
     """
     try:
         with path.open("rb") as stream:
@@ -103,17 +103,35 @@ def read_evidence(path: Path) -> tuple[Evidence, ...]:
     if len(content) > MAX_FILE_BYTES:
         raise ModelError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB, so no evidence file")
     try:
-        values = json.loads(content.decode("utf-8"))
-        return tuple(
-            evidence_of(each) for each in (values if isinstance(values, list) else [values])
-        )
-    except (ValueError, RecursionError, TypeError) as error:
-        raise ModelError(
-            f"{path} is no evidence file: {error}; it is JSON with kind, title, text, and header "
-            "and rows for a table (docs/cards.md)"
-        ) from error
+        values: object = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no evidence file: {error}; {_FORM}") from error
+    return values
+
+
+_FORM = (
+    "it is JSON with kind, title, text, and header and rows for a table (docs/cards.md), or the "
+    "report of mien stress or groups"
+)
+
+
+def evidence_in(values: object, path: Path) -> tuple[Evidence, ...]:
+    """The evidence in a file's values: an object, or a list of them.
+
+    Args:
+        values: as `read_evidence_file` gives them.
+        path: the file, for messages.
+
+    Raises:
+        ModelError: they are something else.
+    """
+    try:
+        listed = values if isinstance(values, list) else [values]
+        return tuple(evidence_of(each) for each in listed)
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path} is no evidence file: {error}; {_FORM}") from error
 
 
 def write_evidence_text(evidence: tuple[Evidence, ...]) -> str:
-    """Evidence as the JSON text that `read_evidence` reads."""
+    """Evidence as the JSON text that `read_evidence_file` reads."""
     return json.dumps([each.as_dict() for each in evidence], indent=1, ensure_ascii=False) + "\n"

@@ -9,26 +9,30 @@ the number of devices: training leaves out what is left of an epoch after the la
 (`data.batches.Batches`). Both do not depend on the number, so a run may go on with another one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 
 from mien.errors import RecipeError, TrainingError
+from mien.training.live_teachers import KERAS_SUFFIX
 from mien.training.recipe import Recipe
 
 
-def check_devices(devices: int, recipe: Recipe, rows: int) -> None:
+def check_devices(devices: int, recipe: Recipe, rows: int, teachers: Sequence[Path] = ()) -> None:
     """Check that a training can be spread.
 
     Args:
         devices: how many.
-        recipe: the batch size and the teachers.
+        recipe: the batch size, and whether teachers are live.
         rows: that train.
+        teachers: files of the teachers.
 
     Raises:
         TrainingError: Keras is on another backend, or has fewer devices; fewer rows than a batch.
-        RecipeError: the batches do not divide by the number.
+        RecipeError: the batches do not divide by the number, or a live teacher runs outside of
+            the graph.
     """
     if devices < 1:
         raise TrainingError(f"a training needs at least 1 device, not {devices}")
@@ -48,6 +52,13 @@ def check_devices(devices: int, recipe: Recipe, rows: int) -> None:
         raise RecipeError(
             f"recipe {recipe.name}: batches of {recipe.batch_size} do not divide by {devices} "
             f"devices; set --batch-size {-(-recipe.batch_size // devices) * devices}"
+        )
+    outside = [path.name for path in teachers if path.suffix != KERAS_SUFFIX]
+    if recipe.is_live and outside and devices > 1:
+        # Tried: the call out of the graph and the devices' common sum wait for each other.
+        raise RecipeError(
+            f"the live teacher {outside[0]} runs outside of the devices; name a Keras file such "
+            "as RUN/best.keras, or train on one device"
         )
     if rows < recipe.batch_size:
         raise TrainingError(

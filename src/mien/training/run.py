@@ -127,7 +127,7 @@ def train(
     run_folder.check_folder(folder, recipe, resume)
     parts = split_samples(samples, recipe)
     if devices is not None:
-        check_devices(devices, recipe, len(parts[Split.TRAIN]))
+        check_devices(devices, recipe, len(parts[Split.TRAIN]), teachers)
     if described is not None:
         described(parts)
     with spread(devices):

@@ -4,14 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mien.errors import ModelError, OutputError
 from mien.files import write_text
 from mien.formats.onnx_cards import with_card, write_bundle
 from mien.model.card import ModelCard
-from mien.model.evidence import Evidence, read_evidence
+from mien.model.evidence import Evidence, evidence_in, read_evidence_file
 from mien.model.known import known_of
+from mien.reports.card_evidence import evidence_of_report, is_report
 from mien.reports.card_page import ModelFacts, card_sections
 from mien.reports.document import Code, Section, Table, Text, to_html, to_markdown
 from mien.reports.notice import Notice, NoticeTexts, notice_of, read_texts, template
@@ -91,25 +92,29 @@ def card(
 
     Args:
         model: as in `recognize`.
-        evidence: files of further evidence (`mien.model.evidence`), to be shown with the card.
+        evidence: files of further evidence (`mien.model.evidence`), to be shown with the card; also
+            ``stress.json``, ``groups.json`` and ``metrics.json`` of reports about this very file.
         into: an ``.onnx`` file to write: the same network, with this evidence in its card.
 
     Raises:
-        ModelError: the model or a file of evidence is not there or damaged; a Keras file has no
-            card to write to.
+        ModelError: the model or a file of evidence is not there or damaged; a report is of another
+            file; a Keras file has no card to write to.
         WeightsError: the model's name is known, but its file is not on this machine.
-        OutputError: ``into`` cannot be written; an older file is still there.
+        OutputError: ``into`` is no ``.onnx`` file or cannot be written; an older file is still
+            there.
         MissingExtraError: ``into``, or a Keras file, without the extra ``train``.
     """
+    if into is not None and Path(into).suffix != ".onnx":
+        raise OutputError(f"cannot write a model to {into}: name an .onnx file")
     opened = open_model(model)
     its_card = opened.card
-    added = tuple(each for path in evidence for each in read_evidence(Path(path)))
+    sha256 = opened.sha256
+    added = tuple(each for path in evidence for each in _read(Path(path), sha256))
     if into is not None:
         if opened.is_keras:
             raise ModelError(f"{opened.path} is a Keras file; evidence goes into an .onnx file")
         its_card = replace(its_card, evidence=_joined(its_card.evidence, added))
         write_bundle(with_card(opened.path.read_bytes(), its_card), Path(into))
-    sha256 = opened.sha256
     facts = ModelFacts(
         opened.path.name,
         opened.path.stat().st_size,
@@ -117,6 +122,13 @@ def card(
         _joined(known_of(sha256), its_card.evidence, added),
     )
     return CardResult(its_card, facts)
+
+
+def _read(path: Path, sha256: str) -> tuple[Evidence, ...]:
+    values = read_evidence_file(path)
+    if is_report(values):
+        return evidence_of_report(cast("dict[str, Any]", values), sha256, str(path))
+    return evidence_in(values, path)
 
 
 def _joined(*parts: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
