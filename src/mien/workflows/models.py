@@ -19,6 +19,8 @@ from mien.recognition.classifier import Classifier
 from mien.samples import Image, Images
 
 if TYPE_CHECKING:
+    import keras
+
     from mien.training.opening import OpenNetwork
 
 
@@ -36,6 +38,11 @@ class OpenModel:
         """Hash of that file."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    @property
+    def network(self) -> "keras.Model | None":
+        """The Keras network, under mien's contract; None where the model is an ONNX file."""
+        return None if self._network is None else self._network.network
 
     def classifier(self, faces: Images | Sequence[Image] = ()) -> Classifier:
         """What classifies.
