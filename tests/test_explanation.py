@@ -101,7 +101,7 @@ def shuffled(model: Path, seed: int) -> bytes:
 
 
 def test_occlusion_maps_depend_on_the_network(shared_folder: Path) -> None:
-    model = resolve_model("mien-large")
+    model = resolve_model("mien-small")
     classifier = Classifier(model)
     samples = read_samples(shared_folder / "data" / "muxspace" / "faces.zip")
     rows = np.arange(0, len(samples), len(samples) // 10)[:10]
@@ -121,7 +121,7 @@ def test_occlusion_maps_depend_on_the_network(shared_folder: Path) -> None:
             other = occlusion_map(random_logits, face, label)
             correlations.append(spearmanr(true.ravel(), other.ravel()).statistic)
     assert abs(np.mean(correlations)) < 0.3, correlations
-    assert np.mean(np.abs(correlations)) < 0.3 + 0.15, correlations
+    assert np.mean(np.abs(correlations)) < 0.3, correlations
 
 
 @pytest.fixture(scope="module")
@@ -164,27 +164,35 @@ def test_a_planted_square_is_where_the_maps_point(squares_network) -> None:  # t
     assert hits(coarse, places, margin_px=4) >= 0.9
 
 
-def test_grad_cam_depends_on_the_network(squares_network) -> None:  # type: ignore[no-untyped-def]
+def test_grad_cam_depends_on_the_network(shared_folder: Path) -> None:
+    """A network that reads expressions, and the same with each layer's weights shuffled."""
+    pytest.importorskip("keras")
+    from mien import zoo
     from mien.explanation.grad_cam import grad_cam
+    from mien.training.bundle_weights import load_bundle_weights
 
-    faces = square_faces(40, seed=4)[0][::2]
-    labels = np.ones(len(faces), np.int64)
-    true = grad_cam(squares_network, faces, labels)
-    weights = squares_network.get_weights()
-    generator = np.random.default_rng(0)
+    model = resolve_model("mien-small")
+    card = Classifier(model).card
+    options = card.recipe["architecture_options"]
+    network = zoo.build("slim_resnet", card.input, len(card.labels), **options)
+    samples = read_samples(shared_folder / "data" / "muxspace" / "faces.zip")
+    crops = [samples.images[row] for row in range(0, len(samples), 7)]
+    faces = to_network_input(crops, card.input)
+    load_bundle_weights(network, model, faces)
+    faces = faces[::10]
+    labels = np.asarray(network(faces)).argmax(axis=1)
+    true = grad_cam(network, faces, labels)
+    assert all(values.any() for values in true)
+    weights = network.get_weights()
     correlations = []
-    try:
-        for _ in range(6):
-            mixed = [generator.permutation(w.ravel()).reshape(w.shape) for w in weights]
-            squares_network.set_weights(mixed)
-            other = grad_cam(squares_network, faces, labels)
-            for one, two in zip(true, other, strict=True):
-                if two.any():
-                    correlations.append(spearmanr(one.ravel(), two.ravel()).statistic)
-    finally:
-        squares_network.set_weights(weights)
-    assert len(correlations) >= 20
-    assert abs(np.mean(correlations)) < 0.3, np.mean(correlations)
+    for seed in range(6):
+        generator = np.random.default_rng(seed)
+        network.set_weights([generator.permutation(w.ravel()).reshape(w.shape) for w in weights])
+        for one, two in zip(true, grad_cam(network, faces, labels), strict=True):
+            if two.any():  # else there is no order to compare
+                correlations.append(spearmanr(one.ravel(), two.ravel()).statistic)
+    assert len(correlations) >= 40
+    assert abs(np.mean(correlations)) < 0.3, correlations
 
 
 def test_networks_without_maps_are_refused() -> None:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from mien.workflows.calibrating import CalibrationResult, calibrate
     from mien.workflows.comparing import ComparisonResult, compare
     from mien.workflows.evaluating import EvaluationResult, evaluate
+    from mien.workflows.explaining import ExplainResult, explain, explain_data
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
     from mien.workflows.group_alarms import GroupsResult, groups
@@ -84,6 +85,7 @@ _MODULE_OF_NAME = {
     "Detection": "mien.results",
     "DetectorError": "mien.errors",
     "EvaluationResult": "mien.workflows.evaluating",
+    "ExplainResult": "mien.workflows.explaining",
     "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
     "FER2013": "mien.labels",
@@ -129,6 +131,8 @@ _MODULE_OF_NAME = {
     "compare": "mien.workflows.comparing",
     "ensemble": "mien.workflows.exporting",
     "evaluate": "mien.workflows.evaluating",
+    "explain": "mien.workflows.explaining",
+    "explain_data": "mien.workflows.explaining",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
     "groups": "mien.workflows.group_alarms",
@@ -155,6 +159,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "Detection",
     "DetectorError",
     "EvaluationResult",
+    "ExplainResult",
     "ExportResult",
     "Expression",
     "FER2013",
@@ -200,6 +205,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "compare",
     "ensemble",
     "evaluate",
+    "explain",
+    "explain_data",
     "export",
     "fetch_model",
     "groups",
