@@ -2,8 +2,8 @@
 
 Intervals are bootstrap intervals that hold for 30 faces as for 30,000. The percentile bootstrap,
 which reports use for whole splits, was tried and left out here: where all 30 are right it has no
-width, and its interval of the ECE never contains the true one, because resampling adds to the
-ECE's upward bias. Instead:
+width, and its interval of a small ECE never contains the true one, because resampling adds to
+the ECE's upward bias. Instead:
 
 * shares (accuracy, uncertain, not found, answers) and recalls: the Bayesian bootstrap (Rubin,
   1981) with half a row of each kind added (Jeffreys), so shares are drawn from a beta distribution;
