@@ -27,7 +27,7 @@ LAYERS = (
     {"images", "preprocessing"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
-    {"evaluation", "summaries"},
+    {"evaluation", "summaries", "explanation"},
     {"formats", "outputs", "reports"},
     {"training", "page"},
     {"workflows"},
@@ -45,10 +45,17 @@ MAY_IMPORT = {
         "training",
         "data.augmentation",
         "data.batches",
+        "explanation.grad_cam",  # gradients of the network's maps
+        "workflows.models",  # for types alone
         "workflows.training",
         "cli.progress",
     },
-    "tensorflow": {"formats", "training.teacher_layer", "training.trainable"},
+    "tensorflow": {
+        "explanation.grad_cam",
+        "formats",
+        "training.teacher_layer",
+        "training.trainable",
+    },
     "tf2onnx": {"formats.bundle"},
     "onnx": {
         "formats.bundle",

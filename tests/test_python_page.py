@@ -74,6 +74,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     PIL.Image.new("RGB", (320, 240), (90, 120, 150)).save(tmp_path / "photos" / "wall.jpg")
     write_talk(tmp_path / "talk.mp4", np.asarray(photo))
     write_faces(tmp_path / "fer2013.csv")
+    people = "".join(f"{row},{'AB'[row % 2]}\n" for row in range(422, 632))
+    (tmp_path / "people.csv").write_text(f"row,site\n{people}", encoding="utf-8")
     (tmp_path / "tiny.py").write_text(RECIPE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from mien.workflows.comparing import ComparisonResult, compare
     from mien.workflows.datasets.run import DatasetResult, recognize_dataset
     from mien.workflows.evaluating import EvaluationResult, evaluate
+    from mien.workflows.explaining import ExplainResult, explain, explain_data
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
     from mien.workflows.group_alarms import GroupsResult, groups
@@ -90,6 +91,7 @@ _MODULE_OF_NAME = {
     "DetectorError": "mien.errors",
     "EngineError": "mien.errors",
     "EvaluationResult": "mien.workflows.evaluating",
+    "ExplainResult": "mien.workflows.explaining",
     "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
     "FER2013": "mien.labels",
@@ -138,6 +140,8 @@ _MODULE_OF_NAME = {
     "compare": "mien.workflows.comparing",
     "ensemble": "mien.workflows.exporting",
     "evaluate": "mien.workflows.evaluating",
+    "explain": "mien.workflows.explaining",
+    "explain_data": "mien.workflows.explaining",
     "export": "mien.workflows.exporting",
     "fetch_model": "mien.workflows.models",
     "groups": "mien.workflows.group_alarms",
@@ -170,6 +174,7 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "DetectorError",
     "EngineError",
     "EvaluationResult",
+    "ExplainResult",
     "ExportResult",
     "Expression",
     "FER2013",
@@ -218,6 +223,8 @@ __all__ = [  # noqa: RUF022  (sorted as a person would)
     "compare",
     "ensemble",
     "evaluate",
+    "explain",
+    "explain_data",
     "export",
     "fetch_model",
     "groups",

@@ -22,6 +22,7 @@ from mien.cli.compare import compare
 from mien.cli.console import Terminated, warn
 from mien.cli.ensemble import ensemble
 from mien.cli.evaluate import evaluate
+from mien.cli.explain import explain
 from mien.cli.export import export
 from mien.cli.fetch import fetch
 from mien.cli.groups import groups
@@ -48,6 +49,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compare,
     groups,
     stress,
+    explain,
     calibrate,
     export,
     ensemble,

@@ -53,6 +53,9 @@ def evaluate(
     min_confidence: UncertainBelowOption = 0.5,
     detector: GroupDetectorOption = DetectorName.AUTO,
     offline: OfflineOption = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Measure what damage costs, too, as mien stress does.")
+    ] = False,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     architecture: ArchitectureOption = None,
@@ -75,7 +78,7 @@ def evaluate(
     """
     from mien.cli.console import output, progress_bar
     from mien.cli.tables import boxed
-    from mien.reports.scores import classes_table, scores_table
+    from mien.reports.scores import classes_table, scores_table, stress_table
     from mien.workflows.evaluating import evaluate as measure
 
     reading = labels, scaling, architecture, input_size
@@ -84,6 +87,7 @@ def evaluate(
         [
             *(model, *words(*reading), *(["--recipe-split"] if recipe_split else [])),
             *group_words(*asked),
+            *(["--stress"] if stress else []),
         ],
         *(data, ferplus, split, tta, out),
     )
@@ -98,6 +102,7 @@ def evaluate(
             recipe_split=recipe_split,
             reading=reading_of(*reading),
             groups=groups_wanted(*asked),
+            stress=stress,
             command=command,
             progress=progress,
         )
@@ -109,6 +114,8 @@ def evaluate(
         output.print(boxed(table))
     for line in result.group_lines:
         output.print(line, markup=False)
+    if result.stress is not None:
+        output.print(boxed(stress_table(result.stress)))
     output.print(f"report: {out / 'report.html'}", markup=False)
 
 

@@ -148,8 +148,7 @@ CORRUPTIONS = (
 
 
 def _side(face: Image) -> int:
-    height, width = face.shape[:2]
-    return int(max(height, width))
+    return int(max(face.shape[:2]))
 
 
 def _sign(chance: np.random.Generator) -> int:

@@ -2,8 +2,8 @@
 
 Intervals are bootstrap intervals that hold for 30 faces as for 30,000. The percentile bootstrap,
 which reports use for whole splits, was tried and left out here: where all 30 are right it has no
-width, and its interval of the ECE never contains the true one, because resampling adds to the
-ECE's upward bias. Instead:
+width, and its interval of a small ECE never contains the true one, because resampling adds to
+the ECE's upward bias. Instead:
 
 * shares (accuracy, uncertain, not found, answers) and recalls: the Bayesian bootstrap (Rubin,
   1981) with half a row of each kind added (Jeffreys), so shares are drawn from a beta distribution;
@@ -39,9 +39,6 @@ CLASS_ROWS = 5
 
 _CHUNK = 4_000_000
 """Random numbers drawn at a time."""
-_LEAST_PERCENTILE = 16.0
-"""Of the outcomes of a calibrated network, the one below which no upper end goes: that of
-power-constrained limits (Cowan et al., 2011, https://arxiv.org/abs/1105.3166)."""
 _FACTORS = np.linspace(0.0, 3.0, 41)
 
 
@@ -343,12 +340,7 @@ class CalibrationError:
         outcomes = np.array([np.abs(f * sums + chance).sum(axis=1) for f in _FACTORS])
         measured = float(np.abs(sums).sum())
         curves = np.percentile(outcomes, percentiles, axis=1)  # each grows with the factor
-        # A measured one that is smaller than chance lets any be would bound the true one by 0.
-        least = float(np.percentile(outcomes[0], _LEAST_PERCENTILE))
-        counted = [max(measured, least) if p < 50 else measured for p in percentiles]
-        factors = [
-            float(np.interp(c, curve, _FACTORS)) for c, curve in zip(counted, curves, strict=True)
-        ]
+        factors = [float(np.interp(measured, curve, _FACTORS)) for curve in curves]
         return [min(1.0, factor * measured / len(rows)) for factor in factors]
 
     def permuted(

@@ -3,7 +3,10 @@
 from mien.evaluation.metrics import Evaluation
 from mien.reports.classification_report import macro_average, weighted_average
 from mien.reports.document import Table
+from mien.reports.stress import stress_table
 from mien.reports.wording import percent, percent_interval
+
+__all__ = ["classes_table", "scores_table", "stress_table"]
 
 
 def scores_table(evaluation: Evaluation) -> Table:

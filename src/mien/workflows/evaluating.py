@@ -16,6 +16,7 @@ from mien.evaluation.groups import Grouped
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions, predict
 from mien.evaluation.relabel import Relabelled, relabel
+from mien.evaluation.stress import Stress, stress_test
 from mien.formats.reading import Reading
 from mien.labels import FERPLUS, LabelSet
 from mien.model.card import Calibration, ModelCard
@@ -23,10 +24,12 @@ from mien.provenance import commit
 from mien.reports.cautions import Provenance, cautions
 from mien.reports.document import Table
 from mien.reports.groups import group_lines, group_tables, groups_part
+from mien.reports.parts import ReportPart
 from mien.reports.report import check_report_folder, write_report
 from mien.reports.scores import classes_table, scores_table
+from mien.reports.stress import stress_part
 from mien.results import Tta
-from mien.samples import Samples, Split
+from mien.samples import Image, Samples, Split
 from mien.workflows.grouping import GroupsWanted, group_evaluation
 from mien.workflows.models import OpenModel, open_model
 from mien.workflows.progress import Progress
@@ -52,6 +55,13 @@ class Measurement:
     """What else a reader must know of the faces or labels."""
     is_carved: bool = False
     """Whether the faces are those that the model's training carved out of the training faces."""
+
+    @property
+    def example(self) -> Image:
+        """The face that stands for all where one is shown: the most confident right one."""
+        predictions = self.predictions
+        right = np.where(predictions.correct, predictions.confidence, -1.0)
+        return self.rows.images[int(np.argmax(right))]
 
     @property
     def data_sha256(self) -> str:
@@ -153,6 +163,8 @@ class EvaluationResult:
     """The command that measures this again."""
     groups: Grouped | None = None
     """The same by groups; None where none were named."""
+    stress: Stress | None = None
+    """What damage costs; None where that was not measured."""
 
     @property
     def group_lines(self) -> list[str]:
@@ -224,8 +236,14 @@ class EvaluationResult:
             worst_errors=[
                 (row, rows.images[row]) for row in predictions.confident_errors(_SHOWN_FACES)
             ],
-            parts=[] if self.groups is None else [groups_part(self.groups)],
+            parts=self._parts(),
         )
+
+    def _parts(self) -> list[ReportPart]:
+        parts = [] if self.groups is None else [groups_part(self.groups)]
+        if self.stress is not None:
+            parts.append(stress_part(self.stress, self.measurement.example))
+        return parts
 
 
 def evaluate(
@@ -239,6 +257,7 @@ def evaluate(
     recipe_split: bool = False,
     reading: Reading | None = None,
     groups: GroupsWanted | str | Path | None = None,
+    stress: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> EvaluationResult:
@@ -256,6 +275,7 @@ def evaluate(
         recipe_split: divide the faces as the model's training did.
         reading: what is said of a Keras file without a card.
         groups: a csv of groups, or what is wanted to be known of them.
+        stress: measure what damage costs, too, as `mien.stress` does.
         command: the command that measures this again, for the report.
         progress: called after each batch.
 
@@ -285,10 +305,29 @@ def evaluate(
     if groups is not None and table is not None:
         predictions, rows = measurement.predictions, measurement.rows
         grouped = group_evaluation(predictions, rows.images, table, groups, progress)
-    result = EvaluationResult(evaluation, measurement, told, command, grouped)
+    harmed = stress_of(opened, measurement, progress) if stress else None
+    result = EvaluationResult(evaluation, measurement, told, command, grouped, harmed)
     if out is not None:
         result.save(out)
     return result
+
+
+def stress_of(model: OpenModel, measurement: Measurement, progress: Progress | None) -> Stress:
+    """Stress on the faces of a measurement.
+
+    Raises:
+        ModelError: as `OpenModel.classifier`.
+        ImageError, DatasetError: a face's file is damaged.
+    """
+    images = measurement.rows.images
+    classifier = model.classifier(images)
+    return stress_test(
+        classifier.probabilities,
+        measurement.predictions,
+        images,
+        classifier.label_set,
+        progress=progress,
+    )
 
 
 def known_parameters(card: ModelCard) -> int | None:

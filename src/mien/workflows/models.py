@@ -21,6 +21,8 @@ from mien.recognition.sessions import ExecutionProvider
 from mien.samples import Image, Images
 
 if TYPE_CHECKING:
+    import keras
+
     from mien.training.opening import OpenNetwork
 
 
@@ -52,6 +54,11 @@ class OpenModel:
     def is_keras(self) -> bool:
         """Whether it is a Keras file, whose card is not part of it."""
         return self._network is not None
+
+    @property
+    def network(self) -> "keras.Model | None":
+        """The Keras network, under mien's contract; None where the model is an ONNX file."""
+        return None if self._network is None else self._network.network
 
     def classifier(self, faces: Images | Sequence[Image] = ()) -> Classifier:
         """What classifies.

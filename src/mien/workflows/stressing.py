@@ -8,7 +8,7 @@ import numpy as np
 
 import mien
 from mien.data import read_samples
-from mien.evaluation.stress import Stress, stress_test
+from mien.evaluation.stress import Stress
 from mien.files import atomic_folder
 from mien.formats.reading import Reading
 from mien.provenance import commit
@@ -17,8 +17,8 @@ from mien.reports.report import check_report_folder
 from mien.reports.stress import STRESS_FILES, stress_lines, stress_part, stress_table
 from mien.reports.wording import code_words
 from mien.samples import Samples, Split
-from mien.workflows.evaluating import Measurement, measure
-from mien.workflows.models import OpenModel, open_model
+from mien.workflows.evaluating import Measurement, measure, stress_of
+from mien.workflows.models import open_model
 from mien.workflows.progress import Progress
 
 _FILES = ("stress.json", "stress.md", "stress.html", *STRESS_FILES)
@@ -79,7 +79,7 @@ class StressResult:
             MissingExtraError: matplotlib is not installed.
         """
         measurement = self.measurement
-        part = stress_part(self.stress, measurement.rows.images[example_row(measurement)])
+        part = stress_part(self.stress, measurement.example)
         facts = (
             ("model", measurement.card.name),
             ("SHA-256 of the model file", measurement.model_sha256),
@@ -162,30 +162,6 @@ def stress(
     if out is not None:
         result.save(out)
     return result
-
-
-def stress_of(model: OpenModel, measurement: Measurement, progress: Progress | None) -> Stress:
-    """Stress on the faces of a measurement.
-
-    Raises:
-        ModelError: as `OpenModel.classifier`.
-        ImageError, DatasetError: a face's file is damaged.
-    """
-    images = measurement.rows.images
-    classifier = model.classifier(images)
-    return stress_test(
-        classifier.probabilities,
-        measurement.predictions,
-        images,
-        classifier.label_set,
-        progress=progress,
-    )
-
-
-def example_row(measurement: Measurement) -> int:
-    """The face that is shown damaged: the most confident right one, or the first."""
-    predictions = measurement.predictions
-    return int(np.argmax(np.where(predictions.correct, predictions.confidence, -1.0)))
 
 
 def _drawn(samples: Samples, split: Split, n: int) -> Samples:
