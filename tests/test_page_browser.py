@@ -163,8 +163,7 @@ def test_the_table_is_that_of_the_command_line(chromium: Browser, address: str, 
     from mien.recognition.recognizer import Recognizer
 
     with chromium.visit(address) as visit:
-        page = visit.open().page
-        visit.use("server")
+        visit.open().use("server")
         visit.choose_photos(media(MANY))
         visit.photos(1)
         saved = visit.saved("photos", "Save table")
@@ -197,7 +196,7 @@ def compare(here: dict[str, Any], there: dict[str, Any]) -> list[tuple[float, fl
 
 def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> None:
     with chromium.visit(f"http://127.0.0.1:{service.client.port}/") as visit:
-        page = visit.open().page
+        visit.open()
         visit.choose_photos(*files)
         visit.photos(len(files))
         here = {result["source"]: result for result in results(visit.saved("photos", "Save JSON"))}
