@@ -163,8 +163,7 @@ def test_the_table_is_that_of_the_command_line(chromium: Browser, address: str, 
     from mien.recognition.recognizer import Recognizer
 
     with chromium.visit(address) as visit:
-        visit.open()
-        visit.use("server")
+        visit.open().use("server")
         visit.choose_photos(media(MANY))
         visit.photos(1)
         saved = visit.saved("photos", "Save table")

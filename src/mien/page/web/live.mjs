@@ -122,6 +122,7 @@ export class Live {
     this.result = result;
     this.record.add(result);
     this.#shown++;
+    this.parts.pace.dataset.frames = `${Number(this.parts.pace.dataset.frames ?? 0) + 1}`;
     this.draw();
     const { video } = this.parts;
     this.panel.show(result, {

@@ -69,6 +69,13 @@ export function cropFace(picture, box, landmarks, crop) {
 export function cropUpright(picture, left, top, side) {
   const { width, height, channels } = picture;
   const square = blank(side, side, channels);
+  if (left >= 0 && top >= 0 && left + side <= width && top + side <= height) {
+    for (let y = 0; y < side; y++) {
+      const from = ((top + y) * width + left) * channels;
+      square.data.set(picture.data.subarray(from, from + side * channels), y * side * channels);
+    }
+    return square;
+  }
   let to = 0;
   for (let y = top; y < top + side; y++) {
     const row = Math.min(Math.max(y, 0), height - 1) * width;

@@ -59,7 +59,7 @@ function meanAndDeviation(plane) {
  */
 function sameScene(before, after, numbers) {
   const alike = (/** @type {Float64Array[]} */ one, /** @type {Float64Array[]} */ other) =>
-    correlation(one, other, numbers) >= numbers.same_scene;
+    correlates(one, other, numbers);
   return (
     alike(before, after) ||
     alike(matched(before, after), after) ||
@@ -91,18 +91,18 @@ function halfStays(before, after, numbers) {
 }
 
 /**
- * Largest normalised correlation over all shifts, at most 1; a plain picture has 0.
+ * Whether the normalised correlation is large enough for any shift; that of a plain picture is 0.
  * @param {Float64Array[]} before
  * @param {Float64Array[]} after
  * @param {CutNumbers} numbers
  */
-function correlation(before, after, numbers) {
+function correlates(before, after, numbers) {
   const [width, height] = numbers.thumbnail_px;
   const [columns, rows] = numbers.margin_px;
   const [innerW, innerH] = [width - 2 * columns, height - 2 * rows];
   const inner = after.map((plane) => cut(plane, width, columns, rows, innerW, innerH));
   const about = inner.map(meanAndDeviation);
-  if (Math.max(...about.map((one) => one.deviation)) < 1) return 0;
+  if (Math.max(...about.map((one) => one.deviation)) < 1) return false;
   let norm = 0;
   inner.forEach((plane, c) => {
     for (let k = 0; k < plane.length; k++) {
@@ -110,9 +110,9 @@ function correlation(before, after, numbers) {
       norm += plane[k] ** 2;
     }
   });
-  let best = -1;
-  for (let top = 0; top <= 2 * rows; top++) {
-    for (let left = 0; left <= 2 * columns; left++) {
+  // The middle first: most frames are where the last one was.
+  for (const top of fromMiddle(rows)) {
+    for (const left of fromMiddle(columns)) {
       let [product, squares] = [0, 0];
       before.forEach((plane, c) => {
         const window = cut(plane, width, left, top, innerW, innerH);
@@ -124,10 +124,16 @@ function correlation(before, after, numbers) {
         }
       });
       const scale = Math.sqrt(squares * norm);
-      if (scale > 0) best = Math.max(best, product / scale);
+      if (scale > 0 && product / scale >= numbers.same_scene) return true;
     }
   }
-  return best;
+  return false;
+}
+
+/** @param {number} middle */
+function fromMiddle(middle) {
+  const all = Array.from({ length: 2 * middle + 1 }, (_, at) => at);
+  return all.sort((one, other) => Math.abs(one - middle) - Math.abs(other - middle));
 }
 
 /**

@@ -59,6 +59,7 @@ export function resizeArea(picture, width, height) {
  * @returns {Picture}
  */
 function whole(picture, stepX, stepY) {
+  if (stepX === 2 && stepY === 2) return halved(picture);
   const { data, channels } = picture;
   const small = blank(picture.width / stepX, picture.height / stepY, channels);
   const out = small.data;
@@ -71,12 +72,6 @@ function whole(picture, stepX, stepY) {
       const from = y * stepY * stride + x * stepX * channels;
       for (let c = 0; c < colours; c++) {
         let sum = 0;
-        if (stepX === 2 && stepY === 2) {
-          const at = from + c;
-          sum = data[at] + data[at + channels] + data[at + stride] + data[at + stride + channels];
-          out[to + c] = (sum + 2) >> 2;
-          continue;
-        }
         for (let row = 0; row < stepY; row++) {
           let at = from + row * stride + c;
           for (let column = 0; column < stepX; column++, at += channels) sum += data[at];
@@ -85,6 +80,27 @@ function whole(picture, stepX, stepY) {
       }
       if (channels === 4) out[to + 3] = 255;
       to += channels;
+    }
+  }
+  return small;
+}
+
+/**
+ * Areas of two by two pixels, which OpenCV rounds in its own way.
+ * @param {Picture} picture
+ * @returns {Picture}
+ */
+function halved(picture) {
+  const { data, channels } = picture;
+  const small = blank(picture.width / 2, picture.height / 2, channels);
+  const out = small.data;
+  const stride = picture.width * channels;
+  for (let y = 0, to = 0, at = 0; y < small.height; y++, at += stride) {
+    for (let x = 0; x < small.width; x++, at += channels) {
+      for (const end = at + channels; at < end; at++, to++) {
+        const sum = data[at] + data[at + channels] + data[at + stride] + data[at + stride + channels];
+        out[to] = (sum + 2) >> 2;
+      }
     }
   }
   return small;
@@ -141,7 +157,6 @@ function fractional(picture, width, height) {
   const line = new Float32Array(width * channels);
   const sums = new Float32Array(width * channels);
   const stride = picture.width * channels;
-  const colours = Math.min(channels, 3);
   const { targets, sources } = columns;
   const weights = Float32Array.from(columns.weights);
   let row = 0;
@@ -151,11 +166,19 @@ function fractional(picture, width, height) {
       const base = rows.sources[row] * stride;
       const share = Math.fround(rows.weights[row]);
       line.fill(0);
-      for (let k = 0; k < targets.length; k++) {
-        const to = targets[k] * channels;
-        const at = base + sources[k] * channels;
-        const weight = weights[k];
-        for (let c = 0; c < colours; c++) line[to + c] += data[at + c] * weight;
+      if (channels === 1) {
+        for (let k = 0; k < targets.length; k++) {
+          line[targets[k]] += data[base + sources[k]] * weights[k];
+        }
+      } else {
+        for (let k = 0; k < targets.length; k++) {
+          const to = targets[k] * 4;
+          const at = base + sources[k] * 4;
+          const weight = weights[k];
+          line[to] += data[at] * weight;
+          line[to + 1] += data[at + 1] * weight;
+          line[to + 2] += data[at + 2] * weight;
+        }
       }
       for (let k = 0; k < line.length; k++) sums[k] += share * line[k];
     }
@@ -198,22 +221,29 @@ export function resizeLinear(picture, width, height) {
     share[x] = rint(at * ONE);
   }
   const stride = picture.width * channels;
-  /** @type {Map<number, Int32Array>} */
-  let lines = new Map();
-  /** @param {number} row */
-  const across = (row) => {
-    const known = lines.get(row);
-    if (known) return known;
-    const line = new Int32Array(width * channels);
+  // The two lines between which rows are interpolated, and which rows they are of.
+  const kept = [new Int32Array(width * channels), new Int32Array(width * channels)];
+  const rows = [-1, -1];
+  /**
+   * @param {number} row
+   * @param {number} other a row that must be kept
+   */
+  const across = (row, other) => {
+    const known = rows.indexOf(row);
+    if (known >= 0) return kept[known];
+    const place = rows[0] === other ? 1 : 0;
+    const line = kept[place];
     const base = row * stride;
     for (let x = 0, to = 0; x < width; x++, to += channels) {
       const weight = share[x];
+      const rest = ONE - weight;
+      const first = base + left[x];
+      const second = base + right[x];
       for (let c = 0; c < colours; c++) {
-        line[to + c] =
-          data[base + left[x] + c] * (ONE - weight) + data[base + right[x] + c] * weight;
+        line[to + c] = data[first + c] * rest + data[second + c] * weight;
       }
     }
-    lines.set(row, line);
+    rows[place] = row;
     return line;
   };
   for (let y = 0; y < height; y++) {
@@ -223,9 +253,8 @@ export function resizeLinear(picture, width, height) {
     const low = rint(at * ONE);
     const high = ONE - low;
     const clip = (/** @type {number} */ row) => Math.min(Math.max(row, 0), picture.height - 1);
-    const [upper, lower] = [across(clip(first)), across(clip(first + 1))];
-    // Rows above are not needed any more.
-    lines = new Map([...lines].filter(([row]) => row >= clip(first)));
+    const upper = across(clip(first), clip(first + 1));
+    const lower = across(clip(first + 1), clip(first));
     const to = y * width * channels;
     for (let k = 0; k < upper.length; k++) {
       const above = ((upper[k] >> 4) * high) >> 16;

@@ -1,0 +1,9 @@
+"""`make page`: the files of ONNX Runtime Web into the package, before a wheel is built."""
+
+import sys
+from pathlib import Path
+
+from mien.page.runtime import PACKAGED, put
+
+if __name__ == "__main__":
+    put(Path(sys.argv[1]), PACKAGED)
