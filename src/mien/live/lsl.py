@@ -40,6 +40,15 @@ _UNITS = {"s": "seconds", "deg": "degrees", "px": "pixels", "x": "pixels", "y": 
 _PIXELS = ("x", "y", "w", "h")
 
 
+_ON_THIS_MACHINE = """
+[multicast]
+ResolveScope = machine
+[log]
+level = -2
+"""
+"""Configuration of liblsl (its lsl_api.cfg): announced here only; errors only on stderr."""
+
+
 class FrameClockMap:
     """From a source's own times to LSL's clock.
 
@@ -112,7 +121,7 @@ class LslOutlet:
         pylsl = _pylsl()
         if scope == "machine":
             # Streams of other scopes are announced to the local network.
-            pylsl.set_config_content("[multicast]\nResolveScope = machine\n")
+            pylsl.set_config_content(_ON_THIS_MACHINE)
         self._keys = label_keys
         self._columns = channel_names(label_keys)
         self._clock = FrameClockMap(pylsl.local_clock)

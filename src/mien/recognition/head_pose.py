@@ -85,7 +85,8 @@ def head_pose(landmarks_px: Sequence[Point]) -> HeadPose | None:
 def rotation_of(pose: HeadPose) -> NDArray[np.float64]:
     """The rotation with these angles, float64 (3, 3), in the axes of `MODEL_MM`.
 
-    The face is rolled first, then turned up, then to the side.
+    The face is turned up first, then to the side, then in the plane of the picture: so roll is the
+    angle of the line through the eyes, and yaw and pitch are those of the upright picture.
     """
     roll, yaw, pitch = (
         math.radians(angle) for angle in (pose.roll_deg, -pose.yaw_deg, -pose.pitch_deg)
@@ -94,16 +95,17 @@ def rotation_of(pose: HeadPose) -> NDArray[np.float64]:
     about_z = np.array([[a, -b, 0.0], [b, a, 0.0], [0.0, 0.0, 1.0]])
     about_y = np.array([[c, 0.0, d], [0.0, 1.0, 0.0], [-d, 0.0, c]])
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, e, -f], [0.0, f, e]])
-    return np.asarray(about_y @ about_x @ about_z)
+    return np.asarray(about_z @ about_y @ about_x)
 
 
 def _angles(rotation: NDArray[np.float64]) -> HeadPose:
     """The inverse of `rotation_of`."""
-    ahead = -rotation[:, 2]  # where the nose points
-    yaw = math.degrees(math.atan2(ahead[0], -ahead[2]))
-    pitch = math.degrees(math.asin(min(1.0, max(-1.0, -ahead[1]))))
-    rolled = rotation_of(HeadPose(0.0, yaw, pitch)).T @ rotation
-    return HeadPose(math.degrees(math.atan2(rolled[1, 0], rolled[0, 0])), yaw, pitch)
+    across = rotation[:, 0]
+    return HeadPose(
+        math.degrees(math.atan2(across[1], across[0])),
+        math.degrees(math.asin(min(1.0, max(-1.0, across[2])))),
+        -math.degrees(math.atan2(rotation[2, 1], rotation[2, 2])),
+    )
 
 
 def _turn_2d(angle: float) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from mien.recognition.detectors.detector import (
     reduced_to,
     resized_to,
 )
+from mien.recognition.detectors.second_look import looked_at_again
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
 from mien.recognition.sessions import ExecutionProvider
 from mien.results import Detection
@@ -135,6 +136,7 @@ class YuNet:
         check_picture(image_rgb)
         if self._single_side_px is None:
             rows = self._search_thoroughly(image_rgb)
+            rows = looked_at_again(self._network, image_rgb, rows, self.crops["fer2013"])
         else:
             rows = self._search_once(image_rgb, self._single_side_px)
         found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
