@@ -1,6 +1,7 @@
 """The streams of the Lab Streaming Layer, received by inlets on this machine."""
 
 import math
+import sys
 import time
 import uuid
 
@@ -116,43 +117,84 @@ def test_stamps_grow():
     assert stamps[0] < stamps[1] < stamps[2]
 
 
-def received(seconds, rate_hz):
-    """Push frames as they would come, and what inlets get of them."""
+def open_inlets(outlet):
+    """Inlets of both streams of an outlet; other tests may stream at the same time."""
     pylsl = pytest.importorskip("pylsl")
-    name = uuid.uuid4().hex  # other tests may stream, too
-    outlet = LslOutlet(KEYS, name, "model")
-    found = []
+    own = {one.get_info().source_id() for one in outlet._outlets}
+    inlets = []
     for kind in (lsl.STREAM_TYPE, lsl.MARKERS_TYPE):
-        of_kind = [
-            one
-            for one in pylsl.resolve_byprop("type", kind, 1, 60.0)
-            if one.source_id() in {info.source_id() for info in outlet_infos(outlet)}
-        ]
-        found += of_kind
-    assert len(found) == 2
-    inlets = [pylsl.StreamInlet(info, max_buflen=3600) for info in found]
-    for inlet in inlets:
-        inlet.open_stream(timeout=60.0)
-    keys = [KEYS[(number // 10) % len(KEYS)] for number in range(round(seconds * rate_hz))]
-    begin_s = time.monotonic()
-    for number, key in enumerate(keys):
-        due_s = begin_s + number / rate_hz
-        time.sleep(max(0.0, due_s - time.monotonic()))
-        faces = () if number % 7 == 0 else (key,)
-        outlet.push(frame(number, *faces, rate_hz=rate_hz), time.monotonic())
-    chunks = [inlet.pull_chunk(timeout=60.0, max_samples=1) for inlet in inlets]
-    got = []
-    for inlet, (values, stamps) in zip(inlets, chunks, strict=True):
+        until_s = time.monotonic() + 60.0
         while True:
-            more, at = inlet.pull_chunk(timeout=1.0, max_samples=100_000)
-            if not more:
+            found = pylsl.resolve_byprop("type", kind, 1, 10.0)
+            mine = [info for info in found if info.source_id() in own]
+            if mine:
                 break
-            values, stamps = [*values, *more], [*stamps, *at]
-        got.append((values, np.array(stamps) + inlet.time_correction(timeout=60.0)))
-    outlet.close()
-    outlet.close()
-    return begin_s, keys, *got, inlets[0].info(timeout=60.0) if False else found[0]
+            assert time.monotonic() < until_s, f"no stream of type {kind}"
+        inlets.append(pylsl.StreamInlet(mine[0], max_buflen=3600))
+        inlets[-1].open_stream(timeout=60.0)
+    return inlets
 
 
-def outlet_infos(outlet):
-    return [one.get_info() for one in outlet._outlets]
+def all_of(inlet, at_least):
+    """Everything that arrives: samples, and their times on this machine's clock."""
+    values, stamps = [], []
+    until_s = time.monotonic() + 60.0
+    while len(values) < at_least and time.monotonic() < until_s:
+        more, at = inlet.pull_chunk(timeout=1.0, max_samples=10_000)
+        values, stamps = values + more, stamps + at
+    more, at = inlet.pull_chunk(timeout=0.2, max_samples=10_000)  # there should be none
+    return values + more, np.array(stamps + at) + inlet.time_correction(timeout=60.0)
+
+
+def check_stream(seconds, rate_hz):
+    outlet = LslOutlet(KEYS, uuid.uuid4().hex, "model")
+    numbers, markers = open_inlets(outlet)
+    n_frames = round(seconds * rate_hz)
+    begin_s = time.monotonic()
+    for number in range(n_frames):
+        time.sleep(max(0.0, begin_s + number / rate_hz - time.monotonic()))
+        came_s = time.monotonic() if number else begin_s
+        shows = () if number % 7 == 6 else (KEYS[number // 10 % len(KEYS)],)
+        outlet.push(frame(number, *shows, rate_hz=rate_hz), came_s)
+    rows, times = all_of(numbers, n_frames)
+    names = channel_names(KEYS)
+    assert [row[names.index("frame")] for row in rows] == list(range(n_frames))
+    frames_s = begin_s + np.array([row[names.index("time_s")] for row in rows])
+    # A machine that is busy from the first frame on delays all alike.
+    late_s = np.median(times - frames_s)
+    assert np.abs(times - frames_s - late_s).max() < 0.005
+    words, at = all_of(markers, -(-n_frames // 10))
+    assert words == [[f"face 1: {KEYS[n % len(KEYS)]}"] for n in range(-(-n_frames // 10))]
+    assert np.abs(at[:, np.newaxis] - times).min(axis=1).max() < 0.005
+    assert outlet.n_samples == len(rows) + len(words)
+    described = numbers.info(timeout=60.0)
+    outlet.close()
+    outlet.close()
+    outlet.push(frame(n_frames), time.monotonic())  # after the end nothing is sent
+    assert outlet.n_samples == len(rows) + len(words)
+    return described
+
+
+def test_an_inlet_gets_every_frame_with_its_time():
+    described = check_stream(2.0, 25.0)
+    channel = described.desc().child("channels").child("channel")
+    labels = {}
+    for _ in range(described.channel_count()):
+        labels[channel.child_value("label")] = channel.child_value("unit")
+        channel = channel.next_sibling()
+    assert tuple(labels) == channel_names(KEYS)
+    assert (labels["time_s"], labels["w"], labels["nose_x"]) == ("seconds", "pixels", "pixels")
+    assert (labels["yaw_deg"], labels["frame"]) == ("degrees", "none")
+    key = described.desc().child("expressions").child("expression").child_value("key")
+    assert key == KEYS[0]
+
+
+@pytest.mark.slow
+def test_a_minute_without_a_loss():
+    check_stream(60.0, 25.0)
+
+
+def test_without_pylsl_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    with pytest.raises(MissingExtraError, match=r"mien\[lab\]"):
+        LslOutlet(KEYS, "a", "b")
