@@ -4,14 +4,17 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from command_line import run
+from command_line import mien
 from mien.cli.recognition_options import ProviderName
-from mien.errors import DetectorError, MissingExtraError, ModelError
+from mien.errors import MissingExtraError, ModelError
 from mien.model.names import resolve_model
 from mien.recognition import sessions
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.sessions import EXECUTION_PROVIDERS, check_provider
+from mien.workflows.models import fetch_model
+
+YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 
 MODEL = resolve_model("mien-tiny")
 AZURE = "AzureExecutionProvider"
@@ -41,7 +44,7 @@ def test_what_is_not_installed_is_said_with_what_to_install(monkeypatch):
 
 
 def test_a_name_that_there_is_not():
-    with pytest.raises(ValueError, match="execution provider of cpu, cuda, .* got 'azure'"):
+    with pytest.raises(ValueError, match=r"execution provider of cpu, cuda, .* got 'azure'"):
         check_provider("azure")
 
 
@@ -68,15 +71,13 @@ class Recorder:
         return session
 
 
-def test_detector_and_model_are_computed_by_the_same(monkeypatch, shared_folder):
+def test_detector_and_model_are_computed_by_the_same(monkeypatch, shared_folder, own_cache):
     pretend(monkeypatch, "CUDAExecutionProvider", "CPUExecutionProvider")
     opened = []
     monkeypatch.setattr(sessions, "Session", Recorder(opened))
     classifier = Classifier(MODEL, provider="cuda")
-    try:
-        recognizer = Recognizer(classifier, "yunet", offline=True)
-    except DetectorError:
-        pytest.skip("YuNet's file is not in the cache")
+    fetch_model("yunet", from_file=shared_folder / "models" / YUNET_FILE)
+    recognizer = Recognizer(classifier, "yunet", offline=True)
     assert recognizer.classifier is classifier
     assert len(opened) == 2
     for providers in opened:
@@ -91,8 +92,8 @@ def test_the_commands_say_it_in_one_line(command, tmp_path):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine has CUDA")
     (tmp_path / "a.mp4").write_bytes(b"")
-    done = run(command, str(tmp_path / "a.mp4"), "--execution-provider", "cuda")
+    done = mien(command, "a.mp4", "--execution-provider", "cuda", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") <= 2 and "onnxruntime-gpu" in done.stderr
-    done = run(command, str(tmp_path / "a.mp4"), "--execution-provider", "abacus")
+    done = mien(command, "a.mp4", "--execution-provider", "abacus", cwd=tmp_path)
     assert done.returncode == 2 and "'abacus' is not one of 'cpu', 'cuda'" in done.stderr
