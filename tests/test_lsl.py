@@ -101,6 +101,17 @@ def test_what_delays_a_frame_does_not_shift_its_time():
     assert found.clock_offset_s == pytest.approx(3.25)
 
 
+def test_a_program_that_stands_still_for_a_minute_keeps_its_offset():
+    clocks = Clocks(ahead_s=0.0)
+    found = clocks.map()
+    stamps = []
+    for number in range(3000):
+        due_s = 100.0 + number / 25
+        clocks.now_s = max(due_s, clocks.now_s + 1e-4 + 60.0 * (number == 500))
+        stamps.append(found.stamp(number / 25, clocks.now_s))
+    assert np.abs(np.array(stamps) - 100.0 - np.arange(3000) / 25).max() < 1e-3
+
+
 @pytest.mark.parametrize("drift", [-5e-5, 5e-5])
 def test_a_source_whose_clock_runs_otherwise_is_followed(drift):
     clocks = Clocks(ahead_s=0.0)
