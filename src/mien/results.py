@@ -121,11 +121,13 @@ class HeadPose:
     """
 
     roll_deg: float
-    """Turned in the plane of the picture, clockwise as seen, in [-180, 180]."""
+    """Turned in the plane of the picture, clockwise as seen, in [-180, 180]: the angle of the line
+    through the eyes."""
     yaw_deg: float
-    """Turned towards the right edge of the picture where positive, in [-180, 180]."""
+    """Turned towards the right of the picture where positive, once that is turned so that the face
+    stands upright; in [-90, 90]."""
     pitch_deg: float
-    """Turned up where positive, in [-90, 90]."""
+    """Likewise turned up where positive, in [-180, 180]."""
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (self.roll_deg, self.yaw_deg, self.pitch_deg))):

@@ -40,6 +40,15 @@ _UNITS = {"s": "seconds", "deg": "degrees", "px": "pixels", "x": "pixels", "y": 
 _PIXELS = ("x", "y", "w", "h")
 
 
+_ON_THIS_MACHINE = """
+[multicast]
+ResolveScope = machine
+[log]
+level = -2
+"""
+"""Configuration of liblsl (its lsl_api.cfg): announced here only; errors only on stderr."""
+
+
 class FrameClockMap:
     """From a source's own times to LSL's clock.
 
@@ -58,7 +67,8 @@ class FrameClockMap:
     ) -> None:
         self._lsl_clock, self._clock = lsl_clock, clock
         self._offset_s: float | None = None
-        self._offset_at_s = self._checked_s = self._last_s = -math.inf
+        self._before = (-math.inf, -math.inf)
+        self._checked_s = self._last_s = -math.inf
         self.clock_offset_s = 0.0
         """LSL's clock less the program's, in seconds, as it was last measured."""
 
@@ -74,9 +84,11 @@ class FrameClockMap:
             self.clock_offset_s = self._measured()
         offset_s = captured_s - time_s
         if self._offset_s is not None:
-            grown_s = DRIFT * max(0.0, captured_s - self._offset_at_s)
-            offset_s = min(offset_s, self._offset_s + grown_s)
-        self._offset_s, self._offset_at_s = offset_s, captured_s
+            # While this program stands still its clock goes on; the frames that then come at once
+            # say nothing new, so the slower of the two clocks tells how much time went by.
+            passed_s = min(captured_s - self._before[0], time_s - self._before[1])
+            offset_s = min(offset_s, self._offset_s + DRIFT * max(0.0, passed_s))
+        self._offset_s, self._before = offset_s, (captured_s, time_s)
         stamp_s = time_s + offset_s + self.clock_offset_s
         self._last_s = max(stamp_s, self._last_s + 1e-6)
         return self._last_s
@@ -112,7 +124,7 @@ class LslOutlet:
         pylsl = _pylsl()
         if scope == "machine":
             # Streams of other scopes are announced to the local network.
-            pylsl.set_config_content("[multicast]\nResolveScope = machine\n")
+            pylsl.set_config_content(_ON_THIS_MACHINE)
         self._keys = label_keys
         self._columns = channel_names(label_keys)
         self._clock = FrameClockMap(pylsl.local_clock)

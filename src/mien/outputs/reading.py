@@ -96,7 +96,7 @@ class _Rows:
             np.array(time_s, np.float64),
             np.array(track, np.int64),
             np.array(label, np.int64),
-            np.array(self._probabilities, np.float64).reshape(-1, len(self._keys)),
+            np.array(self._probabilities, np.float64).reshape(len(self._cells), len(self._keys)),
         )
 
 
@@ -121,7 +121,7 @@ def _from_csv(path: Path, stream: Iterable[str], on_notice: Callable[[str], None
         rows = _Rows(path, keys)
         at = {name: names.index(name) for name in _NEEDED}
         first = names.index(_PREFIX + keys[0])
-        for cells, is_last in _with_last(reader):
+        for (number, cells), is_last in _with_last((reader.line_num, row) for row in reader):
             try:
                 if len(cells) != len(names):
                     raise ValueError(f"expected {len(names)} cells, got {len(cells)}")
@@ -131,7 +131,7 @@ def _from_csv(path: Path, stream: Iterable[str], on_notice: Callable[[str], None
                     rows.add(row, cells[first : first + len(keys)])
             except ValueError as error:
                 if not is_last:
-                    raise TableError(f"{path}, line {reader.line_num}: {error}") from error
+                    raise TableError(f"{path}, line {number}: {error}") from error
                 on_notice(f"{path}: the last line is broken off and left out")
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: {error}") from error
@@ -170,12 +170,14 @@ def _from_parquet(path: Path) -> FaceRows:
     with needs_extra("table"):
         import pyarrow
         import pyarrow.parquet as parquet
-    try:
-        names = parquet.read_schema(path).names
-        keys = _keys_of(path, names)
-        table = parquet.read_table(path, columns=[*_NEEDED, *(_PREFIX + key for key in keys)])
-    except pyarrow.ArrowException as error:
-        raise TableError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from error
+    with path.open("rb") as stream:
+        try:
+            file = parquet.ParquetFile(stream)
+            keys = _keys_of(path, file.schema_arrow.names)
+            table = file.read(columns=[*_NEEDED, *(_PREFIX + key for key in keys)])
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            raise TableError(f"{path} is no Parquet file, or a broken one: {reason}") from error
     rows = _Rows(path, keys)
     for number, cells in enumerate(table.to_pylist(), 1):
         rows.see(cells["source"])

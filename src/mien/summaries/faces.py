@@ -106,7 +106,7 @@ def joined(tables: Sequence[tuple[str, FaceRows]]) -> FaceRows:
         np.concatenate([rows.time_s for _, rows in tables]),
         np.concatenate([rows.track for _, rows in tables]),
         np.concatenate([rows.label for _, rows in tables]),
-        np.concatenate([rows.probabilities.reshape(-1, n_classes) for _, rows in tables]),
+        np.concatenate([rows.probabilities.reshape(len(rows), n_classes) for _, rows in tables]),
     )
     names = ", ".join(name for name, _ in tables)
     if not len(whole):

@@ -45,7 +45,8 @@ def mean_of(
     if not n:
         return Estimate(math.nan, math.nan, math.nan, 0)
     mean = float(known.mean())
-    if n < 2:
+    # Of persons who are all alike nobody knows how far others may differ.
+    if n < 2 or known.min() == known.max():
         return Estimate(mean, math.nan, math.nan, n)
     half = student_t(n - 1) * float(known.std(ddof=1)) / math.sqrt(n)
     return Estimate(mean, max(lowest, mean - half), min(highest, mean + half), n)
@@ -77,7 +78,7 @@ def difference_of(first: dict[str, float], second: dict[str, float]) -> tuple[Es
     parts = [float(group.var(ddof=1)) / len(group) for group in (a, b)]
     error = math.sqrt(sum(parts))
     if error == 0.0:
-        return Estimate(value, value, value, n), False
+        return Estimate(value, math.nan, math.nan, n), False
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
     half = student_t(freedom) * error
     return Estimate(value, value - half, value + half, n), False
