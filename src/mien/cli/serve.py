@@ -153,7 +153,14 @@ def serve(
 
     from mien.cli.console import warn
     from mien.errors import needs_extra
-    from mien.serving.settings import MEGABYTE, TOKEN_VARIABLE, Limits, Settings, read_token
+    from mien.serving.settings import (
+        MEGABYTE,
+        TOKEN_VARIABLE,
+        Limits,
+        Settings,
+        read_token,
+        whole_units,
+    )
 
     if export is not None:
         from mien.workflows.page import export_page
@@ -180,21 +187,21 @@ def serve(
             root_path=root_path,
             folder=folder,
             limits=Limits(
-                body_bytes=round(max_body_mb * MEGABYTE),
-                video_bytes=round(max_video_mb * MEGABYTE),
-                picture_pixels=round(max_megapixels * 1_000_000),
+                body_bytes=whole_units(max_body_mb, MEGABYTE),
+                video_bytes=whole_units(max_video_mb, MEGABYTE),
+                picture_pixels=whole_units(max_megapixels, 1_000_000),
                 pictures=max_pictures,
                 video_frames=max_frames,
                 video_s=60.0 * max_minutes,
                 video_cpu_s=60.0 * max_cpu_minutes,
-                video_memory_bytes=round(max_video_memory_mb * MEGABYTE),
+                video_memory_bytes=whole_units(max_video_memory_mb, MEGABYTE),
                 waiting_videos=max_waiting_videos,
                 kept_s=60.0 * keep_minutes,
                 connections=max_connections,
                 live=max_live,
                 header_s=header_seconds,
                 body_s=body_seconds,
-                waiting_bytes=round(max_waiting_mb * MEGABYTE),
+                waiting_bytes=whole_units(max_waiting_mb, MEGABYTE),
             ),
         )
     except ValueError as error:

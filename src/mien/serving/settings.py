@@ -146,6 +146,17 @@ class Settings:
         return "https" if self.tls_cert is not None else "http"
 
 
+def whole_units(value: float, unit: int) -> int:
+    """How many things a number of units are, as bytes of megabytes, to the nearest one.
+
+    Raises:
+        ValueError: it is not finite.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {value}")
+    return round(value * unit)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or address always means this machine."""
     if host.lower() in _LOCAL_NAMES:

@@ -14,6 +14,7 @@ const THUMB_PX = 96;
 const SPOKEN_EVERY_MS = 2000;
 /** Texts and thumbnails change no more often than this: they are to be read. */
 const DRAWN_EVERY_MS = 120;
+const DRAWN_SELDOM_MS = 600; // where the visitor asked for less motion
 const THUMB_EVERY_MS = 700;
 const CARD_STAYS_S = 1.5;
 
@@ -121,6 +122,7 @@ export class FacePanel {
     this.place = place;
     this.numbers = numbers;
     this.heard = heard;
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.empty = make("p", { class: "none" });
     /** @type {Map<number, FaceCard>} */
     this.cards = new Map();
@@ -148,7 +150,7 @@ export class FacePanel {
   show(result, view) {
     const now = performance.now();
     for (const face of result.faces) this.#card(face).remember(face, result.time_s);
-    if (now - this.drawnAt < DRAWN_EVERY_MS) return;
+    if (now - this.drawnAt < (this.calm.matches ? DRAWN_SELDOM_MS : DRAWN_EVERY_MS)) return;
     this.drawnAt = now;
     for (const face of result.faces) {
       const card = this.#card(face);

@@ -64,6 +64,12 @@ export class Live {
     /** @type {Error | null} */
     let failure = null;
     let wake = () => {};
+    const end = () => {
+      place.end();
+      wake();
+    };
+    if (signal.aborted) return end();
+    signal.addEventListener("abort", end, { once: true });
     this.#beginPace(signal);
     while (!signal.aborted && !failure) {
       if (!(await this.#frame(signal))) break;
@@ -97,8 +103,10 @@ export class Live {
           wake();
         });
     }
-    place.end();
-    if (failure && !signal.aborted) throw failure;
+    if (failure && !signal.aborted) {
+      control.abort();
+      throw failure;
+    }
   }
 
   stop() {

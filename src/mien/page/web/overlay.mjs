@@ -19,7 +19,7 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sa
 export function drawFaces(context, result, labels, view) {
   const { width, height, mirrored = false, scale = 1 } = view;
   const [scaleX, scaleY] = [width / result.width, height / result.height];
-  const line = Math.max(2 * scale, Math.sqrt(width * height) / 300);
+  const line = Math.max(2 * scale, Math.sqrt(width * height) / 220);
   const size = Math.max(12 * scale, Math.sqrt(width * height) / 40);
   context.save();
   context.lineJoin = "round";
@@ -33,7 +33,7 @@ export function drawFaces(context, result, labels, view) {
     const { x, y, w, h } = places[index];
     const color = css(labels.get(face.expression)?.color_rgb ?? [128, 128, 128]);
     for (const [thickness, stroke] of /** @type {[number, string][]} */ ([
-      [2 * line, "rgb(0 0 0 / .45)"],
+      [1.8 * line, "rgb(0 0 0 / .4)"],
       [line, color],
     ])) {
       context.lineWidth = thickness;

@@ -27,6 +27,7 @@ export class Photos {
     this.error = byId("photos-error", HTMLElement);
     this.status = byId("photos-status", HTMLElement);
     this.downloads = byId("photos-downloads", HTMLElement);
+    this.drop = byId("photos-drop", HTMLElement);
     /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
     this.photos = [];
     /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
@@ -53,6 +54,7 @@ export class Photos {
       this.photos.push(photo);
       this.queue.push(photo);
     }
+    this.drop.classList.toggle("small", this.photos.length > 0);
     while (this.working < AT_A_TIME && this.queue.length) this.#work();
   }
 
@@ -170,6 +172,7 @@ export class Photos {
     this.queue = [];
     this.photos = [];
     this.list.replaceChildren();
+    this.drop.classList.remove("small");
     this.downloads.replaceChildren();
     this.status.textContent = "";
     tell(this.error, "");
