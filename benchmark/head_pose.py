@@ -22,7 +22,8 @@ from scipy.spatial import Delaunay
 
 from mien.images import read_image
 from mien.recognition.detectors import load_detector
-from mien.results import HeadPose
+from mien.recognition.detectors.detector import FaceDetector, LooksAgain
+from mien.results import Detection, HeadPose
 
 SIDE_PX = 400
 DISTANCE_MM, EYES_MM, PIXELS_PER_MM = 1000.0, 63.0, 1.55
@@ -106,12 +107,19 @@ def rendered(path: Path, per_photo: int, seed: int) -> Iterator[tuple[str, np.nd
                 middle = (SIDE_PX / 2, SIDE_PX / 2)
                 faces = [
                     face
-                    for face in detector.detect(picture)
+                    for face in seen_by(detector, picture)
                     if math.dist(np.mean(face.landmarks_px, axis=0), middle) < SIDE_PX / 4
                 ]
                 if faces:
                     best = max(faces, key=lambda face: face.score)
                     yield photo, truth, angles(head_pose(best.landmarks_px))
+
+
+def seen_by(detector: FaceDetector, image: np.ndarray) -> tuple[Detection, ...]:
+    """The faces of a picture, as a recogniser gives them: those of photos are looked at again."""
+    found = detector.detect(image)
+    is_photo = isinstance(detector, LooksAgain) and detector.search_side_px is None
+    return detector.look_again(image, found) if is_photo else found
 
 
 def turned(photos: list[str], side_px: int | None) -> Iterator[tuple[float, float]]:
@@ -120,13 +128,13 @@ def turned(photos: list[str], side_px: int | None) -> Iterator[tuple[float, floa
     for photo in photos:
         image = read_image(Path(photo))
         height, width = image.shape[:2]
-        upright = detector.detect(image)
+        upright = seen_by(detector, image)
         for turn in np.linspace(-40.0, 40.0, 13):
             matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -turn, 1.0)
             matrix[:, 2] += 0.25 * np.array([width, height])
             size = (int(1.5 * width), int(1.5 * height))
-            found = detector.detect(
-                cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+            found = seen_by(
+                detector, cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
             )
             for face in upright:
                 center = matrix[:, :2] @ np.mean(face.landmarks_px, axis=0) + matrix[:, 2]
