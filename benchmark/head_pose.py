@@ -17,9 +17,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mien.recognition.head_pose import head_pose, rotation_of
 from scipy.spatial import Delaunay
 
+from mien.head_pose import head_pose, rotation_of
 from mien.images import read_image
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector, LooksAgain
