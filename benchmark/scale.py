@@ -60,7 +60,13 @@ def make_folder(photo: Path, folder: Path, count: int) -> None:
 def run(*arguments: object, cwd: Path, processors: int | None = None) -> tuple[float, float]:
     """Seconds of wall and of processor time of a command, which may use so many processors."""
     before, start_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run([*MIEN, *map(str, arguments)], cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*MIEN, *map(str, arguments)],
+        cwd=cwd,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors]),
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - start_s, processor_s
