@@ -103,7 +103,8 @@ def measure_folder(photo: Path, count: int, rounds: int) -> None:
 
 
 def measure_memory(photo: Path, count: int) -> None:
-    """Print the parent's resident memory as the pictures go."""
+    """Print the parent's resident memory as the pictures go; each is taken for one face, as what
+    the workers do is no matter."""
     from mien.cli.listening import Terminal
     from mien.results import FrameResult
     from mien.workflows.files import WantedFiles
@@ -125,7 +126,7 @@ def measure_memory(photo: Path, count: int) -> None:
         files = WantedFiles((Path(name) / "t.csv",))
         terminal = Watching(as_json=False)
         planned = plan([f"{name}/in"], files=files)
-        Job(listener=terminal, workers=len(os.sched_getaffinity(0))).run(planned)
+        Job("default", "whole", terminal, workers=len(os.sched_getaffinity(0))).run(planned)
         terminal.close()
 
 

@@ -14,6 +14,7 @@ from mien.errors import EngineError
 from mien.model import store
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
+from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.turning import Rotate
@@ -68,7 +69,7 @@ class WorkerSpec:
         keep_freed_memory()
         cv2.setNumThreads(1)
         if self.detector_file:
-            detector = YuNet(
+            detector: FaceDetector = YuNet(
                 self.detector_file,
                 search_side_px=self.search_side_px,
                 thoroughly=True,

@@ -168,8 +168,10 @@ def _sightings(values: dict[str, NDArray[np.generic]]) -> Iterator[Sighting]:
             )
             for name in ("boxes", "upright")
         )
+        width_px, height_px = values["sizes"][place].tolist()
         yield Sighting(
-            *values["sizes"][place].tolist(),
+            width_px,
+            height_px,
             faces,
             upright,
             np.asarray(values["probabilities"][rows], np.float64),

@@ -63,7 +63,7 @@ class RayTasks:
             ray.init(
                 **({"address": address} if address else here),
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 configure_logging=False,
             )
         except Exception as error:  # Ray's and gRPC's own, without a common base
