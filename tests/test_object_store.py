@@ -50,7 +50,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
         info.size = len(content)
         archive.addfile(info, io.BytesIO(content))
     system.pipe_file("mien-test/in/1.png", content)
-    system.pipe_file("mien-test/in/2.png", content[:200])
+    system.pipe_file("mien-test/in/2.png", b"no picture")
     system.pipe_file("mien-test/in/some.tar", packed.getvalue())
     clip = make_clip(tmp_path / "clip.mp4", 6)
     system.pipe_file("mien-test/in/clip.mp4", clip.read_bytes())
