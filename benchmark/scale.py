@@ -2,7 +2,7 @@
 
     python benchmark/scale.py folder PHOTO [--pictures 4000] [--rounds 3]
     python benchmark/scale.py memory PHOTO [--pictures 20000]
-    python benchmark/scale.py ray PHOTO [--pictures 4000]
+    python benchmark/scale.py ray PHOTO [--pictures 4000] [--rounds 3]
     python benchmark/scale.py driver [--paths 1000000]
     python benchmark/scale.py video CLIP [--minutes 10] [--parts 10]
 
@@ -60,7 +60,13 @@ def make_folder(photo: Path, folder: Path, count: int) -> None:
 def run(*arguments: object, cwd: Path, processors: int | None = None) -> tuple[float, float]:
     """Seconds of wall and of processor time of a command, which may use so many processors."""
     before, start_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run([*MIEN, *map(str, arguments)], cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*MIEN, *map(str, arguments)],
+        cwd=cwd,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors]),
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - start_s, processor_s
@@ -97,7 +103,8 @@ def measure_folder(photo: Path, count: int, rounds: int) -> None:
 
 
 def measure_memory(photo: Path, count: int) -> None:
-    """Print the parent's resident memory as the pictures go."""
+    """Print the parent's resident memory as the pictures go; each is taken for one face, as what
+    the workers do is no matter."""
     from mien.cli.listening import Terminal
     from mien.results import FrameResult
     from mien.workflows.files import WantedFiles
@@ -119,19 +126,16 @@ def measure_memory(photo: Path, count: int) -> None:
         files = WantedFiles((Path(name) / "t.csv",))
         terminal = Watching(as_json=False)
         planned = plan([f"{name}/in"], files=files)
-        Job(listener=terminal, workers=len(os.sched_getaffinity(0))).run(planned)
+        Job("default", "whole", terminal, workers=len(os.sched_getaffinity(0))).run(planned)
         terminal.close()
 
 
-def measure_ray(photo: Path, count: int) -> None:
+def measure_ray(photo: Path, count: int, rounds: int) -> None:
     """Print seconds of whole commands by processes and by Ray, in turn."""
-    from mien.outputs.dataset.parts import PartWriter
-
-    del PartWriter  # fails here where pyarrow is missing
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folder(photo, folder, count)
-        for number, engine in enumerate(("processes", "ray", "processes", "ray")):
+        for number, engine in enumerate(("processes", "ray") * rounds):
             wall_s, processor_s = run(
                 *("recognize", "in", "--dataset", f"out{number}", "--engine", engine),
                 *("--shard-size", max(50, count // 40)),
@@ -157,21 +161,22 @@ def measure_driver(n_paths: int) -> None:
                 [f"/data/photos/{number // 10000:05d}/a photo {number:09d}.jpg"]
                 for number in range(n_paths)
             )
-        layout, start_s = Layout(Path(name) / "out"), time.monotonic()
+        layout, start_s = Layout(Path(name) / "out"), time.process_time()
         manifest, n_shards, _ = write_manifest(layout, Cutter().shards(read_manifest(path)))
         os.replace(manifest, layout.manifest)
-        planned_s = time.monotonic() - start_s
-        start_s = time.monotonic()
+        planned_s = time.process_time() - start_s
+        start_s = time.process_time()
         n_done = 0
         with open_engine("processes") as engine:
             make: Callable[[], Callable[[object], int]] = partial(_make_nothing, name)
             for _ in engine.run(kinds_of(layout), make):
                 n_done += 1
-        seconds = time.monotonic() - start_s
+        seconds = time.process_time() - start_s
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
         print(
-            f"{n_paths:,} paths, {n_done:,} of {n_shards:,} shards: planned in {planned_s:.1f} s, "
-            f"{1e3 * seconds / n_done:.2f} ms a shard, peak of the driver {peak_mb:.0f} MB"
+            f"{n_paths:,} paths, {n_done:,} of {n_shards:,} shards; the driver's processor time: "
+            f"{planned_s:.1f} s to plan, {1e3 * seconds / n_done:.2f} ms a shard; "
+            f"its peak {peak_mb:.0f} MB"
         )
 
 
@@ -254,7 +259,7 @@ def main() -> None:
     elif arguments.kind == "memory":
         measure_memory(arguments.photo.resolve(), arguments.pictures)
     elif arguments.kind == "ray":
-        measure_ray(arguments.photo.resolve(), arguments.pictures)
+        measure_ray(arguments.photo.resolve(), arguments.pictures, arguments.rounds)
     elif arguments.kind == "driver":
         measure_driver(arguments.paths)
     else:

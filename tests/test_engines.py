@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import EngineError, SourceError
-from mien.workflows.attempts import GivenUpError, attempt, forget
+from mien.workflows.attempts import GivenUpError, attempt, forget, forget_last_of_each
 from mien.workflows.engines import open_engine
 from mien.workflows.engines.processes import Processes
 
@@ -151,6 +151,17 @@ def test_tries_that_we_end_do_not_count(tmp_path: Path) -> None:
         assert trying.passed_over == {}
         raise KeyboardInterrupt
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_last_try_of_a_job_that_ended_does_not_count(tmp_path: Path) -> None:
+    for _ in range(3):
+        die_in(tmp_path, 5)
+    forget_last_of_each(tmp_path)
+    with attempt(tmp_path, 3) as trying:
+        assert trying.passed_over == {5: "crashed"}
+    die_in(tmp_path, 5)
+    forget_last_of_each(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_shard_that_never_gets_on_is_given_up(tmp_path: Path) -> None:

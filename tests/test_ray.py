@@ -41,14 +41,14 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets have short names
         self.address = f"127.0.0.1:{free_port()}"
         self.environment = {**os.environ, **TOKEN, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
-        self.nodes = [self._start("--head", f"--port={self.address.split(':')[1]}")]
-        self.add()
+        self.nodes: list[subprocess.Popen[bytes]] = []
 
-    def add(self) -> None:
-        """Start another node."""
-        self.nodes.append(self._start(f"--address={self.address}"))
+    def start(self) -> None:
+        """Start both nodes."""
+        self._start("--head", f"--port={self.address.split(':')[1]}")
+        self._start(f"--address={self.address}")
 
-    def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start(self, *arguments: str) -> None:
         head = ["--include-dashboard=false", f"--temp-dir={self.folder}"]
         process = subprocess.Popen(
             [
@@ -62,6 +62,7 @@ class Cluster:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self.nodes.append(process)
         os.set_blocking(process.stdout.fileno(), False)
         said = b""
         end_s = time.monotonic() + factory.PATIENCE_S
@@ -69,7 +70,6 @@ class Cluster:
             assert time.monotonic() < end_s and process.poll() is None, said.decode()
             said += process.stdout.read() or b""
             time.sleep(0.1)
-        return process
 
     def kill(self, node: int) -> None:
         """As if a machine lost its power."""
@@ -90,6 +90,7 @@ class Cluster:
 def cluster(environment: dict[str, str]) -> Iterator[Cluster]:
     found = Cluster(environment)
     try:
+        found.start()
         yield found
     finally:
         found.close()

@@ -112,7 +112,8 @@ def recognize(
         typer.Option(
             min=1,
             metavar="N",
-            help="Refuse larger pictures and frames. [default: 100 million; 67 for videos]",
+            help="Refuse larger pictures and frames. [default: 100 million; 67 for videos; "
+            "50 for data sets]",
         ),
     ] = None,
     execution_provider: ProviderOption = ProviderName.CPU,

@@ -34,17 +34,15 @@ def check_outputs(paths: Iterable[Path], sources: Iterable[Path | str] = ()) -> 
         OutputError: two outputs have one name or are one file, an output is a source, a folder
             is in the way, or the place cannot be written to.
     """
-    inputs = [Path(source) for source in sources]
+    paths = list(paths)
+    inputs = {_identity(Path(source)) for source in sources} if paths else set()
     earlier: list[Path] = []
     for path in paths:
         for other in earlier:
             if _key(path) == _key(other) or _is_same_file(path, other):
                 raise OutputError(f"{path} and {other} are one file; name two")
-        for source in inputs:
-            if path.resolve() == source.resolve() or _is_same_file(path, source):
-                raise OutputError(
-                    f"{path} is a source and would be overwritten; name another place"
-                )
+        if _identity(path) in inputs:
+            raise OutputError(f"{path} is a source and would be overwritten; name another place")
         _check_place(path)
         earlier.append(path)
 
@@ -72,6 +70,15 @@ def check_onnx_output(out: Path, sources: Iterable[Path] = ()) -> None:
 
 def _key(path: Path) -> str:
     return str(path.resolve()).casefold()
+
+
+def _identity(path: Path) -> tuple[int, int] | Path:
+    """What tells a file from all others: quicker than comparing each with each."""
+    try:
+        stat = os.stat(path)
+    except (OSError, ValueError):
+        return path.resolve()  # it is not there
+    return (stat.st_dev, stat.st_ino)
 
 
 def _is_same_file(first: Path, second: Path) -> bool:

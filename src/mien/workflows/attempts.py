@@ -101,6 +101,17 @@ def forget(folder: Path, shard: int) -> None:
             path.unlink()
 
 
+def forget_last_of_each(folder: Path) -> None:
+    """Take the last try of every shard back, at the start of a job that goes on: it was ended with
+    the job. One that a picture ended is tried once more than it had to be."""
+    last: dict[str, Path] = {}
+    for path in sorted(folder.glob("*-*.txt")):
+        last[path.stem.split("-")[0]] = path
+    for path in last.values():
+        with suppress(OSError):
+            path.unlink()
+
+
 def _judge(earlier: list[Path]) -> tuple[dict[int, Ending], int]:
     """What is to be passed over, and how many tries taught nothing."""
     ends: Counter[int] = Counter()

@@ -72,7 +72,7 @@ class WorkerSpec:
         cv2.setNumThreads(1)
         detector: FaceDetector
         if self.detector_file:
-            detector = YuNet(
+            detector: FaceDetector = YuNet(
                 self.detector_file,
                 search_side_px=self.search_side_px,
                 thoroughly=True,

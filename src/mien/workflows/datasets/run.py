@@ -29,7 +29,7 @@ from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.turning import Rotate
 from mien.reports.wording import counted
 from mien.results import Tta
-from mien.workflows.attempts import TIMEOUT_S, forget
+from mien.workflows.attempts import TIMEOUT_S, forget, forget_last_of_each
 from mien.workflows.datasets.plan import PART_S, SHARD_PICTURES, Cutter, find_items
 from mien.workflows.datasets.worker import JobSpec, ShardReport, Task, make_worker
 from mien.workflows.engines import Engine, EngineName, open_engine
@@ -185,6 +185,7 @@ def recognize_dataset(
     )
     with open_engine(engine, workers=workers, address=ray_address) as chosen, locked(layout):
         layout.sweep()
+        forget_last_of_each(layout.attempts)
         cutter = Cutter(shard_size, shard_s, max_pixels)
         items = find_items(
             [str(source) for source in paths_or_addresses(sources)],

@@ -12,7 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from mien.errors import ImageError, ImageTooLargeError, MienError, OutputError, SourceError
+from mien.errors import (
+    ImageError,
+    ImageTooLargeError,
+    MienError,
+    OutputError,
+    SourceError,
+    one_line,
+)
 from mien.images import read_image
 from mien.outputs.dataset.job import ShardRow, read_shard
 from mien.outputs.dataset.layout import Layout
@@ -121,6 +128,8 @@ def _do(spec: JobSpec, recognizer: Recognizer, writer: PartWriter, task: Task) -
                 counts = do(spec, recognizer, writer, task, trying)
     except MienError as failure:
         error = failure
+    except MemoryError:
+        error = MienError("there is not enough memory; use fewer workers")
     except GivenUpError as failure:
         error = MienError(
             f"{failure}; its processes end, each at another picture: is there memory?"
@@ -182,7 +191,11 @@ def recognize_content(
     except MemoryError:
         words = f"{name} needs more memory than there is"
         return PictureRow(name, "picture", "too_large", words, size), None
-    result = recognizer.recognize(image_rgb, source=name)
+    try:
+        result = recognizer.recognize(image_rgb, source=name)
+    except Exception as error:  # one picture must not end a job of millions
+        words = f"recognising {name} failed ({type(error).__name__}: {error})"
+        return PictureRow(name, "picture", "crashed", one_line(words), size), None
     height, width = image_rgb.shape[:2]
     row = PictureRow(name, "picture", "ok", None, size, width, height, 1, len(result.faces))
     return row, result
