@@ -3,7 +3,11 @@
 import sys
 from pathlib import Path
 
+from mien.errors import WeightsError
 from mien.page.runtime import PACKAGED, put
 
 if __name__ == "__main__":
-    put(Path(sys.argv[1]), PACKAGED)
+    try:
+        put(Path(sys.argv[1]), PACKAGED)
+    except WeightsError as error:
+        sys.exit(f"mien: {error}")

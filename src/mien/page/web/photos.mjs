@@ -13,6 +13,8 @@ import { NO_FACE, Told, count, unreadablePhoto } from "./words.mjs";
 
 const SHOWN_PX = 1280;
 const AT_A_TIME = 2;
+/** So many have room beside their picture. */
+const FEW_FACES = 2;
 
 export class Photos {
   /**
@@ -114,7 +116,8 @@ export class Photos {
       faces.append(face_.element);
     });
     if (!result.faces.length) faces.append(make("p", { class: "none" }, NO_FACE));
-    card.replaceChildren(head, make("div", { class: "looked" }, figure, faces));
+    const kind = result.faces.length > FEW_FACES ? "looked" : "looked few";
+    card.replaceChildren(head, make("div", { class: kind }, figure, faces));
   }
 
   /**
