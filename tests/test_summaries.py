@@ -474,10 +474,10 @@ def test_the_median_latency_counts_those_who_never_showed_it():
 def coverage(draw, truth, n_persons, seed):
     random = np.random.default_rng(seed)
     inside = 0
-    for _ in range(400):
+    for _ in range(2000):
         estimate = mean_of(draw(random, n_persons), 0.0, 1.0)
         inside += estimate.low <= truth <= estimate.high
-    return inside / 400
+    return inside / 2000
 
 
 @pytest.mark.parametrize("n_persons", [8, 20, 60])

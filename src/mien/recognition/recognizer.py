@@ -13,7 +13,7 @@ from mien.model.names import resolve_model
 from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
-from mien.recognition.detectors.detector import FaceDetector
+from mien.recognition.detectors.detector import FaceDetector, LooksAgain
 from mien.recognition.tta import averaged, check_tta
 from mien.recognition.turning import (
     Rotate,
@@ -237,13 +237,16 @@ class Recognizer:
             Expression(self.classifier.label_set, tuple(row), min_confidence=self.min_confidence)
             for row in self.probabilities(found.crops).tolist()
         ]
+        faces = found.faces
+        if isinstance(self.detector, LooksAgain):
+            faces = self.detector.look_again(image_rgb, faces)
         return FrameResult(
             width_px=image_rgb.shape[1],
             height_px=image_rgb.shape[0],
             detector=self.detector.name,
             faces=tuple(
                 Face(face.box_xywh_px, face.score, face.landmarks_px, expression)
-                for face, expression in zip(found.faces, expressions, strict=True)
+                for face, expression in zip(faces, expressions, strict=True)
             ),
             source=source,
             frame=frame,

@@ -133,7 +133,9 @@ class Summary:
     def __repr__(self) -> str:
         """One line."""
         n_persons = len({row.person for row in self.persons})
-        return f"Summary({len(self.groups)} groups, {n_persons} persons, {self.n_sources} sources)"
+        counts = {"group": len(self.groups), "person": n_persons, "source": self.n_sources}
+        words = (f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
+        return f"Summary({', '.join(words)})"
 
     def value(self, measure: str, expression: str, group: Sequence[str] | str = ()) -> GroupValue:
         """One group's value.

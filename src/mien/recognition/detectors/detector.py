@@ -6,8 +6,8 @@ training faces, which square around its box a network should see (benchmark/crop
 measures it).
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -74,6 +74,23 @@ class FaceDetector(Protocol):
 
         Returns:
             Pixels of the picture. Smaller faces may be found, but need not be.
+        """
+        ...
+
+
+@runtime_checkable
+class LooksAgain(Protocol):
+    """A detector that can find landmarks better than at first, for photos."""
+
+    def look_again(self, image_rgb: Image, faces: Sequence[Detection]) -> tuple[Detection, ...]:
+        """Faces with better landmarks; boxes and scores stay.
+
+        Args:
+            image_rgb: uint8 (H, W, 3) RGB.
+            faces: what was found in it.
+
+        Returns:
+            As many, in the same order.
         """
         ...
 

@@ -8,7 +8,7 @@ faces of 48 pixels, 96 % in place of 58 % (see benchmark/chain.py). For video th
 limited to one pass at a smaller size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from mien.recognition.detectors.detector import (
     reduced_to,
     resized_to,
 )
+from mien.recognition.detectors.second_look import looked_at_again
 from mien.recognition.detectors.yunet_network import NUMBERS as NETWORK_NUMBERS
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
 from mien.recognition.sessions import ExecutionProvider
@@ -164,6 +165,10 @@ class YuNet:
             rows = self._search_once(image_rgb, self._single_side_px)
         found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
         return in_reading_order(face for face in found if face is not None)
+
+    def look_again(self, image_rgb: Image, faces: Sequence[Detection]) -> tuple[Detection, ...]:
+        """Faces of a picture with better landmarks where they are tilted; see `LooksAgain`."""
+        return looked_at_again(self._network, image_rgb, faces, self.crops["fer2013"])
 
     def rest(self) -> None:
         """Give back the memory that large pictures took; what is found later is the same."""
