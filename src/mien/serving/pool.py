@@ -50,7 +50,9 @@ class Pool:
     ) -> None:
         self._lanes: dict[str, deque[_Work]] = {lane: deque() for lane in lanes}
         self._turns = deque(lanes)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # Who fell idle last is woken first: what it worked with is still in its processor's cache.
+        self._idle: list[threading.Lock] = []
         self._is_closed = False
         self._n_taken = 0
         self._on_wait = on_wait
@@ -87,28 +89,33 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 raise AbandonedError
             self._lanes[lane].append(_Work(call, is_wanted, future, loop, time.monotonic()))
-            self._changed.notify()
+            idle = self._idle.pop() if self._idle else None
+        if idle is not None:
+            idle.release()
         return await future
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish what the threads have in hand, give up what waits, and wait for the threads."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             left = [work for lane in self._lanes.values() for work in lane]
             for lane in self._lanes.values():
                 lane.clear()
-            self._changed.notify_all()
+            while self._idle:
+                self._idle.pop().release()
         for work in left:
             _tell(work, None, AbandonedError())
         for thread in self._threads:
             thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (work := self._next()) is not None:
+        woken = threading.Lock()
+        woken.acquire()
+        while (work := self._next(woken)) is not None:
             result, error = None, None
             try:
                 if work.future.cancelled() or not work.is_wanted():
@@ -121,9 +128,10 @@ class Pool:
             # What was worked on is not kept until the next piece comes.
             del work, result, error
 
-    def _next(self) -> _Work | None:
-        with self._changed:
-            while True:
+    def _next(self, woken: threading.Lock) -> _Work | None:
+        """The next piece of work; None at the end. The lock is released by who wants the thread."""
+        while True:
+            with self._lock:
                 for _ in range(len(self._turns)):
                     lane = self._lanes[self._turns[0]]
                     self._turns.rotate(-1)
@@ -132,7 +140,8 @@ class Pool:
                         return lane.popleft()
                 if self._is_closed:
                     return None
-                self._changed.wait()
+                self._idle.append(woken)
+            woken.acquire()
 
 
 def _tell(work: _Work, result: Any, error: BaseException | None) -> None:
