@@ -98,13 +98,13 @@ def test_other_expressions_are_no_gap_in_macro_recall() -> None:
 
 
 def test_random_groups_are_alike() -> None:
-    """Corrected p values below 0.05 come up in one of twenty such divisions at most."""
+    """A gap is found in one of twenty such divisions on average, and hardly ever in four."""
     predictions = predictions_of(1500, np.random.default_rng(5).uniform(0.4, 1.0, 1500))
     found = 0
     for seed in range(20):
         codes = np.random.default_rng(seed).integers(0, 4, 1500)
         found += bool(compared(predictions, codes, ("A", "B", "C", "D"), permutations=399).found)
-    assert found <= 1
+    assert found <= 3
 
 
 def test_few_faces_are_counted_not_estimated() -> None:

@@ -18,6 +18,7 @@ from mien.labels import FER2013
 from mien.reports.stress import stress_csv, stress_json, stress_table
 from mien.samples import Image, Split
 from onnx_factory import write_model
+from report_factory import without_plots
 from samples_factory import fer_csv, random_faces, samples_of
 
 BY_NAME = {kind.name: kind for kind in CORRUPTIONS}
@@ -149,8 +150,11 @@ def test_the_command_writes_a_report(csv_file: Path, tmp_path: Path) -> None:
     assert values["command"].startswith("mien stress tiny.onnx --data")
 
 
-def test_an_evaluation_with_stress_and_groups(csv_file: Path, tmp_path: Path) -> None:
+def test_an_evaluation_with_stress_and_groups(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib")
+    without_plots(monkeypatch)
     write_model(tmp_path / "tiny.onnx")
     (tmp_path / "g.csv").write_text(
         "row,site\n" + "".join(f"{row},{'A' if row < 37 else 'B'}\n" for row in range(2, 42))
