@@ -98,6 +98,7 @@ def summarize(
         table.add_row(*row)
     output.print(summarizing.headline(summary), markup=False)
     output.print(table)
-    output.print("in brackets: 95 % intervals over persons", markup=False)
+    if any(" to " in cell for row in rows for cell in row):
+        output.print("in brackets: 95 % intervals over persons", markup=False)
     if out is not None:
         errors.print(f"page: {out / summarizing.PAGE}")

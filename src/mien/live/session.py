@@ -217,7 +217,8 @@ def show_live(
         model: ``default``, a name, the folder of a training, an ONNX or a Keras file.
         detector: as in `Recognizer`.
         table: a row per face and frame; here and below one path or several.
-        segments: ``.csv``, ``.json`` or ``.vtt``.
+        segments: ``.csv``, ``.json``, ``.vtt``, ``.eaf``, ``.boris``, ``.boris.csv`` or
+            ``.observer.csv``.
         timeline: ``.html``.
         record: an ``.mp4`` that is recorded from the first frame on; nothing is overwritten.
         min_confidence: as in `Recognizer`.

@@ -250,7 +250,8 @@ def recognize_video(
         recognizer: what recognises, in place of a model and a detector.
         out: an annotated copy, ``.mp4``, with the sound of a file.
         table: ``.csv``, ``.jsonl`` or ``.parquet``; here and below one path or several.
-        segments: ``.csv``, ``.json`` or ``.vtt``.
+        segments: ``.csv``, ``.json``, ``.vtt``, ``.eaf``, ``.boris``, ``.boris.csv`` or
+            ``.observer.csv``.
         timeline: ``.html``.
         frame_rate_hz: frames per second of a folder of frames.
         min_confidence: as in `Recognizer`; a recogniser that is there already has its own.
