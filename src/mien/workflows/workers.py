@@ -70,7 +70,6 @@ class WorkerSpec:
             )
         keep_freed_memory()
         cv2.setNumThreads(1)
-        detector: FaceDetector
         if self.detector_file:
             detector: FaceDetector = YuNet(
                 self.detector_file,
