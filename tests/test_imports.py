@@ -80,7 +80,7 @@ MAY_IMPORT = {
     "pyarrow": {"outputs", "sources.manifests"},
     "ray": {"workflows.engines.ray_tasks"},
     "fsspec": {"sources.remote"},
-    "multiprocessing": {"workflows.engines", "workflows.threads"},
+    "multiprocessing": {"workflows.engines"},
     "rich": {"cli"},
     "typer": {"cli"},
     "fastapi": {"serving"},

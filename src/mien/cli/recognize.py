@@ -112,8 +112,8 @@ def recognize(
         typer.Option(
             min=1,
             metavar="N",
-            help="Refuse larger pictures and frames. [default: 100 million; 67 for videos; "
-            "50 for data sets]",
+            help="Refuse larger pictures and frames; with --dataset, of more than 50 million "
+            "where nothing is said. [default: 100 million; 67 for videos]",
         ),
     ] = None,
     execution_provider: ProviderOption = ProviderName.CPU,
