@@ -27,7 +27,7 @@ from mien.workflows.models import open_model
 from serving_client import serving
 
 CAMERA_PX = (640, 480)
-ROUNDS = 2
+ROUNDS = 1
 WARM_S = 3.0
 
 _WATCH = """() => {

@@ -27,7 +27,7 @@ from serving_factory import Running, running
 
 VARIABLE = "MIEN_TEST_CHROMIUM"
 """Environment variable: the browser to use."""
-PATIENCE_MS = 25_000
+PATIENCE_MS = 90_000
 """How long anything may take on a machine that has much else to do."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -401,15 +401,21 @@ def test_a_camera_that_is_refused(playwright: Any, address: str):
         assert page.locator("#camera-start").is_enabled()
 
 
-def test_a_machine_without_camera_and_webassembly(playwright: Any, address: str):
-    flags = ("--use-fake-device-for-media-stream=device-count=0", "--js-flags=--noexpose-wasm")
-    with browser(playwright, *flags) as bare, bare.visit(address) as visit:
+def test_a_machine_without_camera(playwright: Any, address: str):
+    flag = "--use-fake-device-for-media-stream=device-count=0"
+    with browser(playwright, flag) as bare, bare.visit(address) as visit:
+        page = visit.open().page
+        page.click("#camera-start")
+        visit.shows("#camera-error", "There is no camera")
+
+
+def test_a_browser_without_webassembly(chromium: Browser, address: str):
+    with chromium.visit(address) as visit:
+        visit.page.add_init_script("delete globalThis.WebAssembly")
         page = visit.open().page
         visit.shows(".where", "sent there, worked on in memory, not kept")
         visit.shows("#loading", "WebAssembly is switched off")
         assert page.locator("input[value=browser]").is_disabled()
-        page.click("#camera-start")
-        visit.shows("#camera-error", "There is no camera")
         visit.choose_photos(media(MANY))
         visit.photos(1)
         assert page.locator(".photo .face").count() == 5
