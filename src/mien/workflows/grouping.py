@@ -25,7 +25,7 @@ MIN_CONFIDENCE = 0.5
 class GroupsWanted:
     """What a person wants to know of groups."""
 
-    file: Path
+    file: str | Path
     """A csv: picture or row, then any columns."""
     by: tuple[str, ...] = ()
     """Columns, or intersections as ``a,b``; every column by itself where empty."""
@@ -45,7 +45,7 @@ class GroupsWanted:
         Raises:
             SourceError, DatasetError: as `read_groups` and `groupings`.
         """
-        table = read_groups(self.file, names, source)
+        table = read_groups(Path(self.file), names, source)
         groupings(table, names, self.by)
         return table
 
