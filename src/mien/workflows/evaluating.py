@@ -294,7 +294,7 @@ def evaluate(
     opened = open_model(model, reading)
     samples = read_samples(data, ferplus=ferplus)
     if groups is not None and not isinstance(groups, GroupsWanted):
-        groups = GroupsWanted(Path(groups))
+        groups = GroupsWanted(groups)
     table = None if groups is None else groups.read(samples.names, samples.source)
     measurement = measure(
         opened, samples, measured, tta=tta, recipe_split=recipe_split, progress=progress

@@ -155,7 +155,7 @@ def groups(
         MissingExtraError: Keras or matplotlib is needed and not installed.
         ValueError: ``photos`` are to be searched by the detector ``whole``.
     """
-    wanted = groups if isinstance(groups, GroupsWanted) else GroupsWanted(Path(groups))
+    wanted = groups if isinstance(groups, GroupsWanted) else GroupsWanted(groups)
     if faces == "photos" and wanted.detector == "whole":
         raise ValueError("photos are searched for faces; name a detector that searches")
     if out is not None:
