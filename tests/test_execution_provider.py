@@ -87,6 +87,23 @@ def test_detector_and_model_are_computed_by_the_same(monkeypatch, shared_folder,
     assert not recognizer.recognize(np.full((64, 64, 3), 90, np.uint8)).faces
 
 
+def test_a_provider_that_computes_otherwise_is_refused(monkeypatch):
+    pretend(monkeypatch, "OpenVINOExecutionProvider", "CPUExecutionProvider")
+    recorder = Recorder([])
+
+    def opened(*arguments, **options):
+        session = recorder(*arguments, **options)
+        run = session.run
+        session.run = lambda *inputs: [
+            10.0 * np.roll(values, 1, axis=-1) for values in run(*inputs)
+        ]
+        return session
+
+    monkeypatch.setattr(sessions, "Session", opened)
+    with pytest.raises(ModelError, match="computed by openvino, differs from what its card"):
+        Classifier(MODEL, provider="openvino")
+
+
 @pytest.mark.parametrize("command", ["recognize", "live"])
 def test_the_commands_say_it_in_one_line(command, tmp_path):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():

@@ -219,6 +219,11 @@ def _check_golden(classifier: Classifier, name: str) -> None:
     if computed.shape != expected.shape or not np.allclose(
         computed, expected, rtol=0.0, atol=GOLDEN_TOLERANCE[card.precision]
     ):
+        if classifier.provider != "cpu":
+            raise ModelError(
+                f"{name}, computed by {classifier.provider}, differs from what its card expects; "
+                "take a model in float32, as mien-small, or leave --execution-provider out"
+            )
         raise ModelError(
             f"{name} does not compute what its card expects (golden outputs differ); "
             "the file is damaged: get a good copy or export it again"

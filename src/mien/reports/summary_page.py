@@ -121,7 +121,7 @@ def _measure(summary: Summary, measure: str) -> str:
     unit = _UNITS[measure] if summary.is_of_videos else _FACES.get(measure, "% probability, mean")
     header = ["expression"]
     for name in names:
-        header += [name, f"{name}: persons who showed it"] if measure != PROBABILITY else [name]
+        header += [name, "shown by"] if measure != PROBABILITY else [name]
     rows = []
     for key in keys:
         cells = [display_name(key, summary.label_keys)]

@@ -52,12 +52,15 @@ def mean_of(
     return Estimate(mean, max(lowest, mean - half), min(highest, mean + half), n)
 
 
-def difference_of(first: dict[str, float], second: dict[str, float]) -> tuple[Estimate, bool]:
+def difference_of(
+    first: dict[str, float], second: dict[str, float], largest: float = math.inf
+) -> tuple[Estimate, bool]:
     """Mean difference of two groups, the second less the first.
 
     Args:
         first: value of each person in one group; NaN where nothing is known.
         second: likewise in the other.
+        largest: bound of the difference, to which the interval is cut.
 
     Returns:
         The estimate; and whether it is of pairs: where persons are in both groups, they alone are
@@ -67,7 +70,8 @@ def difference_of(first: dict[str, float], second: dict[str, float]) -> tuple[Es
     second = {person: value for person, value in second.items() if not math.isnan(value)}
     both = [person for person in first if person in second]
     if both:
-        return mean_of(np.array([second[person] - first[person] for person in both])), True
+        pairs = np.array([second[person] - first[person] for person in both])
+        return mean_of(pairs, -largest, largest), True
     a, b = np.array(list(first.values())), np.array(list(second.values()))
     n = len(a) + len(b)
     if not len(a) or not len(b):
@@ -81,7 +85,7 @@ def difference_of(first: dict[str, float], second: dict[str, float]) -> tuple[Es
         return Estimate(value, math.nan, math.nan, n), False
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
     half = student_t(freedom) * error
-    return Estimate(value, value - half, value + half, n), False
+    return Estimate(value, max(-largest, value - half), min(largest, value + half), n), False
 
 
 def median_latency(latency_s: NDArray[np.float64], seen_s: NDArray[np.float64]) -> Estimate:
@@ -97,7 +101,8 @@ def median_latency(latency_s: NDArray[np.float64], seen_s: NDArray[np.float64]) 
     """
     n = len(latency_s)
     value = _kaplan_meier_median(latency_s, seen_s)
-    if n < 2 or math.isnan(value):
+    known = latency_s[~np.isnan(latency_s)]
+    if n < 2 or math.isnan(value) or (len(known) == n and known.min() == known.max()):
         return Estimate(value, math.nan, math.nan, n)
     generator = np.random.default_rng(_SEED)
     drawn = generator.integers(0, n, (N_RESAMPLES, n))

@@ -208,7 +208,9 @@ def _group_values(persons: Sequence[PersonValue]) -> list[GroupValue]:
             sum(one.value > 0 for one in some),  # NaN is not
             _mean(measure, [one.baseline for one in some]),
             _mean(measure, [one.outside for one in some]),
-            mean_of(np.array([one.deviation for one in some])),
+            mean_of(
+                np.array([one.deviation for one in some]), -_largest(measure), _largest(measure)
+            ),
         )
         for (group, measure, expression), some in together.items()
     ]
@@ -225,6 +227,11 @@ def _mean(measure: str, values: Sequence[float]) -> Estimate:
     return mean_of(np.array(values), *_BOUNDS.get(measure, (-math.inf, math.inf)))
 
 
+def _largest(measure: str) -> float:
+    """The largest difference that is possible."""
+    return _BOUNDS.get(measure, (0.0, math.inf))[1]
+
+
 def _differences(
     persons: Sequence[PersonValue], groups: Sequence[tuple[str, ...]]
 ) -> list[Difference]:
@@ -239,7 +246,7 @@ def _differences(
     found = []
     for first, second in combinations(groups, 2):
         for (measure, expression), values in by_kind.items():
-            estimate, is_paired = difference_of(values[first], values[second])
+            estimate, is_paired = difference_of(values[first], values[second], _largest(measure))
             found.append(Difference(first, second, measure, expression, estimate, is_paired))
     return found
 
