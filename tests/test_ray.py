@@ -144,10 +144,7 @@ def test_a_cluster_survives_its_nodes_and_its_driver(tmp_path: Path) -> None:
         factory.wait_for(lambda: len(list(parts.glob("*/*.parquet"))) > n_done)
         nodes.kill(1)
         _, stderr = driver.communicate(timeout=2 * factory.PATIENCE_S)
-        if driver.returncode:
-            # Ray ends a driver with the node that it was connected to, and both are at one address.
-            assert (driver.returncode, stderr) == (1, "")
-            assert run(arguments, tmp_path, environment) == (0, "")
+        assert (driver.returncode, stderr) == (0, "")
     assert_each_once(tmp_path)
 
 

@@ -5,6 +5,7 @@ Exactly once needs no help of the engine: the names of files depend on shards al
 done when its last file is there. The same call goes on where another one ended.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -199,6 +200,7 @@ def recognize_dataset(
         spec = JobSpec(
             recognition,
             str(layout.root.absolute()),
+            os.getcwd(),
             max_pixels,
             cutter.has_videos,
             half_life_s,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.errors import (
+    EngineError,
     ImageError,
     ImageTooLargeError,
     MienError,
@@ -51,6 +52,8 @@ class JobSpec:
     """What recognises."""
     root: str
     """The data set, at the same place on all machines."""
+    folder: str
+    """Where the command was given: sources may be named from there."""
     max_pixels: int
     """Largest picture or frame that is decoded."""
     with_videos: bool
@@ -104,6 +107,13 @@ def make_worker(spec: JobSpec) -> Callable[[Task], ShardReport]:
         raise OutputError(
             f"{spec.root} is not there on this machine; name a folder that all machines share"
         )
+    try:
+        os.chdir(spec.folder)  # workers of a cluster begin elsewhere
+    except OSError as error:
+        raise EngineError(
+            f"{spec.folder} is not there on this machine ({error.strerror}); give the command "
+            "from a folder that all machines have"
+        ) from error
     recognizer = spec.recognition.open()
     writer = PartWriter(
         layout,
