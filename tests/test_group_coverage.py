@@ -99,6 +99,6 @@ def test_the_percentile_bootstrap_never_contains_the_ece() -> None:
     for _ in range(50):
         measure = draw(generator)
         drawn = generator.integers(0, measure.n, (200, measure.n))
-        low, high = interval(np.array([measure.value(rows) for rows in drawn], np.float64))
+        low, high = interval(np.array([measure.statistic(rows) for rows in drawn], np.float64))
         hits += low <= truth <= high
     assert hits <= 5
