@@ -7,10 +7,10 @@ import uuid
 
 import numpy as np
 import pytest
-from mien.recognition.head_pose import MODEL_MM, head_pose
 
 from live_factory import OneFace
 from mien.errors import MissingExtraError
+from mien.head_pose import MODEL_MM, head_pose
 from mien.labels import FER2013
 from mien.live import lsl
 from mien.live.lsl import DRIFT, FrameClockMap, LslOutlet, channel_names, samples
