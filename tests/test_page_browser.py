@@ -483,6 +483,8 @@ def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path,
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
+    # The process that works on a video looks for YuNet in the cache of this test.
+    store.fetch("yunet", from_file=yunet_path())
     clip = short_clip(tmp_path / "clip.mp4")
     with chromium.visit(address) as visit:
         page = visit.open().page
