@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from heapq import heappop, heappush
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self
@@ -68,21 +68,22 @@ class Processes:
             self._end_all()
             self._made = make_worker
         waiting = enumerate(shards)
-        again: deque[tuple[int, Any]] = deque()
+        # The first one first: where reports come in order, all wait for it.
+        again: list[tuple[int, Any]] = []
         done: dict[int, Any] = {}
         n_given, is_over = 0, False
         window = self._n_workers * _QUEUED * _AHEAD
         try:
             while True:
                 while not is_over and self._has_room():
-                    number, shard = again.popleft() if again else next(waiting, (-1, None))
+                    number, shard = heappop(again) if again else next(waiting, (-1, None))
                     if number < 0:
                         is_over = True
                     elif self._in_order and number >= n_given + window:
-                        again.appendleft((number, shard))
+                        heappush(again, (number, shard))
                         break
                     else:
-                        again.extend(self._give(number, shard))
+                        self._give(number, shard, again)
                 if any(worker.shards for worker in self._workers):
                     for number, report in self._reports(again):
                         done[number] = report
@@ -101,8 +102,9 @@ class Processes:
             len(worker.shards) < _QUEUED for worker in self._workers
         )
 
-    def _give(self, number: int, shard: Any) -> list[tuple[int, Any]]:
-        """Give a shard to the worker with the fewest; those of one that turns out to be dead."""
+    def _give(self, number: int, shard: Any, again: list[tuple[int, Any]]) -> None:
+        """Give a shard to the worker with the fewest; shards of one that turns out to be dead are
+        to be done again."""
         least = min(self._workers, key=lambda worker: len(worker.shards), default=None)
         if least is None or (least.shards and len(self._workers) < self._n_workers):
             least = _Worker(self._made)
@@ -111,10 +113,9 @@ class Processes:
         try:
             least.connection.send(("shard", number, shard))
         except OSError:
-            return self._bury(least)
-        return []
+            self._bury(least, again)
 
-    def _reports(self, again: deque[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    def _reports(self, again: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
         """What the workers reported; shards of those that died are to be done again."""
         found: list[tuple[int, Any]] = []
         for ready in wait([worker.connection for worker in self._workers]):
@@ -122,7 +123,7 @@ class Processes:
             try:
                 kind, number, content = worker.connection.recv()
             except (EOFError, OSError):
-                again.extend(self._bury(worker))
+                self._bury(worker, again)
                 continue
             if kind == "failed":
                 raise content
@@ -134,8 +135,8 @@ class Processes:
                 found.append((number, content))
         return found
 
-    def _bury(self, worker: "_Worker") -> list[tuple[int, Any]]:
-        """Take a dead worker away; returns its shards.
+    def _bury(self, worker: "_Worker", again: list[tuple[int, Any]]) -> None:
+        """Take a dead worker away; its shards are to be done again.
 
         Raises:
             EngineError: one after the other dies before it begins.
@@ -149,7 +150,8 @@ class Processes:
                     f"worker processes end before they begin ({_how(code)}); is there memory "
                     "for them? use fewer: --workers 1"
                 )
-        return list(worker.shards.items())
+        for number, shard in worker.shards.items():
+            heappush(again, (number, shard))
 
     def _end_all(self) -> None:
         for worker in self._workers:
