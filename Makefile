@@ -65,7 +65,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.pip
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.pip
 	@echo "installing mien with its training libraries into $(VENV): about 3.5 GB"
-	$(PIP) install --editable '.[train,live,table,serve]' --group dev
+	$(PIP) install --editable '.[train,live,table,serve,lab,ray,remote]' --group dev
 	@touch $@
 
 # Tests of the page are skipped without these two, so neither fails where it cannot be had.

@@ -63,3 +63,25 @@ def on_jax() -> Iterator[Run]:
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings end without an ONNX bundle, for tests of everything else."""
     monkeypatch.setattr("mien.training.run.can_export", lambda: False)
+
+
+_SLOW_CASES = {
+    f"{test}[{case}]"
+    for test, cases in {
+        "test_trains_and_answers_alike_on_jax": ("efficientnet_b2", "resnet50"),
+        "test_onnx_parity_and_size": ("efficientnet_b2", "resnet50"),
+        "test_a_pipeline_runs_by_one_command": ("plain_cnn-jax",),
+        "test_a_resumed_student_ends_with_the_same_weights": ("2",),
+        "test_broken_off_in_phase_two_it_resumes_there": ("4-0",),
+    }.items()
+    for case in cases
+}
+"""Cases of tests that are quick but for these: large networks, second ways to the same place."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the slow cases to `make test-all`."""
+    for item in items:
+        if item.name in _SLOW_CASES:
+            item.add_marker(pytest.mark.slow)

@@ -261,7 +261,7 @@ def test_no_keras_is_loaded_for_a_bundle(place: Path, tmp_path: Path) -> None:
 
 def test_help_says_when_and_stands_between_measuring_and_export() -> None:
     names = [command.__name__ for command in COMMANDS]
-    assert names[names.index("calibrate") - 1 :][:3] == ["compare", "calibrate", "export"]
+    assert names[names.index("calibrate") - 1 :][:3] == ["explain", "calibrate", "export"]
     text = " ".join(CliRunner().invoke(app, ["calibrate", "--help"]).output.split())
     assert "mien calibrate default --data" in text and "Training faces are refused" in text
 

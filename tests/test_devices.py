@@ -42,6 +42,7 @@ def assert_same(one: History, other: History) -> None:
             assert here[name] == pytest.approx(there[name], abs=1e-4), (name, here, there)
 
 
+@pytest.mark.slow
 def test_four_devices_and_then_two_give_the_losses_of_one(trained: Trained):
     assert_same(trained[1]["one"], trained[1]["resumed"])
 
@@ -56,6 +57,7 @@ def test_all_batches_being_whole_nothing_depends_on_devices(
         assert_same(trained[1]["one"], found[name])
 
 
+@pytest.mark.slow
 def test_a_spread_training_is_exported_as_any_other(trained: Trained):
     run = trained[0] / "resumed"
     assert json.loads((run / "environment.json").read_text())["devices"] == 2
@@ -64,6 +66,7 @@ def test_a_spread_training_is_exported_as_any_other(trained: Trained):
     assert parity.faces == 32 and parity.largest_difference < 1e-4
 
 
+@pytest.mark.slow
 def test_what_cannot_be_spread_is_refused_on_one_line(on_jax: Run, trained: Trained):
     said = on_jax(refusals_of_devices, trained[0])
     assert said["none"] == "a training needs at least 1 device, not 0"

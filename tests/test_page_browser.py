@@ -103,7 +103,7 @@ def test_the_camera(chromium: Browser, address: str, place: str):
                 assert abs(sum(face["probabilities"].values()) - 1) < 1e-5
         table = visit.saved("camera", "Save table").decode().splitlines()
         assert table[0].startswith("source,frame,time_s,face,x,y,w,h,detection_score,track")
-        assert table[0].endswith("raw_p_neutral")
+        assert table[0].endswith("raw_p_neutral" if place == "browser" else "pitch_deg")
         picture = read_image(visit.saved("camera", "Save picture"))
         assert picture.shape == (360, 640, 3)
         if place == "browser":

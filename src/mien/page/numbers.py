@@ -6,7 +6,7 @@ import mien
 from mien.drawing.style import ink_on
 from mien.labels import UNCERTAIN, Label, label_set_of
 from mien.model.card import ModelCard
-from mien.outputs.rows import columns
+from mien.outputs.rows import PLACE_COLUMNS, columns
 from mien.page.runtime import GLUE_NAME, MODULE_NAME, WASM_NAME
 from mien.preprocessing import TURN_FROM_DEG, TURNED_SIDE_PX
 from mien.recognition import appearance, scenes, smoothing, tracks
@@ -61,6 +61,7 @@ def numbers_of(card: ModelCard) -> dict[str, Any]:
         "smoothing": smoothing.NUMBERS,
         "photo_columns": columns(keys, with_raw=False),
         "video_columns": columns(keys, with_raw=True),
+        "place_columns": PLACE_COLUMNS,
         "most_pixels": MOST_PIXELS,
         "runtime": {"module": MODULE_NAME, "glue": GLUE_NAME, "wasm": WASM_NAME},
     }

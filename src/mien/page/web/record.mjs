@@ -56,7 +56,10 @@ export function asJson(results, numbers) {
  * @returns {Blob}
  */
 export function asCsv(results, numbers, isVideo) {
-  const columns = isVideo ? numbers.video_columns : numbers.photo_columns;
+  const all = isVideo ? numbers.video_columns : numbers.photo_columns;
+  // Where landmarks are and how a face is turned is computed by the service alone.
+  const hasPlaces = results.some((result) => result.faces.some((face) => face.landmarks));
+  const columns = all.filter((column) => hasPlaces || !numbers.place_columns.includes(column));
   const lines = [columns];
   for (const result of results) {
     result.faces.forEach((found, index) => {
@@ -80,6 +83,12 @@ export function asCsv(results, numbers, isVideo) {
         cells[`p_${key}`] = face.probabilities[key];
         cells[`raw_p_${key}`] = face.raw_probabilities?.[key];
       }
+      for (const [name, [x, y]] of Object.entries(face.landmarks ?? {})) {
+        cells[`${name}_x`] = x;
+        cells[`${name}_y`] = y;
+      }
+      const { interocular_px, roll_deg, yaw_deg, pitch_deg } = face;
+      Object.assign(cells, { interocular_px, roll_deg, yaw_deg, pitch_deg });
       lines.push(columns.map((column) => cell(cells[column])));
     });
   }

@@ -79,6 +79,7 @@
  * @property {{half_life_s: number, margin: number, patience_s: number}} smoothing
  * @property {string[]} photo_columns
  * @property {string[]} video_columns
+ * @property {string[]} place_columns
  * @property {number} most_pixels
  * @property {{module: string, glue: string, wasm: string}} runtime
  */
@@ -106,6 +107,11 @@
  * @property {number} confidence
  * @property {Record<string, number>} probabilities
  * @property {Record<string, number>} [raw_probabilities]
+ * @property {Record<string, [number, number]>} [landmarks] of the service alone, as the others below
+ * @property {number} [interocular_px]
+ * @property {number} [roll_deg]
+ * @property {number} [yaw_deg]
+ * @property {number} [pitch_deg]
  */
 /**
  * @typedef {object} Result as the service answers
