@@ -111,6 +111,9 @@ class Visit:
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
+        # While anybody listens, Playwright catches file dialogs. Without this listener it stops
+        # after each dialog and begins again for the next one, which may open before it is ready.
+        page.on("filechooser", lambda _: None)
 
     def open(self, state: str = "ready") -> "Visit":
         """Load the page, and wait for it."""

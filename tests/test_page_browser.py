@@ -147,6 +147,8 @@ def test_five_faces_by_drop_paste_dialog_and_keyboard(chromium: Browser, address
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.id") == "photos-choose":
                 break
+        else:
+            pytest.fail(f"focus is on {page.evaluate('document.activeElement.outerHTML')}")
         with page.expect_file_chooser() as waiting:
             page.keyboard.press("Enter")
         waiting.value.set_files([media(MANY), media(MANY)])
