@@ -23,8 +23,8 @@ from mien.data import read_samples
 from mien.data.unlabelled import read_unlabelled
 from mien.model.names import resolve_model
 from mien.recognition.classifier import Classifier
-from mien.recognition.tta import averaged
 from mien.samples import Image, Images
+from mien.tta import averaged
 
 BATCH = 256
 

@@ -29,10 +29,10 @@ import numpy as np
 from mien import zoo
 from mien.drawing import Annotator
 from mien.labels import FER2013
+from mien.model.sessions import VIDEO_THREADS
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.sessions import VIDEO_THREADS
 from mien.recognition.video_recognizer import VideoRecognizer, video_search_side_px
 from mien.results import FrameResult
 from mien.samples import Image

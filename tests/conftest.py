@@ -68,9 +68,10 @@ def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
 _SLOW_CASES = {
     f"{test}[{case}]"
     for test, cases in {
-        "test_trains_and_answers_alike_on_jax": ("efficientnet_b2", "resnet50"),
-        "test_onnx_parity_and_size": ("efficientnet_b2", "resnet50"),
-        "test_a_pipeline_runs_by_one_command": ("plain_cnn-jax",),
+        "test_trains_and_answers_alike_on_jax": ("efficientnet_b2", "resnet50", "wide_cnn"),
+        "test_onnx_parity_and_size": ("efficientnet_b2", "resnet50", "wide_cnn"),
+        "test_a_pipeline_runs_by_one_command": ("plain_cnn-jax", "batchnorm_cnn-tensorflow"),
+        "test_the_card_tells_the_truth": ("mien-large", "mien-small"),
         "test_a_resumed_student_ends_with_the_same_weights": ("2",),
         "test_broken_off_in_phase_two_it_resumes_there": ("4-0",),
     }.items()

@@ -13,8 +13,9 @@ from mien import zoo
 from mien.errors import ModelError
 from mien.formats.bundle import logits_of
 from mien.model import store
+from mien.model.network import softmax
 from mien.preprocessing import InputSpec
-from mien.recognition.classifier import Classifier, softmax
+from mien.recognition.classifier import Classifier
 from mien.training.pretrained import load_pretrained
 from mien.training.recipe import Recipe, load_recipe
 from samples_factory import random_faces

@@ -5,7 +5,8 @@ import pytest
 
 from mien.errors import ModelError
 from mien.labels import FER2013, FERPLUS
-from mien.recognition.classifier import BATCH_FACES, Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import BATCH_FACES, Classifier
 from onnx_factory import make_card, make_graph, make_model_bytes, with_card, write_model
 from picture_factory import gradient, noise
 

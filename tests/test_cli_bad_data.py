@@ -126,7 +126,7 @@ RECIPE = """
 from mien.training.recipe import Recipe
 RECIPE = Recipe(
     "tiny", "slim_resnet",
-    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    architecture_options={"stem": 8, "widths": [16], "depths": [1]},
     epochs=1, batch_size=16, learning_rate=0.05, tensorboard=False,
 )
 """

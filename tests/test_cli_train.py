@@ -17,7 +17,7 @@ from mien.data.augmentation import Augmentation
 from mien.training.recipe import Recipe
 RECIPE = Recipe(
     "tiny", "slim_resnet",
-    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    architecture_options={"stem": 8, "widths": [16], "depths": [1]},
     augmentation=Augmentation(horizontal_flip=True), epochs=9, batch_size=16, learning_rate=0.05,
 )
 """

@@ -11,7 +11,8 @@ from mien.errors import ModelError
 from mien.formats.ensemble import to_ensemble
 from mien.formats.int8 import to_int8
 from mien.labels import FER2013
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from onnx_factory import make_card, make_graph, with_card
 from samples_factory import random_faces, samples_of
 

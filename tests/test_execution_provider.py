@@ -7,11 +7,11 @@ import pytest
 from command_line import mien
 from mien.cli.recognition_options import ProviderName
 from mien.errors import MissingExtraError, ModelError
+from mien.model import sessions
 from mien.model.names import resolve_model
-from mien.recognition import sessions
+from mien.model.sessions import EXECUTION_PROVIDERS, check_provider
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.sessions import EXECUTION_PROVIDERS, check_provider
 from mien.workflows.models import fetch_model
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"

@@ -22,7 +22,8 @@ from mien.formats.foreign import Reading, adopt
 from mien.formats.saving import FORMATS, check_name, default_output, export_to
 from mien.labels import FER2013
 from mien.model.card import ModelCard
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from mien.training.opening import open_network
 
 FACES = pictures((48, 48), 6)

@@ -18,7 +18,8 @@ from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import SCALINGS, Reading, adopt
 from mien.formats.saving import export_to
 from mien.labels import FER2013, FERPLUS
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from mien.training.opening import open_network
 
 L = keras.layers

@@ -23,8 +23,9 @@ LAYERS = (
         "finding",
         "provenance",
         "interrupts",
+        "paths",
     },
-    {"images", "preprocessing"},
+    {"images", "preprocessing", "tta"},
     {"model", "drawing", "sources", "data", "zoo"},
     {"recognition"},
     {"evaluation", "summaries", "explanation"},
@@ -65,7 +66,7 @@ MAY_IMPORT = {
         "formats.int8",
         "formats.onnx_cards",
     },
-    "onnxruntime": {"recognition.sessions", "formats.int8", "formats.onnx_cards"},
+    "onnxruntime": {"model.sessions", "formats.int8", "formats.onnx_cards"},
     "pooch": {"model.store"},
     "requests": {"model.store"},
     "urllib": {"model.store"},
@@ -293,5 +294,5 @@ def test_public_names_are_those_of_all():
 
 def test_onnx_runtime_is_told_to_report_nothing(monkeypatch):
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)  # set here already by importing mien
-    code = "import os, mien.recognition.sessions; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    code = "import os, mien.model.sessions; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     assert run_python(code).strip() == "1"

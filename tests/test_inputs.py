@@ -6,9 +6,9 @@ from pathlib import Path, PurePath
 import pytest
 
 from mien.errors import OutputError, SourceError
-from mien.outputs.copies import plan_copies
 from mien.sources import open_frames
 from mien.sources.inputs import Picture, Video, find_inputs
+from mien.workflows.copies import plan_copies
 from video_factory import make_clip
 
 

@@ -9,7 +9,8 @@ from command_line import mien
 from mien.errors import ModelError, ParityError
 from mien.formats.int8 import to_int8
 from mien.labels import FER2013, FERPLUS, FERPLUS_VOTE_COLUMNS
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from onnx_factory import make_card, make_graph, make_model_bytes, with_card
 from samples_factory import fer_csv, random_faces, samples_of
 from test_model_card import CALIBRATION, SCORE

@@ -41,7 +41,7 @@ SAMPLES = samples_of(
     random_faces(40), [row % 7 for row in range(40)], ["train"] * 28 + ["validation"] * 12
 )
 ROWS = SAMPLES.of(Split.TRAIN)
-OPTIONS = {"stem": 8, "widths": [8, 16], "depths": [1, 1]}
+OPTIONS = {"stem": 8, "widths": [16], "depths": [1]}
 STUDENT = Recipe(
     "student",
     "slim_resnet",

@@ -20,7 +20,7 @@ from mien.training.recipe import Recipe
 from mien.training.run import train
 from test_training import RECIPE, StopAt, tiny_samples, weights_of
 
-FINE_TUNED = "stage3_block1_1_conv"
+FINE_TUNED = "stage1_block1_1_conv"
 TWO_PHASES = replace(
     RECIPE,
     name="two-phases",
@@ -53,7 +53,7 @@ def test_layers_learn_from_a_named_one_on_with_or_without_their_normalisation():
     model = network()
     freeze(model, Phase(trainable=FINE_TUNED), "logits")
     names = learning(model)
-    assert names[0] == FINE_TUNED and "stage3_block1_1_bn" in names and "stem_conv" not in names
+    assert names[0] == FINE_TUNED and "stage1_block1_1_bn" in names and "stem_conv" not in names
     freeze(model, Phase(trainable=FINE_TUNED, freeze_statistics=True), "logits")
     assert learning(model) == [name for name in names if not name.endswith("_bn")]
     freeze(model, Phase(), "logits")
@@ -101,7 +101,7 @@ def test_frozen_layers_and_statistics_do_not_move(two_phases: Path):
             )
         )
         learns = layer.name == "logits" or (
-            layer.name.startswith("stage3") and layer.name.endswith("conv")
+            layer.name.startswith("stage1") and layer.name.endswith("conv")
         )
         assert same is (not (learns and layer.weights)), layer.name
 

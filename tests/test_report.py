@@ -20,6 +20,7 @@ from mien.evaluation.metrics import Evaluation, evaluate
 from mien.evaluation.predictions import Predictions
 from mien.labels import FER2013, FERPLUS
 from mien.model.card import ModelCard
+from mien.paths import check_folder
 from mien.reports import confusion_plots, plots
 from mien.reports.cautions import Provenance, cautions
 from mien.reports.classification_report import classification_report
@@ -31,8 +32,8 @@ from mien.reports.content import (
 from mien.reports.document import Faces, Section, Table, Text, to_html, to_markdown
 from mien.reports.face_grid import ClassifiedFace, classified_faces, face_grid_png, square_tile
 from mien.reports.report import (
+    ALL_FILES,
     REPORT_FILES,
-    check_report_folder,
     predictions_csv,
     write_report,
 )
@@ -381,12 +382,12 @@ def test_older_report_is_replaced_and_other_files_are_not(tmp_path: Path) -> Non
     out = tmp_path / "r"
     write(out)
     (out / "metrics.json").write_text("old")
-    check_report_folder(out)
+    check_folder(out, ALL_FILES)
     write(out)
     assert metrics_of(out)["n"] == 120
     (out / "thesis.tex").write_text("mine")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    for refuse in (lambda: check_report_folder(out), lambda: write(out)):
+    for refuse in (lambda: check_folder(out, ALL_FILES), lambda: write(out)):
         with pytest.raises(OutputError, match="thesis"):
             refuse()
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -396,8 +397,8 @@ def test_older_report_is_replaced_and_other_files_are_not(tmp_path: Path) -> Non
 def test_file_in_the_folders_place_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "r").write_text("x")
     with pytest.raises(OutputError, match="is a file"):
-        check_report_folder(tmp_path / "r")
-    check_report_folder(tmp_path / "new")
+        check_folder(tmp_path / "r", ALL_FILES)
+    check_folder(tmp_path / "new", ALL_FILES)
 
 
 @pytest.mark.usefixtures("quick_plots")

@@ -14,10 +14,10 @@ from mien.errors import MissingExtraError, OutputError
 from mien.labels import FER2013
 from mien.outputs import parquet
 from mien.outputs.output import Output
-from mien.outputs.paths import check_outputs
 from mien.outputs.pictures import write_picture
 from mien.outputs.rows import PLACE_COLUMNS, columns, json_line
 from mien.outputs.tables import JOURNAL_SUFFIX, Table, write_table
+from mien.paths import check_outputs
 from mien.results import Expression, Face, FrameResult
 from mien.sources.source import Frame
 from picture_factory import gradient

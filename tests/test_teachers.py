@@ -31,7 +31,7 @@ VOTED = replace(SAMPLES, votes=np.tile(np.array([0, 0, 10] + 7 * [0]), (40, 1)))
 STUDENT = Recipe(
     "student",
     "slim_resnet",
-    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    architecture_options={"stem": 8, "widths": [16], "depths": [1]},
     learning_rate=0.05,
     ferplus_weight=1.0,
 )

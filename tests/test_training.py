@@ -26,7 +26,8 @@ from mien.evaluation.calibration import fit_temperature
 from mien.formats import bundle
 from mien.labels import FER2013
 from mien.model.card import ModelCard, golden_inputs
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from mien.samples import Samples, Split
 from mien.training import export
 from mien.training.calibration import read_calibration
@@ -38,7 +39,7 @@ from mien.training.run_folder import check_folder, describe
 RECIPE = Recipe(
     name="tiny",
     architecture="slim_resnet",
-    architecture_options={"stem": 8, "widths": [8, 8, 16], "depths": [1, 1, 1]},
+    architecture_options={"stem": 8, "widths": [16], "depths": [1]},
     augmentation=Augmentation(horizontal_flip=True, rotation_deg=10, erasing_probability=0.5),
     epochs=3,
     batch_size=16,

@@ -12,10 +12,10 @@ from mien.evaluation.predictions import predict
 from mien.recognition.classifier import Classifier
 from mien.recognition.fakes import FixedFaces
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.tta import averaged, check_tta
 from mien.recognition.video_recognizer import VideoRecognizer
 from mien.results import TTA_KINDS
 from mien.samples import Image, Split
+from mien.tta import averaged, check_tta
 from mien.workflows.videos import recognize_video
 from onnx_factory import make_model_bytes
 from picture_factory import gradient, noise

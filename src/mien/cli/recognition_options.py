@@ -52,7 +52,7 @@ _DEGREES: "dict[RotateName, Literal[0, 90, 180, 270]]" = {
 
 
 class ProviderName(StrEnum):
-    """The values of `mien.recognition.sessions.ExecutionProvider`, which would load more."""
+    """The values of `mien.model.sessions.ExecutionProvider`, which would load more."""
 
     CPU = "cpu"
     CUDA = "cuda"

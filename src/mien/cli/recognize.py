@@ -217,9 +217,6 @@ def recognize(
         raise typer.BadParameter(str(error), param_hint=f"--{error.what}") from error
     failures = len(planned.problems)
     if planned.inputs:
-        classifier = open_model(
-            model, reading, execution_provider.value, threads=planned.threads
-        ).classifier()
         n_pictures = 0 if planned.n_videos else len(planned.inputs)
         keep_freed_memory()
         terminal = Terminal(as_json=as_json)
@@ -229,7 +226,9 @@ def recognize(
             with terminable(), progress_bar("recognizing", shown=many) as show, terminal:
                 terminal.show = show
                 job = recognizing.Job(
-                    classifier,
+                    lambda: open_model(
+                        model, reading, execution_provider.value, threads=planned.threads
+                    ).classifier(),
                     detector.value,
                     terminal,
                     offline=offline,

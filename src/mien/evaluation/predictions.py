@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mien.errors import DatasetError, ModelError
 from mien.labels import LabelSet, label_set_of
-from mien.recognition.tta import averaged
 from mien.results import Tta
 from mien.samples import Image, Samples, Split
+from mien.tta import averaged
 
 BATCH_FACES = 256
 """Faces held in memory at a time."""
@@ -122,7 +122,7 @@ def predict(
         model_labels: the model's classes in the order of its outputs; the data's where None.
         seen_duplicate: bool per row of ``samples``: a pixel-identical face is in the training
             split.
-        tta: as in `mien.recognition.tta.averaged`.
+        tta: as in `mien.tta.averaged`.
         progress: called with (faces done, faces in all) after each batch.
 
     Returns:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from mien.explanation.occlusion import occlusion_map
 from mien.labels import LabelSet
+from mien.model.network import softmax
 from mien.preprocessing import to_network_input
-from mien.recognition.classifier import Classifier, softmax
+from mien.recognition.classifier import Classifier
 from mien.samples import Image
 
 OCCLUSION, GRAD_CAM = "occlusion", "Grad-CAM"

@@ -23,8 +23,9 @@ from mien.formats.graph_rewrites import renumber, spell_out_erfc
 from mien.formats.onnx_cards import golden_rows, with_card
 from mien.formats.reasons import reason_of
 from mien.model.card import ModelCard, golden_inputs
+from mien.model.network import softmax
 from mien.preprocessing import to_network_input
-from mien.recognition.classifier import Classifier, softmax
+from mien.recognition.classifier import Classifier
 from mien.samples import Image
 
 PARITY_TOLERANCE = 1e-4

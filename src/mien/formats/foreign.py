@@ -24,8 +24,8 @@ from mien.formats.reading import Reading
 from mien.formats.reasons import reason_of
 from mien.labels import FERPLUS
 from mien.model.card import ModelCard, golden_inputs
+from mien.model.network import softmax
 from mien.preprocessing import InputSpec
-from mien.recognition.classifier import softmax
 
 FRAMING = "fer2013"
 """How the faces of such networks are taken to be framed: nearly all learnt FER-2013."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mien.errors import needs_extra
 from mien.files import atomic_file
 from mien.model.card import METADATA_KEY, ModelCard, golden_inputs
+from mien.model.network import softmax
 from mien.model.seal import SEAL_KEY, UNSEALED, seal
-from mien.recognition.classifier import softmax
 
 
 def with_card(bundle: bytes, card: ModelCard) -> bytes:

@@ -16,11 +16,11 @@ from mien.live.meter import Pace
 from mien.live.newest import paced
 from mien.live.recording import free_path
 from mien.live.window import Window
-from mien.outputs.paths import VIDEO_SUFFIX, check_outputs, check_suffix
+from mien.model.sessions import VIDEO_THREADS, ExecutionProvider
 from mien.outputs.tables import Table
+from mien.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.sessions import VIDEO_THREADS, ExecutionProvider
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.video_recognizer import LIVE_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import Tta

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from mien.drawing import Annotator
-from mien.outputs.paths import VIDEO_SUFFIX, check_suffix
 from mien.outputs.video_writer import VideoWriter
+from mien.paths import VIDEO_SUFFIX, check_suffix
 from mien.results import FrameResult
 from mien.sources.source import Frame, SourceInfo
 

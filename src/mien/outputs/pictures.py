@@ -6,7 +6,7 @@ from pathlib import Path
 import PIL.Image
 
 from mien.files import atomic_file
-from mien.outputs.paths import check_suffix
+from mien.paths import check_suffix
 from mien.samples import Image
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

@@ -13,8 +13,8 @@ from mien.outputs.boris import to_boris, to_boris_table
 from mien.outputs.coding import CodedSource
 from mien.outputs.elan import to_eaf
 from mien.outputs.observer import to_observer
-from mien.outputs.paths import check_suffix
 from mien.outputs.rows import csv_lines
+from mien.paths import check_suffix
 from mien.recognition.segments import Segment, SegmentStream
 from mien.results import FrameResult
 from mien.sources.source import Frame

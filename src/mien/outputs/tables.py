@@ -16,7 +16,6 @@ from typing import Self
 from mien.errors import OutputError
 from mien.outputs.growing_file import GrowingFile
 from mien.outputs.parquet import check_parquet, csv_to_parquet
-from mien.outputs.paths import check_suffix
 from mien.outputs.rows import (
     as_bytes,
     columns,
@@ -26,6 +25,7 @@ from mien.outputs.rows import (
     rows,
 )
 from mien.outputs.whole_file import WholeFile
+from mien.paths import check_suffix
 from mien.results import FrameResult
 from mien.sources.source import Frame
 

@@ -24,8 +24,8 @@ from av.video.stream import VideoStream
 from mien.errors import OutputError
 from mien.outputs.fragments import cut_to_whole_fragments
 from mien.outputs.growing_file import GrowingFile
-from mien.outputs.paths import VIDEO_SUFFIX, check_suffix
 from mien.outputs.sound import Sound, open_sound
+from mien.paths import VIDEO_SUFFIX, check_suffix
 from mien.samples import Image
 
 _ENCODER: Final = "libx264"

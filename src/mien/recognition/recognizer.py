@@ -14,7 +14,6 @@ from mien.preprocessing import crop_face
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector, LooksAgain
-from mien.recognition.tta import averaged, check_tta
 from mien.recognition.turning import (
     Rotate,
     Turn,
@@ -32,6 +31,7 @@ from mien.results import (
     check_min_confidence,
 )
 from mien.samples import Image
+from mien.tta import averaged, check_tta
 
 
 @dataclass(frozen=True, slots=True, eq=False)

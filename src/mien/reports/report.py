@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import mien
-from mien.errors import OutputError
 from mien.evaluation.metrics import Evaluation
 from mien.evaluation.predictions import Predictions
 from mien.files import atomic_folder
@@ -62,27 +61,8 @@ REPORT_FILES = (
 OPTIONAL_FILES = (*GROUP_FILES, *STRESS_FILES)
 """Files that it may hold, too."""
 
-
-def check_report_folder(out: Path, files: Sequence[str] = (*REPORT_FILES, *OPTIONAL_FILES)) -> None:
-    """Fail before the work where `write_report` would refuse the folder after it.
-
-    Args:
-        out: the folder; it need not be there.
-        files: names of the files that may be in it, to be replaced.
-
-    Raises:
-        OutputError: ``out`` is a file, or holds other files.
-    """
-    try:
-        foreign = sorted({path.name for path in out.iterdir()} - set(files))
-    except FileNotFoundError:
-        return
-    except NotADirectoryError as error:
-        raise OutputError(f"{out} is a file; name another folder") from error
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}") from error
-    if foreign:
-        raise OutputError(f"{out} holds other files ({foreign[0]}); name another folder")
+ALL_FILES = (*REPORT_FILES, *OPTIONAL_FILES)
+"""What a new report may replace."""
 
 
 def write_report(

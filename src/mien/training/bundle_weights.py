@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mien.errors import ModelError
 from mien.formats.bundle import logits_of
 from mien.formats.folded_weights import Array, folded_weights
-from mien.recognition.classifier import Classifier, softmax
+from mien.model.network import softmax
+from mien.recognition.classifier import Classifier
 from mien.training.normalisation import settle
 
 MOST_DIFFERENCE = 0.02

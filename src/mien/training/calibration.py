@@ -21,8 +21,8 @@ from mien.files import write_text
 from mien.formats.bundle import logits_of
 from mien.formats.keras_files import load_network
 from mien.model.card import Calibration
+from mien.model.network import softmax
 from mien.preprocessing import InputSpec, to_network_input
-from mien.recognition.classifier import softmax
 from mien.samples import Image, Samples, Split
 from mien.training.run_folder import BEST
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from mien.errors import RecipeError
 from mien.model.card import ModelCard
 from mien.model.names import find_keras_file, is_known, resolve_model
+from mien.model.network import softmax
 from mien.preprocessing import InputSpec
-from mien.recognition.classifier import Classifier, softmax
+from mien.recognition.classifier import Classifier
 from mien.samples import Samples
 from mien.training.opening import open_network
 from mien.training.recipe import Recipe

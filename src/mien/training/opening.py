@@ -25,8 +25,8 @@ from mien.formats.keras_files import (
 from mien.formats.keras_pairs import DESCRIPTION_SUFFIX, weights_of
 from mien.formats.reading import Reading
 from mien.model.card import GOLDEN_TOLERANCE, ModelCard, golden_inputs
+from mien.model.network import softmax
 from mien.preprocessing import InputSpec
-from mien.recognition.classifier import softmax
 from mien.training.export import card_of_run
 from mien.training.run_folder import BEST, BEST_FERPLUS, RECIPE
 

@@ -23,9 +23,9 @@ from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file, write_text
 from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier
-from mien.recognition.tta import averaged
 from mien.samples import Samples
 from mien.training.views import Views
+from mien.tta import averaged
 
 TEACHERS = "teachers.json"
 """File of a run folder: name and hash of each teacher."""

@@ -11,7 +11,7 @@ from mien.evaluation.predictions import Predictions, predict
 from mien.formats.onnx_cards import with_card, write_bundle
 from mien.formats.reading import Reading
 from mien.model.card import ModelCard
-from mien.outputs.paths import check_onnx_output
+from mien.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
 from mien.reports.document import Table
 from mien.samples import Split

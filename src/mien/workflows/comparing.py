@@ -12,6 +12,7 @@ from mien.evaluation import metrics
 from mien.evaluation.compare import Candidate, Comparison
 from mien.evaluation.compare import compare as compare_candidates
 from mien.evaluation.stored import HISTORY, is_report, read_curve, read_report
+from mien.paths import check_folder
 from mien.reports.cautions import cautions
 from mien.reports.comparison_report import (
     COMPARISON_FILES,
@@ -22,7 +23,6 @@ from mien.reports.comparison_report import (
     write_comparison,
 )
 from mien.reports.document import Table
-from mien.reports.report import check_report_folder
 from mien.results import Tta
 from mien.samples import Split
 from mien.workflows.evaluating import known_parameters, measure
@@ -123,7 +123,7 @@ def compare(
     """
     names = names_of([str(run) for run in runs])
     if out is not None:
-        check_report_folder(Path(out), COMPARISON_FILES)
+        check_folder(Path(out), COMPARISON_FILES)
     measured = Split.VALIDATION if split is None else Split(split)
     comparison = compare_candidates(_candidates(names, data, measured, tta, bar))
     if split is not None and comparison.table.split != measured.value:

@@ -20,12 +20,13 @@ from mien.evaluation.stress import Stress, stress_test
 from mien.formats.reading import Reading
 from mien.labels import FERPLUS, LabelSet
 from mien.model.card import Calibration, ModelCard
+from mien.paths import check_folder
 from mien.provenance import commit
 from mien.reports.cautions import Provenance, cautions
 from mien.reports.document import Table
 from mien.reports.groups import group_lines, group_tables, groups_part
 from mien.reports.parts import ReportPart
-from mien.reports.report import check_report_folder, write_report
+from mien.reports.report import ALL_FILES, write_report
 from mien.reports.scores import classes_table, scores_table
 from mien.reports.stress import stress_part
 from mien.results import Tta
@@ -117,19 +118,20 @@ def measure(
             training divided them.
         DatasetError: the split has no rows.
     """
-    classifier = model.classifier(samples.images)
+    card, images = model.card, samples.images
     if recipe_split:
-        samples = divided(samples, classifier.card)
+        samples = divided(samples, card)
     as_read = samples
     if split is Split.VALIDATION:
-        samples = with_validation(samples, classifier.card)
+        samples = with_validation(samples, card)
     is_carved = samples is not as_read
     has_training_rows = Split.TRAIN in samples.counts()
     seen = seen_duplicates(samples) if has_training_rows and split is not Split.TRAIN else None
-    relabelled = by_majority(samples, classifier.label_set, split)
+    relabelled = by_majority(samples, card.label_set, split)
     if relabelled is not None:
         samples = relabelled.samples
         seen = None if seen is None else seen[relabelled.kept]
+    classifier = model.classifier(images)
     predictions = predict(
         classifier.probabilities,
         samples,
@@ -290,7 +292,7 @@ def evaluate(
     """
     measured = Split(split)
     if out is not None:
-        check_report_folder(Path(out))
+        check_folder(Path(out), ALL_FILES)
     opened = open_model(model, reading)
     samples = read_samples(data, ferplus=ferplus)
     if groups is not None and not isinstance(groups, GroupsWanted):

@@ -23,6 +23,7 @@ from mien.files import atomic_folder
 from mien.formats.reading import Reading
 from mien.images import MAX_PIXELS, read_image
 from mien.labels import LabelSet
+from mien.paths import check_folder
 from mien.provenance import commit
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
@@ -35,7 +36,6 @@ from mien.reports.explanation import (
     explanation_sections,
     place_words,
 )
-from mien.reports.report import check_report_folder
 from mien.reports.wording import code_words, percent
 from mien.samples import Image, Split
 from mien.spelling import did_you_mean
@@ -318,7 +318,7 @@ def _ready(
 ) -> tuple[OpenModel, Classifier, GradCam | None]:
     """The opened model, what classifies, and what makes Grad-CAM maps where those are wanted."""
     if out is not None:
-        check_report_folder(Path(out), EXPLANATION_FILES)
+        check_folder(Path(out), EXPLANATION_FILES)
     opened = open_model(model, reading)
     network = opened.network
     wants = method in ("grad-cam", "both") or (method == "auto" and network is not None)

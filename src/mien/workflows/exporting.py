@@ -10,7 +10,7 @@ from mien.formats.ensemble import to_ensemble
 from mien.formats.onnx_cards import write_bundle
 from mien.formats.reading import Reading
 from mien.model.names import is_known, resolve_model
-from mien.outputs.paths import check_onnx_output
+from mien.paths import check_onnx_output
 from mien.recognition.classifier import Classifier
 from mien.samples import Image, Split
 from mien.workflows.evaluating import by_majority, calibration_line, unseen_validation

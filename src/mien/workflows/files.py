@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mien.outputs.coding import CodedSource
 from mien.outputs.output import Output
-from mien.outputs.paths import check_suffix
 from mien.outputs.segments import SEGMENT_SUFFIXES, SegmentsFile
 from mien.outputs.tables import TABLE_SUFFIXES
 from mien.outputs.timeline.file import TIMELINE_SUFFIXES, TimelineFile
+from mien.paths import check_suffix
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.segments import SegmentStream
 from mien.sources.addresses import masked

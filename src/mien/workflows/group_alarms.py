@@ -19,16 +19,16 @@ from mien.evaluation.group_columns import Answers, alarm_measures
 from mien.evaluation.groups import Grouped, compare_groups
 from mien.files import atomic_folder
 from mien.formats.reading import Reading
+from mien.paths import check_folder
 from mien.provenance import commit
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.tta import mirrored
 from mien.reports.document import Code, Section, Table, to_html, to_markdown
 from mien.reports.groups import GROUP_FILES, group_lines, group_tables, groups_part
-from mien.reports.report import check_report_folder
 from mien.reports.wording import code_words
 from mien.samples import Image, Images
+from mien.tta import mirrored
 from mien.workflows.grouping import GroupsWanted, matching_notes, search
 from mien.workflows.models import open_model
 from mien.workflows.progress import Progress
@@ -159,7 +159,7 @@ def groups(
     if faces == "photos" and wanted.detector == "whole":
         raise ValueError("photos are searched for faces; name a detector that searches")
     if out is not None:
-        check_report_folder(Path(out), _FILES)
+        check_folder(Path(out), _FILES)
     opened = open_model(model, reading)
     images, names = _pictures(data)
     table = wanted.read(names, str(data))

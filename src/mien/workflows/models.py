@@ -15,9 +15,10 @@ from mien.formats.reading import Reading
 from mien.model import store
 from mien.model.card import ModelCard
 from mien.model.names import DEFAULT_MODEL, find_keras_file, resolve_model
+from mien.model.network import Network
+from mien.model.sessions import ExecutionProvider
 from mien.page import runtime
 from mien.recognition.classifier import Classifier
-from mien.recognition.sessions import ExecutionProvider
 from mien.samples import Image, Images
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class OpenModel:
 
     path: Path
     """The file that a person meant."""
-    _ready: Classifier | None
-    _network: "OpenNetwork | None"
+    _opened: "Network | OpenNetwork"
     _provider: ExecutionProvider = "cpu"
     _threads: int | None = None
 
@@ -46,19 +46,17 @@ class OpenModel:
     @property
     def card(self) -> ModelCard:
         """What it says of itself."""
-        if self._network is not None:
-            return self._network.card
-        return self.classifier().card
+        return self._opened.card
 
     @property
     def is_keras(self) -> bool:
         """Whether it is a Keras file, whose card is not part of it."""
-        return self._network is not None
+        return not isinstance(self._opened, Network)
 
     @property
     def network(self) -> "keras.Model | None":
         """The Keras network, under mien's contract; None where the model is an ONNX file."""
-        return None if self._network is None else self._network.network
+        return None if isinstance(self._opened, Network) else self._opened.network
 
     def classifier(self, faces: Images | Sequence[Image] = ()) -> Classifier:
         """What classifies.
@@ -71,22 +69,20 @@ class OpenModel:
             ModelError: the network has no ONNX form.
             ParityError: the converted network disagrees with Keras.
         """
-        if self._ready is not None:
-            return self._ready
+        if isinstance(self._opened, Network):
+            return Classifier(self._opened)
         return Classifier(self.bundle(faces), threads=self._threads, provider=self._provider)
 
     def bundle(self, faces: Images | Sequence[Image] = ()) -> bytes:
         """The content of the ONNX file; arguments and errors as `classifier`."""
-        if self._network is None:
-            return self.path.read_bytes()
+        if isinstance(self._opened, Network):
+            return self._opened.content
         from mien.formats.bundle import PARITY_FACES, to_bundle
         from mien.model.card import golden_inputs
 
-        card = self._network.card
+        card = self._opened.card
         proofs = [faces[index] for index in range(min(len(faces), PARITY_FACES))]
-        bundle, _ = to_bundle(
-            self._network.network, card, proofs or list(golden_inputs(card.input))
-        )
+        bundle, _ = to_bundle(self._opened.network, card, proofs or list(golden_inputs(card.input)))
         return bundle
 
 
@@ -113,22 +109,23 @@ def open_model(
             Runtime does not have that provider.
     """
     reading = reading or Reading()
+    is_said = not reading.is_empty
     keras_file = find_keras_file(str(model))
     if keras_file is None:
         path = resolve_model(str(model))
-        if not reading.is_empty:
+        if is_said:
             raise ModelError(
                 f"{path} carries its card; leave out --labels, --scaling, --architecture and "
                 "--input-size, which are for Keras files without one"
             )
-        return OpenModel(path, Classifier(path, threads=threads, provider=provider), None)
+        return OpenModel(path, Network(path, threads=threads, provider=provider))
     from mien.formats.keras_import import load_keras_quietly
 
     load_keras_quietly()
     from mien.training.opening import open_network
 
     network = open_network(keras_file, reading)
-    return OpenModel(network.path, None, network, provider, threads)
+    return OpenModel(network.path, network, provider, threads)
 
 
 def fetch_model(name: str, *, from_file: Path | None = None) -> Path:
@@ -189,7 +186,7 @@ def known_models() -> list[KnownModel]:
                 path.stat().st_size if path else file.size_bytes,
                 file.name == DEFAULT_MODEL,
                 file.packaged,
-                Classifier(path).card if path is not None and is_here else None,
+                Network(path).card if path is not None and is_here else None,
             )
         )
     return found

@@ -7,15 +7,15 @@
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import MienError, SourceError, VideoError
-from mien.outputs.copies import plan_copies
-from mien.outputs.paths import check_outputs
 from mien.outputs.rows import json_line
 from mien.outputs.tables import Table
+from mien.paths import check_outputs
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
@@ -24,6 +24,7 @@ from mien.reports import findings
 from mien.results import FrameResult, Tta
 from mien.sources.inputs import Input, Picture, Video, find_inputs
 from mien.sources.source import SourceInfo
+from mien.workflows.copies import plan_copies
 from mien.workflows.files import WantedFiles
 from mien.workflows.picture_batches import (
     FEWEST_PICTURES,
@@ -80,7 +81,7 @@ class Plan:
     @property
     def threads(self) -> int | None:
         """Processor threads of detector and classifier, as in `Recognizer`."""
-        from mien.recognition.sessions import VIDEO_THREADS
+        from mien.model.sessions import VIDEO_THREADS
 
         return VIDEO_THREADS if self.n_videos == len(self.inputs) else None
 
@@ -190,8 +191,8 @@ def plan(
 class Job:
     """Recognises one input after the other; what pictures and videos need is loaded once."""
 
-    model: str | Path | Classifier = "default"
-    """As in `Recognizer`."""
+    model: str | Path | Classifier | Callable[[], Classifier] = "default"
+    """As in `Recognizer`; or what opens it, called once, when it is needed."""
     detector: str | FaceDetector = "auto"
     """As in `Recognizer`."""
     listener: Listener = field(default_factory=Listener)
@@ -231,27 +232,34 @@ class Job:
         """
         if not planned.inputs:
             return 0
-        keys = self._ready().classifier.label_set.keys
-        failures = 0
+        failures = done = 0
+        opened: list[Table] = []
         with ExitStack() as stack:
-            tables = [
-                stack.enter_context(Table(path, keys, of_videos=planned.n_videos > 0))
-                for path in planned.files.tables
-            ]
-            done = 0
+
+            @cache
+            def tables() -> Sequence[Table]:
+                keys = self._ready().classifier.label_set.keys
+                for path in planned.files.tables:
+                    table = Table(path, keys, of_videos=planned.n_videos > 0)
+                    opened.append(stack.enter_context(table))
+                return opened
+
             pairs = zip(planned.inputs, planned.copies, strict=True)
             for is_video, group in groupby(pairs, key=lambda pair: isinstance(pair[0], Video)):
                 inputs = list(group)
-                with closing(self._outcomes([] if is_video else inputs)) as outcomes:
+                with ExitStack() as group_stack:
+                    if not is_video:
+                        tables()  # before anything is written
+                        outcomes = group_stack.enter_context(closing(self._outcomes(inputs)))
                     for item, copy in inputs:
                         self.listener.progress(done, len(planned.inputs))
                         if isinstance(item, Video):
                             failures += not self._video(item, copy, tables, planned.files)
                         else:
-                            failures += not self._picture(item, next(outcomes), tables)
+                            failures += not self._picture(item, next(outcomes), tables())
                         done += 1
             if failures == len(planned.inputs):
-                for table in tables:
+                for table in opened:
                     table.abandon()
         return failures
 
@@ -291,7 +299,11 @@ class Job:
         return True
 
     def _video(
-        self, video: Video, copy: Path | None, tables: Sequence[Table], files: WantedFiles
+        self,
+        video: Video,
+        copy: Path | None,
+        tables: Callable[[], Sequence[Table]],
+        files: WantedFiles,
     ) -> bool:
         """Go through a video; False where it cannot be read or breaks off, which is reported."""
         # Photos need none of this, and FFmpeg and tracks take a while to load.
@@ -322,7 +334,7 @@ class Job:
                 self._videos,
                 copy=copy,
                 files=files,
-                tables=tables,
+                tables=tables(),
                 keep_segments=self.keep_segments,
             )
             self.listener.video_begins(run.info)
@@ -343,7 +355,7 @@ class Job:
     def _ready(self) -> Recognizer:
         if self._recognizer is None:
             self._recognizer = Recognizer(
-                self.model,
+                self.model() if callable(self.model) else self.model,
                 self.detector,
                 offline=self.offline,
                 on_fallback=self.listener.notice,

@@ -11,9 +11,9 @@ from mien.data import read_samples
 from mien.evaluation.stress import Stress
 from mien.files import atomic_folder
 from mien.formats.reading import Reading
+from mien.paths import check_folder
 from mien.provenance import commit
 from mien.reports.document import Code, Section, Table, to_html, to_markdown
-from mien.reports.report import check_report_folder
 from mien.reports.stress import STRESS_FILES, stress_lines, stress_part, stress_table
 from mien.reports.wording import code_words
 from mien.samples import Samples, Split
@@ -152,7 +152,7 @@ def stress(
     """
     measured = Split(split)
     if out is not None:
-        check_report_folder(Path(out), _FILES)
+        check_folder(Path(out), _FILES)
     opened = open_model(model, reading)
     samples = read_samples(data, ferplus=ferplus)
     if sample is not None:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import OutputError
+from mien.model.sessions import VIDEO_THREADS
 from mien.outputs.dataframe import segments_to_dataframe, to_dataframe
 from mien.outputs.output import FrameTaker
-from mien.outputs.paths import check_outputs
 from mien.outputs.tables import TABLE_SUFFIXES, Table, write_table
+from mien.paths import check_outputs
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.segments import Segment, SegmentStream
-from mien.recognition.sessions import VIDEO_THREADS
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.summary import VideoSummary
 from mien.recognition.video_recognizer import VideoRecognizer
@@ -69,6 +69,8 @@ class VideoRun:
         """The source."""
         self.recognizer = recognizer
         """What recognises."""
+        self.sums = VideoSums(segments, keep_segments=keep_segments)
+        """Segments and summary, complete once the video is over, however it ended."""
         self.outputs = [
             *open_outputs(
                 frames.info,
@@ -81,8 +83,6 @@ class VideoRun:
             *(table.as_output() for table in tables),
         ]
         """The files about the video."""
-        self.sums = VideoSums(segments, keep_segments=keep_segments)
-        """Segments and summary, complete once the video is over, however it ended."""
         self._frames = frames
 
     @property

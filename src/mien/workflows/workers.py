@@ -12,12 +12,12 @@ from pathlib import Path
 from mien.allocator import keep_freed_memory
 from mien.errors import EngineError
 from mien.model import store
+from mien.model.sessions import ExecutionProvider
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.sessions import ExecutionProvider
 from mien.recognition.turning import Rotate
 from mien.results import Tta
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from mien.errors import OutputError
 from mien.files import write_text
 from mien.labels import LabelSet
-from mien.outputs.paths import check_suffix
 from mien.outputs.timeline.page import TimelineContent, timeline_page
 from mien.outputs.timeline.tracks import TrackRecords
+from mien.paths import check_suffix
 from mien.recognition.frame_clock import FrameClock
 from mien.recognition.segments import SegmentStream
 from mien.recognition.summary import VideoSummaryBuilder

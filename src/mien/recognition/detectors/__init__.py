@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from mien.errors import DetectorError, WeightsError
 from mien.model import store
+from mien.model.sessions import ExecutionProvider
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.detectors.haar import Haar
 from mien.recognition.detectors.whole import Whole
 from mien.recognition.detectors.yunet import YuNet
-from mien.recognition.sessions import ExecutionProvider
 
 DETECTOR_NAMES = ("auto", "yunet", "haar", "whole")
 """What `load_detector` understands."""

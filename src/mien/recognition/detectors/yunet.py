@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DetectorError
+from mien.model.sessions import ExecutionProvider
 from mien.preprocessing import CropGeometry
 from mien.recognition.detectors.detector import (
     check_picture,
@@ -28,7 +29,6 @@ from mien.recognition.detectors.detector import (
 from mien.recognition.detectors.second_look import looked_at_again
 from mien.recognition.detectors.yunet_network import NUMBERS as NETWORK_NUMBERS
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
-from mien.recognition.sessions import ExecutionProvider
 from mien.results import Detection
 from mien.samples import Image
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DetectorError
+from mien.model.sessions import ExecutionProvider, open_session, shrinking
 from mien.recognition.detectors.yunet_file import free_network
-from mien.recognition.sessions import ExecutionProvider, open_session, shrinking
 from mien.samples import Image
 
 NMS_IOU = 0.3

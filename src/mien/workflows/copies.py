@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mien.errors import OutputError
-from mien.outputs.paths import VIDEO_SUFFIX
 from mien.outputs.pictures import PICTURE_SUFFIXES
+from mien.paths import VIDEO_SUFFIX
 from mien.sources.inputs import Input, Picture, Video
 
 

@@ -1,4 +1,4 @@
-"""Where outputs may go: endings, and places that are not another's."""
+"""Where outputs may go: endings, and places that are not another's. Nothing is written here."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -66,6 +66,28 @@ def check_onnx_output(out: Path, sources: Iterable[Path] = ()) -> None:
     there = next(parent for parent in out.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise OutputError(f"cannot write {out}: name a place that you may write to")
+
+
+def check_folder(out: Path, files: Sequence[str]) -> None:
+    """Check that a folder of results can be written.
+
+    Args:
+        out: the folder; it need not be there.
+        files: names of the files that may be in it, to be replaced.
+
+    Raises:
+        OutputError: ``out`` is a file, or holds other files.
+    """
+    try:
+        foreign = sorted({path.name for path in out.iterdir()} - set(files))
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise OutputError(f"{out} is a file; name another folder") from error
+    except OSError as error:
+        raise OutputError(f"cannot write {out}: {error.strerror}") from error
+    if foreign:
+        raise OutputError(f"{out} holds other files ({foreign[0]}); name another folder")
 
 
 def _key(path: Path) -> str:
