@@ -13,6 +13,7 @@ from mien.model.sessions import EXECUTION_PROVIDERS, check_provider
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.workflows.models import fetch_model
+from video_factory import make_clip
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 
@@ -108,7 +109,7 @@ def test_a_provider_that_computes_otherwise_is_refused(monkeypatch):
 def test_the_commands_say_it_in_one_line(command, tmp_path):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine has CUDA")
-    (tmp_path / "a.mp4").write_bytes(b"")
+    make_clip(tmp_path / "a.mp4", 2)
     done = mien(command, "a.mp4", "--execution-provider", "cuda", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") <= 2 and "onnxruntime-gpu" in done.stderr
