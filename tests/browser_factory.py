@@ -108,6 +108,8 @@ class Visit:
         self.asked: list[str] = []
         self.received_bytes = 0
         page.set_default_timeout(PATIENCE_MS)
+        # Playwright catches file dialogs while somebody listens, and only then.
+        page.on("filechooser", lambda _: None)
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))
