@@ -215,6 +215,9 @@ def places(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
     return float(np.abs(points[0] - points[1]).max() / eyes), max(angles)
 
 
+_TURNING = "/v1/recognize?rotate=auto"
+
+
 def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> None:
     with chromium.visit(f"http://127.0.0.1:{service.client.port}/") as visit:
         visit.open()
@@ -224,7 +227,7 @@ def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> Non
     pairs = []
     for file in files:
         kind = "image/png" if file.suffix == ".png" else "image/jpeg"
-        (there,) = service.client.post("/v1/recognize", file.read_bytes(), kind).json["results"]
+        (there,) = service.client.post(_TURNING, file.read_bytes(), kind).json["results"]
         pairs += compare(here[file.name], there)
     assert len(pairs) >= len(files)
     boxes, differences, points, angles = zip(*pairs, strict=True)
@@ -500,7 +503,7 @@ def test_a_busy_service_is_asked_again(chromium: Browser, address: str):
             else:
                 route.fulfill(status=status, headers={"Retry-After": "1"}, body="{}")
 
-        page.route("**/v1/recognize", refuse)
+        page.route("**/v1/recognize?*", refuse)
         visit.choose_photos(media(MANY))
         visit.shows("#photos-error", "trying again in 1 s")
         visit.photos(1)

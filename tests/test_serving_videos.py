@@ -156,7 +156,7 @@ def test_what_is_no_video_fails_with_a_reason(service: Running, content: bytes, 
 def test_a_video_that_breaks_off_fails(service: Running, long_clip: bytes):
     about = ended(service.client, upload(service.client, long_clip[: len(long_clip) // 2]))
     assert about["state"] == "failed"
-    assert str(about["reason"]).startswith("the file breaks off at ")
+    assert str(about["reason"]).startswith("the file breaks off ")
 
 
 def test_bad_uploads(service: Running, clip: bytes):

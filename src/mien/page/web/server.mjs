@@ -84,7 +84,7 @@ export class ServerPlace {
     const name = file.name || "The picture";
     if (file.size > this.start.body_bytes) throw new Told(tooLarge(name, this.start.body_bytes));
     const kind = file.type.startsWith("image/") ? file.type : "image/jpeg";
-    const answer = await this.ask("v1/recognize", {
+    const answer = await this.ask("v1/recognize?rotate=auto", {
       method: "POST",
       body: file,
       headers: { "Content-Type": kind },
