@@ -7,7 +7,7 @@ import { BrowserPlace } from "./local.mjs";
 import { Photos } from "./photos.mjs";
 import { ServerPlace } from "./server.mjs";
 import { Video } from "./video.mjs";
-import { Told, WRONG_TOKEN, noBrowserMode, oneVideo } from "./words.mjs";
+import { Told, WRONG_TOKEN, noBrowserMode } from "./words.mjs";
 
 /** @typedef {import("./types.mjs").Numbers} Numbers */
 /** @typedef {import("./types.mjs").Start} Start */
@@ -148,9 +148,7 @@ async function begin() {
     );
     if (films.length) {
       showTab("video");
-      video.open(films[0]);
-      const others = files.filter((file) => file !== films[0]);
-      if (others.length) tell(video.error, oneVideo(others.map((file) => file.name)));
+      video.open(films[0], files.filter((file) => file !== films[0]));
     } else {
       takePhotos(files);
     }

@@ -4,7 +4,9 @@
 import { button, byId, save, tell } from "./dom.mjs";
 import { Live } from "./live.mjs";
 import { asCsv, asJson } from "./record.mjs";
-import { NO_FACE_IN_VIDEO, Told, framesDone, percent, unreadableVideo } from "./words.mjs";
+import {
+  NO_FACE_IN_VIDEO, Told, framesDone, oneVideo, percent, unreadableVideo,
+} from "./words.mjs";
 
 /** @typedef {import("./types.mjs").Numbers} Numbers */
 /** @typedef {import("./types.mjs").Result} Result */
@@ -52,9 +54,14 @@ export class Video {
     });
   }
 
-  /** @param {File} file */
-  async open(file) {
+  /**
+   * @param {File} file
+   * @param {File[]} others that were given with it, and are left out
+   */
+  async open(file, others = []) {
     this.close();
+    const note = others.length ? oneVideo(others.map(({ name }) => name)) : "";
+    tell(this.error, note);
     this.control = new AbortController();
     const { signal } = this.control;
     const place = this.place();
@@ -64,7 +71,8 @@ export class Video {
     } catch (error) {
       if (signal.aborted) return;
       this.close();
-      tell(this.error, error instanceof Told ? error.message : `${file.name} failed (${error}).`);
+      const words = error instanceof Told ? error.message : `${file.name} failed (${error}).`;
+      tell(this.error, `${words} ${note}`.trim());
     }
   }
 
