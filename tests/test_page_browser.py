@@ -218,7 +218,10 @@ def places(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
 _TURNING = "/v1/recognize?rotate=auto"
 
 
-def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> None:
+def same_pictures(
+    chromium: Browser, service: Running, files: list[Path]
+) -> dict[str, dict[str, Any]]:
+    """Compare what both places say of pictures; gives what the browser says, by name."""
     with chromium.visit(f"http://127.0.0.1:{service.client.port}/") as visit:
         visit.open()
         visit.choose_photos(*files)
@@ -241,6 +244,7 @@ def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> Non
     assert max(boxes) <= 0.5
     assert spread.max() <= 0.05
     assert np.mean(spread <= 0.01) >= 0.95
+    return here
 
 
 def film_as_pictures(folder: Path, every: int) -> list[Path]:
@@ -258,7 +262,10 @@ def test_the_same_picture_in_both_places(chromium: Browser, service: Running, tm
         frames.append(tmp_path / f"{name}.png")
         picture = cv2.cvtColor(read_image(media(MANY)), cv2.COLOR_RGB2BGR)
         frames[-1].write_bytes(cv2.imencode(".png", frame(picture))[1].tobytes())
-    same_pictures(chromium, service, [*frames, media(MANY), media(ALPHA)])
+    found = same_pictures(chromium, service, [*frames, media(MANY), media(ALPHA)])
+    assert [name for name, result in found.items() if "turned" in result] == ["on_its_side.png"]
+    assert len(found["on_its_side.png"]["faces"]) == len(found["tilted.png"]["faces"]) == 5
+    assert all(10 < abs(face["roll_deg"]) < 40 for face in found["tilted.png"]["faces"])
 
 
 def tilted(picture: np.ndarray) -> np.ndarray:
