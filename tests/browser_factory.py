@@ -30,6 +30,11 @@ VARIABLE = "MIEN_TEST_CHROMIUM"
 PATIENCE_MS = 90_000
 """How long anything may take on a machine that has much else to do."""
 
+PLACES = ["browser", "server"]
+"""Where the work is done."""
+SINGLE, MANY, ALPHA = "WolfgangLanger_Pexels.mp4", "multi_face.jpg", "Image_with_alpha.png"
+"""A film of one face, a photo of five, and one with transparency; see `media`."""
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--use-fake-device-for-media-stream")
 _CAMERA_PX = (640, 360)
@@ -95,6 +100,19 @@ def camera_file(folder: Path) -> Path:
         for frame in film_frames("WolfgangLanger_Pexels.mp4", every=2):
             small = cv2.resize(frame, _CAMERA_PX, interpolation=cv2.INTER_AREA)
             file.write(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    return path
+
+
+def short_clip(path: Path, film_name: str = SINGLE) -> Path:
+    """The first second of a film."""
+    frames = [frame for _, frame in zip(range(24), film_frames(film_name), strict=False)]
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=24)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        film.mux(stream.encode())
     return path
 
 

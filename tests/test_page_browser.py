@@ -1,9 +1,7 @@
-"""The page in Chromium: three things to do, in both places, and every failure in words."""
+"""The page in Chromium: three things to do, in both places."""
 
 import base64
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,16 @@ import numpy as np
 import pytest
 
 from browser_factory import (
-    NODE_MODULES,
+    ALPHA,
+    MANY,
+    PLACES,
+    SINGLE,
     Browser,
-    browser,
-    camera_file,
-    certificate,
-    chromium_path,
     film_frames,
     media,
     need_runtime,
     page_service,
+    short_clip,
     static_host,
     yunet_path,
 )
@@ -34,45 +32,10 @@ from mien.page import runtime
 from mien.recognition.classifier import Classifier
 from mien.results import POSE_FIELDS
 from mien.workflows.page import export_page
-from serving_factory import Running, serving_process, wait_until
+from serving_factory import Running, wait_until
 
-PLACES = ["browser", "server"]
+pytest_plugins = ["page_fixtures"]
 FIRST_VISIT_BYTES = 6_000_000
-SINGLE, MANY, ALPHA = "WolfgangLanger_Pexels.mp4", "multi_face.jpg", "Image_with_alpha.png"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    chromium_path()
-    need_runtime()
-    folder = tmp_path_factory.mktemp("service")
-    with page_service(folder, allowed_hosts=("mien.test",)) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    chromium_path()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(
-    playwright: Any, service: Running, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    camera = camera_file(tmp_path_factory.mktemp("camera"))
-    with browser(
-        playwright, "--host-resolver-rules=MAP mien.test 127.0.0.1", camera=camera
-    ) as opened:
-        yield opened
-
-
-@pytest.fixture
-def address(service: Running) -> str:
-    return f"http://127.0.0.1:{service.client.port}/"
 
 
 def results(saved: bytes) -> list[dict[str, Any]]:
@@ -413,195 +376,6 @@ def test_what_a_visit_asks_for(chromium: Browser, address: str):
         assert sum(sizes) <= FIRST_VISIT_BYTES
 
 
-def test_without_https_there_is_no_camera_but_photos(chromium: Browser, service: Running):
-    with chromium.visit(f"http://mien.test:{service.client.port}/") as visit:
-        page = visit.open().page
-        visit.shows("#camera-error", "over HTTPS only")
-        assert not page.locator("#camera-start").is_visible()
-        assert page.locator("#camera-capture").get_attribute("capture") == "user"
-        page.set_input_files("#camera-capture", media(MANY))
-        visit.photos(1)
-        visit.use("server")
-        visit.choose_photos(media(MANY))
-        visit.photos(2)
-        assert page.locator(".photo .face").count() == 10
-
-
-def test_with_a_certificate_there_is_a_camera(chromium: Browser, tmp_path: Path):
-    cert, key = certificate(tmp_path, "mien.test")
-    settings = {"allowed_hosts": ("mien.test",), "tls_cert": cert, "tls_key": key}
-    with (
-        page_service(tmp_path / "service", **settings) as secure,
-        chromium.visit(
-            f"https://mien.test:{secure.client.port}/", ignore_https_errors=True
-        ) as visit,
-    ):
-        page = visit.open().page
-        for place in PLACES:
-            visit.use(place)
-            page.click("#camera-start")
-            page.wait_for_selector("#camera-faces .face")
-            page.click("#camera-stop")
-
-
-def test_a_camera_that_is_refused(playwright: Any, address: str):
-    with (
-        browser(playwright, "--deny-permission-prompts", may_use_camera=False) as strict,
-        strict.visit(address) as visit,
-    ):
-        page = visit.open().page
-        page.click("#camera-start")
-        visit.shows("#camera-error", "The camera was refused")
-        assert page.locator("#camera-start").is_enabled()
-
-
-def test_a_machine_without_camera(playwright: Any, address: str):
-    flag = "--use-fake-device-for-media-stream=device-count=0"
-    with browser(playwright, flag) as bare, bare.visit(address) as visit:
-        page = visit.open().page
-        page.click("#camera-start")
-        visit.shows("#camera-error", "There is no camera")
-
-
-def test_a_browser_without_webassembly(chromium: Browser, address: str):
-    with chromium.visit(address) as visit:
-        visit.page.add_init_script("delete globalThis.WebAssembly")
-        page = visit.open().page
-        visit.shows(".where", "sent there, worked on in memory, not kept")
-        visit.shows("#loading", "WebAssembly is switched off")
-        assert page.locator("input[value=browser]").is_disabled()
-        visit.choose_photos(media(MANY))
-        visit.photos(1)
-        assert page.locator(".photo .face").count() == 5
-
-
-def test_a_service_that_dies_while_live(chromium: Browser, tmp_path: Path):
-    cache = tmp_path / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MIEN_CACHE", str(cache))
-        store.fetch("yunet", from_file=yunet_path())
-    with serving_process(tmp_path, "--offline", environment={"MIEN_CACHE": str(cache)}) as process:
-        address = f"http://127.0.0.1:{process.client.port}/"
-        with chromium.visit(address, may_say="ERR_") as visit:
-            page = visit.open().page
-            visit.use("server")
-            page.click("#camera-start")
-            page.wait_for_selector("#camera-faces .face")
-            process.end(signal.SIGKILL)
-            visit.shows("#camera-error", "does not answer any more")
-            assert page.evaluate("document.querySelector('#camera-video').srcObject") is None
-            visit.choose_photos(media(MANY))
-            visit.shows(".photo .error", "does not answer any more")
-            visit.use("browser")
-            visit.choose_photos(media(MANY))
-            visit.photos(1)
-
-
-def test_a_busy_service_is_asked_again(chromium: Browser, address: str):
-    with chromium.visit(address, may_say="503") as visit:
-        page = visit.open().page
-        visit.use("server")
-        answers = iter([503, 503])
-
-        def refuse(route: Any) -> None:
-            status = next(answers, None)
-            if status is None:
-                route.continue_()
-            else:
-                route.fulfill(status=status, headers={"Retry-After": "1"}, body="{}")
-
-        page.route("**/v1/recognize?*", refuse)
-        visit.choose_photos(media(MANY))
-        visit.shows("#photos-error", "trying again in 1 s")
-        visit.photos(1)
-        assert not page.locator("#photos-error").is_visible()
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path, place: str):
-    frame = next(film_frames("no_face.mp4"))
-    (tmp_path / "empty_room.jpg").write_bytes(cv2.imencode(".jpg", frame)[1].tobytes())
-    (tmp_path / "broken.jpg").write_bytes(media(MANY).read_bytes()[:900])
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / "more.csv").write_text("a,b")
-    with chromium.visit(address, may_say="422") as visit:
-        page = visit.open().page
-        visit.use(place)
-        visit.choose_photos(tmp_path / "notes.txt")
-        visit.shows("#photos-error", "notes.txt is no picture.")
-        assert page.locator(".photo").count() == 0
-        visit.choose_photos(tmp_path / "broken.jpg")
-        visit.shows(
-            ".photo .error",
-            "broken.jpg is no picture that this browser can read. "
-            "Save it as JPEG or PNG, or run it on the service."
-            if place == "browser"
-            else "the picture",
-        )
-        visit.shows("#photos-status", "0 photos done, 1 failed, 0 faces found.")
-        assert not page.locator("#photos-error").is_visible()
-        visit.choose_photos(tmp_path / "empty_room.jpg")
-        visit.shows(".photo .none", "No face was found")
-        assert page.locator(".photo .face").count() == 0
-        visit.choose_photos(media(MANY), tmp_path / "notes.txt", tmp_path / "more.csv")
-        visit.shows("#photos-error", "notes.txt and more.csv are no pictures.")
-        visit.shows("#photos-status", "2 photos done, 1 failed, 5 faces found.")
-        page.click("text=Remove all")
-        assert page.locator("#photos-status").inner_text() == ""
-
-
-_DROP = """(files) => {
-    const data = new DataTransfer();
-    for (const [name, type] of files) data.items.add(new File(["nothing"], name, { type }));
-    document.body.dispatchEvent(
-        new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }),
-    );
-}"""
-
-
-def test_what_is_dropped_and_left_out_is_named(chromium: Browser, address: str):
-    with chromium.visit(address) as visit:
-        page = visit.open().page
-        page.evaluate(_DROP, [["song.mp3", "audio/mpeg"]])
-        visit.shows("#photos-error", "song.mp3 is no picture.")
-        page.evaluate(_DROP, [[f"page{k}.html", "text/html"] for k in range(6)])
-        visit.shows("#photos-error", "page0.html, page1.html, page2.html and 3 more files are no")
-        page.evaluate(_DROP, [["one.mkv", ""], ["a.jpg", "image/jpeg"], ["two.mp4", "video/mp4"]])
-        assert page.locator("#panel-video").is_visible()
-        visit.shows("#video-error", "one.mkv cannot be played by this browser")
-        visit.shows("#video-error", "One video at a time: a.jpg and two.mp4 were left out.")
-
-
-@pytest.mark.parametrize("width", [320, 1280])
-def test_tags_and_bars_have_their_numbers_at_any_width(chromium: Browser, address: str, width: int):
-    with chromium.visit(address, viewport={"width": width, "height": 800}) as visit:
-        page = visit.page
-        page.add_init_script(
-            """globalThis.drawn = [];
-            const { fillText } = CanvasRenderingContext2D.prototype;
-            CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
-                drawn.push([text, parseFloat(this.font.match(/([0-9.]+)px/)[1])]);
-                return fillText.call(this, text, ...rest);
-            };"""
-        )
-        visit.open()
-        visit.choose_photos(media(MANY))
-        visit.photos(1)
-        page.wait_for_function("drawn.length >= 5")
-        drawn = page.evaluate("drawn.slice(-5)")
-        shown = page.locator(".photo .shown").all_inner_texts()
-        assert [text for text, _ in drawn] == [f"{k}  {text}" for k, text in enumerate(shown, 1)]
-        assert min(size for _, size in drawn) >= 12
-        values = page.locator(".photo .value").all_inner_texts()
-        assert len(values) == 5 * len(FER2013.keys)
-        assert all(text.endswith("%") for text in values)
-        heights = page.locator(".photo .shown").evaluate_all(
-            "(all) => all.map((one) => one.getClientRects().length * one.offsetHeight)"
-        )
-        assert max(heights) == min(heights) < 40  # one line each
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
     # The process that works on a video looks for YuNet in the cache of this test.
@@ -645,72 +419,6 @@ def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
         assert page.locator("#video-drop").is_visible()
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_video_without_a_face(chromium: Browser, address: str, tmp_path: Path, place: str):
-    store.fetch("yunet", from_file=yunet_path())
-    clip = short_clip(tmp_path / "sky.mp4", "no_face.mp4")
-    with chromium.visit(address) as visit:
-        page = visit.open().page
-        visit.use(place)
-        page.click("#tab-video")
-        page.set_input_files("#video-input", clip)
-        visit.shows("#video-progress", "frames done, no face found.")
-        visit.shows("#video-faces .none", "No face was found in this video.")
-        assert page.locator("#video-faces .face").count() == 0
-        rows = visit.saved("video", "Save table").decode().splitlines()
-        assert rows == [",".join(columns(FER2013.keys, with_raw=True))]
-
-
-def test_a_video_stops_while_nobody_sees_it(chromium: Browser, address: str):
-    paused = "document.querySelector('#video-video').paused"
-    with chromium.visit(address) as visit:
-        page = visit.page
-        # Headless tabs are always visible.
-        page.add_init_script(
-            """globalThis.isHidden = false;
-            Object.defineProperty(Document.prototype, "hidden", { get: () => isHidden });
-            globalThis.hide = (value) => {
-                isHidden = value;
-                document.dispatchEvent(new Event("visibilitychange"));
-            };"""
-        )
-        visit.open()
-        page.click("#tab-video")
-        page.set_input_files("#video-input", media(SINGLE))
-        page.wait_for_selector("#video-faces .face")
-        page.evaluate("document.querySelector('#video-video').loop = true")
-        page.wait_for_function(f"!{paused}")
-        page.evaluate("hide(true)")
-        assert page.evaluate(paused)
-        visit.shows("#video-pace", "Paused while this tab is hidden.")
-        shown = page.evaluate("document.querySelector('#video-pace').dataset.frames")
-        page.wait_for_timeout(1000)
-        # One may have been on its way.
-        more = page.evaluate("document.querySelector('#video-pace').dataset.frames")
-        assert int(more) <= int(shown) + 2
-        page.evaluate("hide(false)")
-        page.wait_for_function(f"!{paused}")
-        page.wait_for_function(
-            f"document.querySelector('#video-pace').dataset.frames > {int(more) + 3}"
-        )
-        page.click("#tab-photos")
-        assert page.evaluate(paused)
-
-
-def short_clip(path: Path, film_name: str = SINGLE) -> Path:
-    import av
-
-    frames = [frame for _, frame in zip(range(24), film_frames(film_name), strict=False)]
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=24)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        film.mux(stream.encode())
-    return path
-
-
 def test_a_service_with_a_token(chromium: Browser, tmp_path: Path):
     token = "a-token-of-some-length-0123456789"
     with page_service(tmp_path, token=token) as guarded:
@@ -732,43 +440,6 @@ def test_a_service_with_a_token(chromium: Browser, tmp_path: Path):
             page.click("#camera-start")
             page.wait_for_selector("#camera-faces .face")
             assert token not in "".join(visit.asked)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_accessibility(chromium: Browser, address: str, theme: str, width: int, tmp_path: Path):
-    source = NODE_MODULES / "axe-core" / "axe.min.js"
-    if not source.is_file():
-        pytest.skip("axe-core is not there; get it with: make page")
-    viewport = {"width": width, "height": 844}
-    context = {"color_scheme": theme, "viewport": viewport, "bypass_csp": True}
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    with chromium.visit(address, **context) as visit:
-        page = visit.open().page
-        page.evaluate(source.read_text(encoding="utf-8"))
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-        def violations() -> list[str]:
-            found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-            return [
-                f"{one['id']}: {one['nodes'][0]['html'][:120]}"
-                for one in found
-                if one["impact"] in ("serious", "critical")
-            ]
-
-        assert violations() == [], "empty"
-        page.click("#camera-start")
-        page.wait_for_selector("#camera-faces .face .value:not(:empty)")
-        assert violations() == [], "camera"
-        page.click("#camera-stop")
-        visit.choose_photos(media(MANY), tmp_path / "broken.jpg")
-        page.click("#tab-photos")
-        visit.photos(1)
-        page.wait_for_selector(".photo .error")
-        assert violations() == [], "photos"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.click("#tab-video")
-        assert violations() == [], "video"
 
 
 def test_runtime_is_the_pinned_one():
