@@ -77,6 +77,47 @@ def test_a_machine_without_camera(playwright: Any, address: str):
         visit.shows("#camera-error", "There is no camera")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NotReadableError", "in use by another program or page"),
+        ("SecurityError", "does not let pages use the camera"),
+        ("OverconstrainedError", "There is no camera"),
+        ("TypeError", "The camera did not start (TypeError)"),
+    ],
+)
+def test_a_camera_that_does_not_start(chromium: Browser, address: str, name: str, words: str):
+    with chromium.visit(address) as visit:
+        page = visit.page
+        page.add_init_script(
+            f"""navigator.mediaDevices.getUserMedia = async () => {{
+                throw new DOMException("", "{name}");
+            }};"""
+        )
+        visit.open()
+        page.click("#camera-start")
+        visit.shows("#camera-error", words)
+        assert page.locator("#camera-start").is_enabled()
+
+
+def test_a_camera_that_goes_away(chromium: Browser, address: str):
+    with chromium.visit(address) as visit:
+        page = visit.open().page
+        page.click("#camera-start")
+        page.wait_for_selector("#camera-faces .face")
+        page.evaluate(
+            """() => {
+                const [track] = document.querySelector("#camera-video").srcObject.getTracks();
+                track.dispatchEvent(new Event("ended"));
+            }"""
+        )
+        visit.shows("#camera-error", "The camera went away")
+        assert page.evaluate("document.querySelector('#camera-video').srcObject") is None
+        page.click("#camera-start")
+        page.wait_for_selector("#camera-faces .face")
+        assert not page.locator("#camera-error").is_visible()
+
+
 def test_a_browser_without_webassembly(chromium: Browser, address: str):
     with chromium.visit(address) as visit:
         visit.page.add_init_script("delete globalThis.WebAssembly")

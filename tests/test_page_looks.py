@@ -1,5 +1,7 @@
 """The page in Chromium: what it is like for eyes, readers and hidden tabs."""
 
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from browser_factory import (
     Browser,
     media,
 )
+from mien.images import read_image
 from mien.labels import FER2013
 
 pytest_plugins = ["page_fixtures"]
@@ -44,6 +47,50 @@ def test_tags_and_bars_have_their_numbers_at_any_width(chromium: Browser, addres
         )
         assert max(heights) == min(heights) < 40  # one line each
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_labels_are_announced_at_most_every_two_seconds(chromium: Browser, address: str):
+    with chromium.visit(address) as visit:
+        page = visit.open().page
+        page.evaluate(
+            """() => {
+                globalThis.heard = [];
+                const place = document.querySelector("#heard");
+                new MutationObserver(() => heard.push([performance.now(), place.textContent]))
+                    .observe(place, { childList: true, characterData: true, subtree: true });
+            }"""
+        )
+        assert page.locator("#heard").get_attribute("aria-live") == "polite"
+        page.click("#camera-start")
+        page.wait_for_function("heard.length >= 4")
+        heard = page.evaluate("heard")
+        gaps_ms = [later[0] - sooner[0] for sooner, later in itertools.pairwise(heard)]
+        assert min(gaps_ms) > 1950  # observers are told a little later than at once
+        names = "|".join(label.display_name for label in FER2013)
+        assert all(re.fullmatch(rf"(Face \d+: ({names})\.\s?)+", text) for _, text in heard)
+
+
+def test_a_mirror_and_its_switch(chromium: Browser, address: str):
+    is_mirrored = "document.querySelector('#camera-video').classList.contains('mirrored')"
+    with chromium.visit(address) as visit:
+        page = visit.open().page
+        page.click("#camera-start")
+        page.wait_for_selector("#camera-faces .face")
+        assert page.evaluate(is_mirrored)
+        mirrored = read_image(visit.saved("camera", "Save picture"))
+        page.uncheck("#camera-mirror")
+        assert not page.evaluate(is_mirrored)
+        plain = read_image(visit.saved("camera", "Save picture"))
+        # The face of the film is in the left half, so a mirror shows it in the right one.
+        left, right = mirrored[:, :320].mean(), mirrored[:, 320:].mean()
+        assert (left < right) != (plain[:, :320].mean() < plain[:, 320:].mean())
+        assert page.locator("#camera-list option").count() >= 1
+        assert page.locator("#camera-list").is_enabled()
+        tracks = page.evaluate_handle(
+            "document.querySelector('#camera-video').srcObject.getTracks()"
+        )
+        page.click("#camera-stop")
+        assert tracks.evaluate("(all) => all.map((track) => track.readyState)") == ["ended"]
 
 
 def test_a_video_stops_while_nobody_sees_it(chromium: Browser, address: str):

@@ -41,6 +41,8 @@ export class Video {
     this.control = new AbortController();
     this.isPaused = false;
     this.video.addEventListener("ended", () => this.#ended());
+    // Some frames are still on their way when the film ends.
+    this.live.onResult = () => this.#ended();
     document.addEventListener("visibilitychange", () => this.#hiddenOrNot());
     const input = byId("video-input", HTMLInputElement);
     byId("video-choose", HTMLButtonElement).addEventListener("click", () => input.click());
@@ -107,7 +109,7 @@ export class Video {
 
   #ended() {
     const { results } = this.live.record;
-    if (results.length) this.#tellFrames(results);
+    if (results.length && this.video.ended) this.#tellFrames(results);
   }
 
   /** @param {Result[]} results all that there are */
