@@ -30,6 +30,11 @@ VARIABLE = "MIEN_TEST_CHROMIUM"
 PATIENCE_MS = 90_000
 """How long anything may take on a machine that has much else to do."""
 
+PLACES = ["browser", "server"]
+"""Where the work is done."""
+SINGLE, MANY, ALPHA = "WolfgangLanger_Pexels.mp4", "multi_face.jpg", "Image_with_alpha.png"
+"""A film of one face, a photo of five, and one with transparency; see `media`."""
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--use-fake-device-for-media-stream")
 _CAMERA_PX = (640, 360)
@@ -98,6 +103,19 @@ def camera_file(folder: Path) -> Path:
     return path
 
 
+def short_clip(path: Path, film_name: str = SINGLE) -> Path:
+    """The first second of a film."""
+    frames = [frame for _, frame in zip(range(24), film_frames(film_name), strict=False)]
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=24)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        film.mux(stream.encode())
+    return path
+
+
 class Visit:
     """One visit to the page, with what the browser said and asked for."""
 
@@ -108,6 +126,8 @@ class Visit:
         self.asked: list[str] = []
         self.received_bytes = 0
         page.set_default_timeout(PATIENCE_MS)
+        # Playwright catches file dialogs while somebody listens, and only then.
+        page.on("filechooser", lambda _: None)
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.append(request.url))

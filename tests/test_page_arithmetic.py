@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.drawing.placement import place_tag
+from mien.head_pose import head_pose, rotation_of
 from mien.labels import FER2013
 from mien.model.card import ModelCard
 from mien.page.numbers import numbers_of
@@ -18,11 +20,13 @@ from mien.preprocessing import crop_face, to_grey, to_network_input
 from mien.recognition.appearance import describe
 from mien.recognition.assignment import cheapest_pairs
 from mien.recognition.detectors.detector import reduced_to
+from mien.recognition.detectors.second_look import looked_at_again
 from mien.recognition.detectors.yunet import YuNet
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import Smoother
 from mien.recognition.tracks import Tracker
-from mien.results import Detection
+from mien.recognition.turning import TURNS, turned, turned_back, upright
+from mien.results import POSE_FIELDS, Detection, HeadPose
 from mien.samples import Image
 from serving_factory import classifier
 
@@ -347,6 +351,181 @@ def test_smoothing_and_hysteresis():
     for one, (index, probabilities) in zip(found, expected, strict=True):
         assert one["held"] == index
         np.testing.assert_allclose(one["probabilities"], probabilities, atol=1e-9)
+
+
+def seen_landmarks(random: np.random.Generator, model_mm: Any) -> list[tuple[float, float]]:
+    """Those of a head that is turned at will, somewhere in a picture, with errors."""
+    pose = HeadPose(*(float(random.uniform(-most, most)) for most in (180, 60, 35)))
+    head = np.array(model_mm) * random.uniform(0.85, 1.15, (5, 3)) @ rotation_of(pose).T
+    head += [0.0, 0.0, random.uniform(400, 2000)]
+    points = head[:, :2] / head[:, 2:] * random.uniform(300, 2000)
+    points += random.normal(0, random.choice([0.0, 1.0]), (5, 2)) + random.uniform(0, 500, 2)
+    return [(float(x), float(y)) for x, y in points]
+
+
+def test_head_poses():
+    random = np.random.default_rng(11)
+    about = numbers()["pose"]
+    faces = [seen_landmarks(random, about["model_mm"]) for _ in range(300)]
+    expected = [head_pose(points) for points in faces]
+    poses = [[getattr(pose, name) for name in POSE_FIELDS] for pose in expected]
+    assert np.ptp(poses, axis=0).min() > 60
+    none = [[(5.0, 5.0)] * 5, faces[0][:4], []]
+    (found,) = compute({"kind": "poses", "faces": [*faces, *none], "numbers": about})
+    ours = [[one[name] for name in POSE_FIELDS] for one in found[: len(faces)]]
+    # OpenCV ends its search a little earlier.
+    spread = np.abs((np.subtract(ours, poses) + 180) % 360 - 180)
+    assert np.quantile(spread, 0.99) < 0.001
+    assert spread.max() < 0.1
+    assert found[len(faces) :] == [None] * 3
+    assert [head_pose(tuple(points)) for points in none] == [None] * 3
+
+
+def test_pictures_are_turned_by_quarters():
+    picture = noise(40, 30, seed=12)
+    found = compute(
+        *({"kind": "turned", "picture": packed(picture), "turn": turn} for turn in TURNS)
+    )
+    for turn, one in zip(TURNS, found, strict=True):
+        assert (unpacked(one) == turned(picture, turn)).all()
+
+
+class FoundByTurn:
+    """A detector that finds what a test says, call by call."""
+
+    def __init__(self, answers: list[list[Detection]]) -> None:
+        self.answers = answers
+        self.calls = 0
+
+    def detect(self, _: Image) -> tuple[Detection, ...]:
+        self.calls += 1
+        return tuple(self.answers[self.calls - 1])
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [[0.95], [0.99], [0.99], [0.99]],
+        [[], [0.88], [0.6], [0.9, 0.7]],
+        [[0.7], [0.84], [0.7, 0.7], [0.86]],
+        [[0.85, 0.8], [0.86], [0.86, 0.82], [0.5]],
+        [[], [], [0.8], []],
+    ],
+)
+def test_photos_on_their_side(scores: list[list[float]]):
+    picture = noise(90, 60, seed=13)
+    boxes = [(4.0, 6.0, 20.0, 25.0), (30.0, 10.0, 15.0, 18.0)]
+    answers = [
+        [
+            Detection(boxes[k], score, tuple(landmarks(boxes[k], 9.0)))
+            for k, score in enumerate(several)
+        ]
+        for several in scores
+    ]
+    detector = FoundByTurn(answers)
+    turn, _, faces = upright(picture, detector)  # type: ignore[arg-type]
+    expected = [turned_back(face, turn, (90, 60)) for face in faces]
+    (found,) = compute(
+        {
+            "kind": "upright",
+            "picture": packed(picture),
+            "found": [[as_found(face) for face in several] for several in answers],
+            "numbers": numbers()["turning"],
+        }
+    )
+    assert (found["turn"], found["calls"]) == (turn, detector.calls)
+    for one, other in zip(found["faces"], expected, strict=True):
+        np.testing.assert_allclose(one["box"], other.box_xywh_px)
+        np.testing.assert_allclose(one["landmarks"], other.landmarks_px)
+
+
+def as_found(face: Detection) -> dict[str, Any]:
+    return {"box": face.box_xywh_px, "score": face.score, "landmarks": face.landmarks_px}
+
+
+class ToldNetwork:
+    """A network that says what a test told it, call by call, and keeps what it was shown."""
+
+    def __init__(self, answers: list[np.ndarray]) -> None:
+        self.answers = answers
+        self.shown: list[Image] = []
+
+    def find(self, image_rgb: Image, _: float) -> np.ndarray:
+        self.shown.append(image_rgb)
+        return self.answers[len(self.shown) - 1]
+
+
+def looked(turn_deg: float, *, width: float = 224.0, shift: float = 0.0) -> np.ndarray:
+    """What the network says of a face in the middle of the square."""
+    box = (160 - width / 2 + shift, 160 - width / 2, width, width)
+    return np.array([[*box, *np.ravel(landmarks(box, turn_deg)), 0.9]], np.float32)
+
+
+def test_the_second_look():
+    picture = noise(300, 260, seed=14)
+    boxes = [(20.0, 20.0, 60.0, 70.0), (90.0, 40.0, 80.0, 95.0), (220.0, 60.0, 50.0, 66.0)]
+    boxes += [(10.0, 150.0, 70.0, 80.0), (150.0, 160.0, 66.0, 70.0)]
+    turns = [20.0, 3.0, -35.0, 12.0, -100.0]
+    faces = [
+        Detection(box, 0.9, tuple(landmarks(box, turn)))
+        for box, turn in zip(boxes, turns, strict=True)
+    ]
+    # In the order of their widths: two looks, one, lost, another face, of another size.
+    answers = [
+        np.concatenate([looked(4.0, shift=90.0), looked(14.0)]),
+        looked(-2.0),
+        looked(6.0),
+        np.empty((0, 15), np.float32),
+        looked(5.0, width=90.0),
+        looked(5.0, width=90.0),
+    ]
+    network = ToldNetwork(answers)
+    expected = looked_at_again(network, picture, faces, _GEOMETRY)  # type: ignore[arg-type]
+    about = numbers()
+    (found,) = compute(
+        {
+            "kind": "again",
+            "picture": packed(picture),
+            "faces": [as_found(face) for face in faces],
+            "answers": [
+                [
+                    {"width": float(row[2]), "landmarks": row[4:14].reshape(-1, 2).tolist()}
+                    for row in rows.astype(float)
+                ]
+                for rows in answers
+            ],
+            "crop": about["crop"],
+            "numbers": about["second_look"],
+        }
+    )
+    changed = [one != other for one, other in zip(expected, faces, strict=True)]
+    assert any(changed) and not all(changed)
+    for one, other in zip(found["faces"], expected, strict=True):
+        np.testing.assert_allclose(one["box"], other.box_xywh_px)
+        np.testing.assert_allclose(one["landmarks"], other.landmarks_px, atol=1e-3)
+    assert len(found["shown"]) == len(network.shown) >= 4
+    for one, shown in zip(found["shown"], network.shown, strict=True):
+        difference = np.abs(unpacked(one) - shown.astype(int))
+        # OpenCV before 4.12 rounds where it samples to 1/32 of a pixel.
+        assert difference.max() <= 8
+        assert difference.mean() <= 0.5
+
+
+def test_places_of_tags():
+    random = np.random.default_rng(15)
+    size, tags, expected = (400, 300), [], []
+    for number in range(120):
+        corners = random.integers(-20, 330, (1 + number % 5, 2)).tolist()
+        sides = random.integers(10, 120, (len(corners), 2)).tolist()
+        rects = [(x, y, x + w, y + h) for (x, y), (w, h) in zip(corners, sides, strict=True)]
+        extent = tuple(random.integers(20, 120, 2).tolist())
+        before = None if number % 3 else int(random.integers(8))
+        tags.append({"face": rects[0], "extent": extent, "taken": rects[1:], "before": before})
+        place, rect = place_tag(rects[0], extent, rects[1:], size, 3, before)
+        expected.append({"place": place, "rect": list(rect)})
+    (found,) = compute({"kind": "tags", "tags": tags, "size": size, "gap": 3})
+    assert len({one["place"] for one in expected}) >= 4
+    assert found == expected
 
 
 def test_numbers_are_json_and_complete():

@@ -1,9 +1,8 @@
-"""The page in Chromium: three things to do, in both places, and every failure in words."""
+"""The page in Chromium: three things to do, in both places."""
 
 import base64
 import json
-import signal
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,65 +11,32 @@ import numpy as np
 import pytest
 
 from browser_factory import (
-    NODE_MODULES,
+    ALPHA,
+    MANY,
+    PLACES,
+    SINGLE,
     Browser,
-    browser,
-    camera_file,
-    certificate,
-    chromium_path,
     film_frames,
     media,
     need_runtime,
     page_service,
+    short_clip,
     static_host,
     yunet_path,
 )
 from mien.images import read_image
 from mien.labels import FER2013
 from mien.model import store
+from mien.outputs.rows import columns
 from mien.outputs.tables import Table
 from mien.page import runtime
 from mien.recognition.classifier import Classifier
+from mien.results import POSE_FIELDS
 from mien.workflows.page import export_page
-from serving_factory import Running, serving_process, wait_until
+from serving_factory import Running, wait_until
 
-PLACES = ["browser", "server"]
+pytest_plugins = ["page_fixtures"]
 FIRST_VISIT_BYTES = 6_000_000
-SINGLE, MANY, ALPHA = "WolfgangLanger_Pexels.mp4", "multi_face.jpg", "Image_with_alpha.png"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    chromium_path()
-    need_runtime()
-    folder = tmp_path_factory.mktemp("service")
-    with page_service(folder, allowed_hosts=("mien.test",)) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    chromium_path()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(
-    playwright: Any, service: Running, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    camera = camera_file(tmp_path_factory.mktemp("camera"))
-    with browser(
-        playwright, "--host-resolver-rules=MAP mien.test 127.0.0.1", camera=camera
-    ) as opened:
-        yield opened
-
-
-@pytest.fixture
-def address(service: Running) -> str:
-    return f"http://127.0.0.1:{service.client.port}/"
 
 
 def results(saved: bytes) -> list[dict[str, Any]]:
@@ -102,8 +68,8 @@ def test_the_camera(chromium: Browser, address: str, place: str):
                 assert tuple(face["probabilities"]) == FER2013.keys
                 assert abs(sum(face["probabilities"].values()) - 1) < 1e-5
         table = visit.saved("camera", "Save table").decode().splitlines()
-        assert table[0].startswith("source,frame,time_s,face,x,y,w,h,detection_score,track")
-        assert table[0].endswith("raw_p_neutral" if place == "browser" else "pitch_deg")
+        assert table[0] == ",".join(columns(FER2013.keys, with_raw=True))
+        assert all(cell for line in table[1:] for cell in line.split(","))
         picture = read_image(visit.saved("camera", "Save picture"))
         assert picture.shape == (360, 640, 3)
         if place == "browser":
@@ -118,6 +84,7 @@ def test_five_faces_by_drop_paste_dialog_and_keyboard(chromium: Browser, address
     with chromium.visit(address) as visit:
         page = visit.open().page
         visit.use(place)
+        asked = len(visit.asked)
         content = base64.b64encode(media(MANY).read_bytes()).decode()
         give = """async ([content, kind]) => {
             const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -158,14 +125,19 @@ def test_five_faces_by_drop_paste_dialog_and_keyboard(chromium: Browser, address
         assert page.locator(".photo .face").count() == 10
         rows = visit.saved("photos", "Save table").decode().splitlines()
         assert len(rows) == 11
+        if place == "browser":
+            assert [url for url in visit.asked[asked:] if not url.startswith("blob:")] == []
 
 
-def test_the_table_is_that_of_the_command_line(chromium: Browser, address: str, tmp_path: Path):
+@pytest.mark.parametrize("place", PLACES)
+def test_the_table_is_that_of_the_command_line(
+    chromium: Browser, address: str, tmp_path: Path, place: str
+):
     from mien.recognition.detectors.yunet import YuNet
     from mien.recognition.recognizer import Recognizer
 
     with chromium.visit(address) as visit:
-        visit.open().use("server")
+        visit.open().use(place)
         visit.choose_photos(media(MANY))
         visit.photos(1)
         saved = visit.saved("photos", "Save table")
@@ -176,13 +148,18 @@ def test_the_table_is_that_of_the_command_line(chromium: Browser, address: str, 
     theirs = [line.split(",") for line in (tmp_path / "faces.csv").read_text().splitlines()]
     assert ours[0] == theirs[0]
     assert len(ours) == len(theirs) == 6
+    # The browser decodes pictures, and computes, in its own way.
+    allowed = 1e-4 if place == "server" else 0.5
     for one, other in zip(ours[1:], theirs[1:], strict=True):
-        for cell, expected in zip(one, other, strict=True):
-            assert cell == expected or abs(float(cell) - float(expected)) < 1e-4
+        for name, cell, expected in zip(ours[0], one, other, strict=True):
+            most = 2 * allowed if name in POSE_FIELDS else allowed
+            assert cell == expected or abs(float(cell) - float(expected)) < most, name
 
 
-def compare(here: dict[str, Any], there: dict[str, Any]) -> list[tuple[float, float, bool]]:
-    """Differences of boxes and of probabilities, and whether the labels may not differ."""
+def compare(
+    here: dict[str, Any], there: dict[str, Any]
+) -> list[tuple[float, np.ndarray, float, float]]:
+    """Differences of boxes, of probabilities and of `places`; labels may differ in doubt only."""
     assert (here["width"], here["height"]) == (there["width"], there["height"])
     assert len(here["faces"]) == len(there["faces"]), here["source"]
     found = []
@@ -192,11 +169,28 @@ def compare(here: dict[str, Any], there: dict[str, Any]) -> list[tuple[float, fl
         top = np.sort(second)
         if top[-1] - top[-2] > 0.05:
             assert one["expression"] == other["expression"], here["source"]
-        found.append((float(box), np.abs(first - second)))
+        found.append((float(box), np.abs(first - second), *places(one, other)))
+    assert here.get("turned") == there.get("turned")
     return found  # type: ignore[return-value]
 
 
-def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> None:
+def places(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, float]:
+    """Largest difference of a landmark, in shares of the distance of the eyes, and of an angle."""
+    assert list(one["landmarks"]) == list(other["landmarks"])
+    points = [np.array(list(face["landmarks"].values())) for face in (one, other)]
+    eyes = other["interocular_px"]
+    assert abs(one["interocular_px"] - eyes) < 0.05 * eyes + 0.02
+    angles = [abs(one[name] - other[name]) for name in POSE_FIELDS]
+    return float(np.abs(points[0] - points[1]).max() / eyes), max(angles)
+
+
+_TURNING = "/v1/recognize?rotate=auto"
+
+
+def same_pictures(
+    chromium: Browser, service: Running, files: list[Path]
+) -> dict[str, dict[str, Any]]:
+    """Compare what both places say of pictures; gives what the browser says, by name."""
     with chromium.visit(f"http://127.0.0.1:{service.client.port}/") as visit:
         visit.open()
         visit.choose_photos(*files)
@@ -205,15 +199,21 @@ def same_pictures(chromium: Browser, service: Running, files: list[Path]) -> Non
     pairs = []
     for file in files:
         kind = "image/png" if file.suffix == ".png" else "image/jpeg"
-        (there,) = service.client.post("/v1/recognize", file.read_bytes(), kind).json["results"]
+        (there,) = service.client.post(_TURNING, file.read_bytes(), kind).json["results"]
         pairs += compare(here[file.name], there)
     assert len(pairs) >= len(files)
-    boxes = [box for box, _ in pairs]
-    spread = np.concatenate([difference for _, difference in pairs])
-    print(f"{len(pairs)} faces, boxes {max(boxes):.3f} px, probabilities {spread.max():.4f}")
+    boxes, differences, points, angles = zip(*pairs, strict=True)
+    spread = np.concatenate(differences)
+    print(
+        f"{len(pairs)} faces, boxes {max(boxes):.3f} px, probabilities {spread.max():.4f}, "
+        f"landmarks {max(points):.4f}, angles {max(angles):.2f}"
+    )
+    assert max(points) <= 0.05
+    assert max(angles) <= 5 and np.median(angles) <= 0.5
     assert max(boxes) <= 0.5
     assert spread.max() <= 0.05
     assert np.mean(spread <= 0.01) >= 0.95
+    return here
 
 
 def film_as_pictures(folder: Path, every: int) -> list[Path]:
@@ -227,7 +227,26 @@ def film_as_pictures(folder: Path, every: int) -> list[Path]:
 def test_the_same_picture_in_both_places(chromium: Browser, service: Running, tmp_path: Path):
     frames = film_as_pictures(tmp_path, 60)
     assert len(frames) >= 7
-    same_pictures(chromium, service, [*frames, media(MANY), media(ALPHA)])
+    for name, frame in zip(("tilted", "on_its_side"), (tilted, on_its_side), strict=True):
+        frames.append(tmp_path / f"{name}.png")
+        picture = cv2.cvtColor(read_image(media(MANY)), cv2.COLOR_RGB2BGR)
+        frames[-1].write_bytes(cv2.imencode(".png", frame(picture))[1].tobytes())
+    found = same_pictures(chromium, service, [*frames, media(MANY), media(ALPHA)])
+    assert [name for name, result in found.items() if "turned" in result] == ["on_its_side.png"]
+    assert len(found["on_its_side.png"]["faces"]) == len(found["tilted.png"]["faces"]) == 5
+    assert all(10 < abs(face["roll_deg"]) < 40 for face in found["tilted.png"]["faces"])
+
+
+def tilted(picture: np.ndarray) -> np.ndarray:
+    """Turned by an angle at which landmarks need a second look."""
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 20, 0.8)
+    return cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def on_its_side(picture: np.ndarray) -> np.ndarray:
+    """As a camera stores it that did not note how it was held."""
+    return np.asarray(cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE))
 
 
 @pytest.mark.slow
@@ -305,6 +324,8 @@ def test_live_frames_as_python_sees_them(chromium: Browser, address: str):
             for name in ("probabilities", "raw_probabilities"):
                 spread = np.subtract(list(ours[name].values()), list(theirs[name].values()))
                 assert np.abs(spread).max() <= 0.05
+            points, angle = places(ours, theirs)
+            assert points <= 0.05 and angle <= 5
 
 
 def test_a_static_host_below_a_path(chromium: Browser, tmp_path: Path, monkeypatch):
@@ -361,128 +382,6 @@ def test_what_a_visit_asks_for(chromium: Browser, address: str):
         assert sum(sizes) <= FIRST_VISIT_BYTES
 
 
-def test_without_https_there_is_no_camera_but_photos(chromium: Browser, service: Running):
-    with chromium.visit(f"http://mien.test:{service.client.port}/") as visit:
-        page = visit.open().page
-        visit.shows("#camera-error", "over HTTPS only")
-        assert not page.locator("#camera-start").is_visible()
-        assert page.locator("#camera-capture").get_attribute("capture") == "user"
-        page.set_input_files("#camera-capture", media(MANY))
-        visit.photos(1)
-        visit.use("server")
-        visit.choose_photos(media(MANY))
-        visit.photos(2)
-        assert page.locator(".photo .face").count() == 10
-
-
-def test_with_a_certificate_there_is_a_camera(chromium: Browser, tmp_path: Path):
-    cert, key = certificate(tmp_path, "mien.test")
-    settings = {"allowed_hosts": ("mien.test",), "tls_cert": cert, "tls_key": key}
-    with (
-        page_service(tmp_path / "service", **settings) as secure,
-        chromium.visit(
-            f"https://mien.test:{secure.client.port}/", ignore_https_errors=True
-        ) as visit,
-    ):
-        page = visit.open().page
-        for place in PLACES:
-            visit.use(place)
-            page.click("#camera-start")
-            page.wait_for_selector("#camera-faces .face")
-            page.click("#camera-stop")
-
-
-def test_a_camera_that_is_refused(playwright: Any, address: str):
-    with (
-        browser(playwright, "--deny-permission-prompts", may_use_camera=False) as strict,
-        strict.visit(address) as visit,
-    ):
-        page = visit.open().page
-        page.click("#camera-start")
-        visit.shows("#camera-error", "The camera was refused")
-        assert page.locator("#camera-start").is_enabled()
-
-
-def test_a_machine_without_camera(playwright: Any, address: str):
-    flag = "--use-fake-device-for-media-stream=device-count=0"
-    with browser(playwright, flag) as bare, bare.visit(address) as visit:
-        page = visit.open().page
-        page.click("#camera-start")
-        visit.shows("#camera-error", "There is no camera")
-
-
-def test_a_browser_without_webassembly(chromium: Browser, address: str):
-    with chromium.visit(address) as visit:
-        visit.page.add_init_script("delete globalThis.WebAssembly")
-        page = visit.open().page
-        visit.shows(".where", "sent there, worked on in memory, not kept")
-        visit.shows("#loading", "WebAssembly is switched off")
-        assert page.locator("input[value=browser]").is_disabled()
-        visit.choose_photos(media(MANY))
-        visit.photos(1)
-        assert page.locator(".photo .face").count() == 5
-
-
-def test_a_service_that_dies_while_live(chromium: Browser, tmp_path: Path):
-    cache = tmp_path / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MIEN_CACHE", str(cache))
-        store.fetch("yunet", from_file=yunet_path())
-    with serving_process(tmp_path, "--offline", environment={"MIEN_CACHE": str(cache)}) as process:
-        address = f"http://127.0.0.1:{process.client.port}/"
-        with chromium.visit(address, may_say="ERR_") as visit:
-            page = visit.open().page
-            visit.use("server")
-            page.click("#camera-start")
-            page.wait_for_selector("#camera-faces .face")
-            process.end(signal.SIGKILL)
-            visit.shows("#camera-error", "does not answer any more")
-            assert page.evaluate("document.querySelector('#camera-video').srcObject") is None
-            visit.choose_photos(media(MANY))
-            visit.shows(".photo .error", "does not answer any more")
-            visit.use("browser")
-            visit.choose_photos(media(MANY))
-            visit.photos(1)
-
-
-def test_a_busy_service_is_asked_again(chromium: Browser, address: str):
-    with chromium.visit(address, may_say="503") as visit:
-        page = visit.open().page
-        visit.use("server")
-        answers = iter([503, 503])
-
-        def refuse(route: Any) -> None:
-            status = next(answers, None)
-            if status is None:
-                route.continue_()
-            else:
-                route.fulfill(status=status, headers={"Retry-After": "1"}, body="{}")
-
-        page.route("**/v1/recognize", refuse)
-        visit.choose_photos(media(MANY))
-        visit.shows("#photos-error", "trying again in 1 s")
-        visit.photos(1)
-        assert not page.locator("#photos-error").is_visible()
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_pictures_that_are_none(chromium: Browser, address: str, tmp_path: Path, place: str):
-    frame = next(film_frames("no_face.mp4"))
-    (tmp_path / "empty_room.jpg").write_bytes(cv2.imencode(".jpg", frame)[1].tobytes())
-    (tmp_path / "broken.jpg").write_bytes(media(MANY).read_bytes()[:900])
-    (tmp_path / "notes.txt").write_text("no picture")
-    with chromium.visit(address, may_say="422") as visit:
-        page = visit.open().page
-        visit.use(place)
-        visit.choose_photos(tmp_path / "notes.txt")
-        visit.shows("#photos-error", "no pictures")
-        visit.choose_photos(tmp_path / "broken.jpg")
-        visit.shows(".photo .error", "cannot be read" if place == "browser" else "the picture")
-        visit.choose_photos(tmp_path / "empty_room.jpg")
-        visit.shows(".photo .none", "No face was found")
-        assert page.locator(".photo .face").count() == 0
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
     # The process that works on a video looks for YuNet in the cache of this test.
@@ -492,6 +391,7 @@ def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
         page = visit.open().page
         visit.use(place)
         page.click("#tab-video")
+        asked = len(visit.asked)
         page.set_input_files("#video-input", clip)
         page.wait_for_selector("#video-faces .face")
         if place == "browser":
@@ -503,7 +403,6 @@ def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
                 })"""
             )
             found = results(visit.saved("video", "Save JSON"))
-            assert all(result["source"] == "clip.mp4" for result in found)
         else:
             found = [json.loads(line) for line in visit.saved("video", "Save JSON").splitlines()]
             assert len(found) == 24
@@ -511,25 +410,27 @@ def test_a_video(chromium: Browser, address: str, tmp_path: Path, place: str):
             assert visit.saved("video", "Save subtitles").startswith(b"WEBVTT")
         assert len(found) >= 3
         assert {len(result["faces"]) for result in found} == {1}
+        assert {result["source"] for result in found} == {"clip.mp4"}
+        rows = visit.saved("video", "Save table").decode().splitlines()
+        assert {row.split(",")[0] for row in rows[1:]} == {"clip.mp4"}
+        if place == "browser":
+            assert [url for url in visit.asked[asked:] if not url.startswith("blob:")] == []
+        visit.shows("#video-progress", "a face in")
+        told = page.locator("#video-progress").inner_text()
+        (n_frames, n_with_face) = map(int, re.findall(r"\d+", told))
+        assert told == f"{n_frames} frames done, a face in {n_with_face} of them."
+        # One or two may still be on their way when a film ends.
+        assert n_frames == n_with_face and abs(n_frames - len(found)) <= 2
         page.click("#video-close")
         (tmp_path / "notes.mp4").write_bytes(b"no video" * 100)
         page.set_input_files("#video-input", tmp_path / "notes.mp4")
-        visit.shows("#video-error", "notes.mp4")
+        visit.shows(
+            "#video-error",
+            "notes.mp4 cannot be played by this browser."
+            if place == "browser"
+            else "notes.mp4: the file is not a video that can be read;",
+        )
         assert page.locator("#video-drop").is_visible()
-
-
-def short_clip(path: Path) -> Path:
-    import av
-
-    frames = [frame for _, frame in zip(range(24), film_frames(SINGLE), strict=False)]
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=24)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        film.mux(stream.encode())
-    return path
 
 
 def test_a_service_with_a_token(chromium: Browser, tmp_path: Path):
@@ -553,43 +454,6 @@ def test_a_service_with_a_token(chromium: Browser, tmp_path: Path):
             page.click("#camera-start")
             page.wait_for_selector("#camera-faces .face")
             assert token not in "".join(visit.asked)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_accessibility(chromium: Browser, address: str, theme: str, width: int, tmp_path: Path):
-    source = NODE_MODULES / "axe-core" / "axe.min.js"
-    if not source.is_file():
-        pytest.skip("axe-core is not there; get it with: make page")
-    viewport = {"width": width, "height": 844}
-    context = {"color_scheme": theme, "viewport": viewport, "bypass_csp": True}
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    with chromium.visit(address, **context) as visit:
-        page = visit.open().page
-        page.evaluate(source.read_text(encoding="utf-8"))
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-        def violations() -> list[str]:
-            found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-            return [
-                f"{one['id']}: {one['nodes'][0]['html'][:120]}"
-                for one in found
-                if one["impact"] in ("serious", "critical")
-            ]
-
-        assert violations() == [], "empty"
-        page.click("#camera-start")
-        page.wait_for_selector("#camera-faces .face .value:not(:empty)")
-        assert violations() == [], "camera"
-        page.click("#camera-stop")
-        visit.choose_photos(media(MANY), tmp_path / "broken.jpg")
-        page.click("#tab-photos")
-        visit.photos(1)
-        page.wait_for_selector(".photo .error")
-        assert violations() == [], "photos"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.click("#tab-video")
-        assert violations() == [], "video"
 
 
 def test_runtime_is_the_pinned_one():

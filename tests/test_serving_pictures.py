@@ -58,6 +58,9 @@ def test_options_are_heeded(client: Client):
     assert result == expected(photo(), min_confidence=1.0, tta="flip")
     assert result["faces"][0]["expression"] == "uncertain"
     assert result["tta"] == "flip"
+    answer = client.post("/v1/recognize?rotate=90", photo())
+    assert answer.json["results"] == [expected(photo(), rotate=90)]
+    assert answer.json["results"][0]["turned"] == 90
 
 
 def test_several_pictures_of_which_one_is_bad(client: Client):
@@ -151,7 +154,15 @@ def test_names_of_files_are_repeated_and_nothing_else(client: Client, name: str,
 
 
 @pytest.mark.parametrize(
-    "query", ["min_confidence=1.1", "min_confidence=nan", "min_confidence=", "tta=ten", "colour=x"]
+    "query",
+    [
+        "min_confidence=1.1",
+        "min_confidence=nan",
+        "min_confidence=",
+        "tta=ten",
+        "colour=x",
+        "rotate=45",
+    ],
 )
 def test_bad_options(client: Client, query: str):
     details = client.post(f"/v1/recognize?{query}", photo()).problem(422, "bad-value")

@@ -32,13 +32,15 @@ the rest was chosen for YuNet's landmarks on half of the people of benchmark/hea
 DISTANCE_MM = 1000.0
 """From the camera to the face; from 500 on it hardly matters."""
 
+NUMBERS = {"model_mm": MODEL_MM, "distance_mm": DISTANCE_MM}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 _MODEL = np.array(MODEL_MM)
 _MODEL_CENTER = _MODEL.mean(axis=0)
 _POINTS = _MODEL - _MODEL_CENTER
 _FLAT = _POINTS[:, :2]
 _SIZE_MM = float(np.sqrt((_FLAT**2).sum()))
 _CAMERA = np.diag([DISTANCE_MM, DISTANCE_MM, 1.0])
-_MOST_STEPS = 50
 
 
 def head_pose(landmarks_px: Sequence[Point]) -> HeadPose | None:

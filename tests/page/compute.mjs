@@ -10,8 +10,12 @@ const crop = await load("crop.mjs");
 const { describe } = await load("appearance.mjs");
 const { cheapestPairs } = await load("assignment.mjs");
 const { CutDetector } = await load("cuts.mjs");
+const { headPose } = await load("pose.mjs");
+const { lookedAtAgain } = await load("second_look.mjs");
 const { Smoother } = await load("smoothing.mjs");
 const { Tracker } = await load("tracks.mjs");
+const { turned, turnedBack, upright } = await load("turning.mjs");
+const { placeTag } = await load("../placing.mjs");
 
 const unpacked = ({ data, width, height, channels }) => ({
   data: Uint8Array.from(Buffer.from(data, "base64")),
@@ -23,6 +27,19 @@ const packed = (picture) => ({
   ...picture,
   data: Buffer.from(picture.data).toString("base64"),
 });
+
+/** A detector that says what a test told it, call by call, and keeps what it was shown. */
+class Told {
+  constructor(answers) {
+    this.answers = answers;
+    this.shown = [];
+  }
+
+  async inSquare(square) {
+    this.shown.push(packed(square));
+    return this.answers[this.shown.length - 1];
+  }
+}
 
 const kinds = {
   area: (one) => packed(pixels.resizeArea(unpacked(one.picture), one.width, one.height)),
@@ -50,8 +67,34 @@ const kinds = {
     const smoother = new Smoother(one.numbers);
     return one.rows.map(({ row, time, track }) => smoother.smooth(track, row, time));
   },
+  poses: (one) => one.faces.map((landmarks) => headPose(landmarks, one.numbers)),
+  turned: (one) => packed(turned(unpacked(one.picture), one.turn)),
+  upright: async (one) => {
+    const picture = unpacked(one.picture);
+    let calls = 0;
+    const best = await upright(picture, async () => one.found[calls++], one.numbers);
+    return {
+      calls,
+      turn: best.turn,
+      faces: best.found.map((face) => turnedBack(face, best.turn, picture)),
+    };
+  },
+  again: async (one) => {
+    const detector = new Told(one.answers);
+    const faces = await lookedAtAgain(
+      detector, unpacked(one.picture), one.faces, one.crop, one.numbers,
+    );
+    return { faces, shown: detector.shown };
+  },
+  tags: (one) => {
+    const rect = ([left, top, right, bottom]) => ({ left, top, right, bottom });
+    return one.tags.map(({ face, extent, taken, before }) => {
+      const found = placeTag(rect(face), extent, taken.map(rect), one.size, one.gap, before ?? undefined);
+      return { place: found.place, rect: Object.values(found.rect) };
+    });
+  },
   rint: (one) => one.values.map(pixels.rint),
 };
 
 const cases = JSON.parse(readFileSync(0, "utf8"));
-process.stdout.write(JSON.stringify(cases.map((one) => kinds[one.kind](one))));
+process.stdout.write(JSON.stringify(await Promise.all(cases.map((one) => kinds[one.kind](one)))));

@@ -3,19 +3,21 @@
 from typing import Any
 
 import mien
+from mien import head_pose
 from mien.drawing.style import ink_on
 from mien.labels import UNCERTAIN, Label, label_set_of
 from mien.model.card import ModelCard
-from mien.outputs.rows import PLACE_COLUMNS, columns
+from mien.outputs.rows import columns
 from mien.page.runtime import GLUE_NAME, MODULE_NAME, WASM_NAME
 from mien.preprocessing import TURN_FROM_DEG, TURNED_SIDE_PX
-from mien.recognition import appearance, scenes, smoothing, tracks
-from mien.recognition.detectors import yunet
+from mien.recognition import appearance, scenes, smoothing, tracks, turning
+from mien.recognition.detectors import second_look, yunet
 from mien.recognition.video_recognizer import (
     LARGEST_VIDEO_SEARCH_PX,
     LIVE_SEARCH_SIDE_PX,
     SMALLEST_VIDEO_SEARCH_PX,
 )
+from mien.results import LANDMARKS
 
 MODEL_NAME, DETECTOR_NAME, NUMBERS_NAME = "model.onnx", "yunet.onnx", "model.json"
 """Files beside the page's modules: the classifier, the detector, and what `numbers_of` gives."""
@@ -50,6 +52,9 @@ def numbers_of(card: ModelCard) -> dict[str, Any]:
         UNCERTAIN.key: _shown(UNCERTAIN),
         "crop": _crop(card),
         "detector": {"name": yunet.YuNet.name, "file": DETECTOR_NAME, **yunet.NUMBERS},
+        "turning": turning.NUMBERS,
+        "second_look": second_look.NUMBERS,
+        "pose": {"names": LANDMARKS, **head_pose.NUMBERS},
         "video": {
             "live_side_px": LIVE_SEARCH_SIDE_PX,
             "smallest_side_px": SMALLEST_VIDEO_SEARCH_PX,
@@ -61,7 +66,6 @@ def numbers_of(card: ModelCard) -> dict[str, Any]:
         "smoothing": smoothing.NUMBERS,
         "photo_columns": columns(keys, with_raw=False),
         "video_columns": columns(keys, with_raw=True),
-        "place_columns": PLACE_COLUMNS,
         "most_pixels": MOST_PIXELS,
         "runtime": {"module": MODULE_NAME, "glue": GLUE_NAME, "wasm": WASM_NAME},
     }

@@ -34,6 +34,14 @@ _TURNED_RATIO = 1.05
 _DOUBTFUL = 0.5
 """Score from which faces count, and how much more they have counts for them."""
 
+NUMBERS = {
+    "sure": SURE,
+    "turned_score": _TURNED_SCORE,
+    "turned_ratio": _TURNED_RATIO,
+    "doubtful": _DOUBTFUL,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 _CODES = {
     90: cv2.ROTATE_90_CLOCKWISE,
     180: cv2.ROTATE_180,

@@ -99,11 +99,12 @@ class Engine:
         if n_pixels > LARGE_PICTURE_PIXELS:
             self.rest()
 
-    def photos(self, min_confidence: float, tta: Tta) -> Recognizer:
+    def photos(self, min_confidence: float, tta: Tta, rotate: Rotate = 0) -> Recognizer:
         """What recognises photos; costs nothing."""
         return TimedRecognizer(
             self.classifier,
             self.detector,
+            rotate=rotate,
             min_confidence=min_confidence,
             tta=tta,
             metrics=self.metrics,

@@ -13,11 +13,12 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-VIDEO_NAME = "video"
-"""The upload, in the folder."""
+VIDEO_NAME = "the file"
+"""The upload, in the folder; messages begin with it: "the file breaks off at 2.40 s"."""
 FILES = {
     "faces.jsonl": "application/jsonl",
     "faces.csv": "text/csv; charset=utf-8",
@@ -101,10 +102,16 @@ def _work(wanted: dict[str, Any]) -> None:
         if n_frames % _REPORT_EVERY == 0:
             _report(frames=n_frames)
 
+    class NamedTable(Table):
+        """Names the video as the client does, not as it is called in this folder."""
+
+        def add(self, result: FrameResult) -> None:
+            super().add(replace(result, source=wanted["source"]))
+
     with ExitStack() as stack:
         keys = recognizer.classifier.label_set.keys
         tables = [
-            stack.enter_context(Table(Path(name), keys, of_videos=True))
+            stack.enter_context(NamedTable(Path(name), keys, of_videos=True))
             for name in FILES
             if name.startswith("faces")
         ]

@@ -33,6 +33,8 @@ _RETRY_S = 30
 _LONGEST_LINE = 65_536
 _LONGEST_REASON = 300
 _OUTPUT_FACTOR = 8
+_UNNAMED = "video"
+"""What results call a video of which the client told no name."""
 _LEAST_OUTPUT_BYTES = 1_000_000_000
 
 _log = logging.getLogger(__name__)
@@ -213,6 +215,7 @@ class Jobs:
         size = job.video.stat().st_size
         wanted = {
             **job.options,
+            "source": job.source or _UNNAMED,
             "model": str(self._model),
             "detector": self._detector,
             "max_pixels": self._limits.picture_pixels,

@@ -54,7 +54,7 @@ _RECOGNIZE_BODY = {
         },
     }
 }
-_Options = Annotated[schemas.Options, Query()]
+_Options = Annotated[schemas.PictureOptions, Query()]
 
 
 def add_pictures(app: FastAPI, service: Service) -> None:
@@ -109,7 +109,9 @@ def add_pictures(app: FastAPI, service: Service) -> None:
                 pictures.append(Part(""))
                 take = pictures[0].content.extend
                 await receive_body(request.receive, take, allowance, ticket=ticket)
-            recognizer = service.engine.photos(options.min_confidence, options.tta)
+            recognizer = service.engine.photos(
+                options.min_confidence, options.tta, options.rotate_deg
+            )
 
             def is_wanted() -> bool:
                 return connection is None or not connection.is_gone

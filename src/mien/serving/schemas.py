@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mien.recognition.smoothing import HALF_LIFE_S
+from mien.recognition.turning import ROTATIONS, Rotate
 
 BINARY = {"type": "string", "format": "binary"}
 """Bytes, in the description."""
@@ -28,6 +29,21 @@ class Options(_Strict):
     tta: Literal["none", "flip"] = Field(
         "none", description="`flip`: the mean of each face's and its mirror image's probabilities."
     )
+
+
+class PictureOptions(Options):
+    """How faces of pictures are found and classified."""
+
+    rotate: Literal["auto", "0", "90", "180", "270"] = Field(
+        "0",
+        description="Degrees by which pictures are turned, clockwise, before faces are searched; "
+        "`auto`: as their faces stand upright, in up to four searches.",
+    )
+
+    @property
+    def rotate_deg(self) -> Rotate:
+        """`rotate` as recognisers take it."""
+        return next(rotation for rotation in ROTATIONS if str(rotation) == self.rotate)
 
 
 class LiveOptions(Options):
@@ -70,6 +86,9 @@ class Result(_Strict):
     height: Annotated[int, Field(ge=1)]
     detector: str
     tta: str | None = None
+    turned: Literal[90, 180, 270] | None = Field(
+        None, description="Degrees by which it was turned; boxes are in pixels of it as it came."
+    )
     faces: list[Face] = Field(description="From left to right; empty where there are none.")
 
 

@@ -16,6 +16,8 @@ import { Told, WRONG_TOKEN, noBrowserMode } from "./words.mjs";
 const where = byId("where", HTMLElement);
 const loading = byId("loading", HTMLElement);
 const TABS = ["camera", "photos", "video"];
+/** For files of which the browser does not know the type. */
+const FILM = /\.(mp4|m4v|mov|mkv|webm|avi)$/i;
 
 /**
  * @param {string} name
@@ -58,8 +60,11 @@ function askToken() {
   });
 }
 
-/** Tabs, with arrow keys. */
-function addTabs() {
+/**
+ * Tabs, with arrow keys.
+ * @param {(name: string) => void} onShown
+ */
+function addTabs(onShown) {
   const tabs = TABS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   const select = (/** @type {number} */ chosen, focus = true) => {
     tabs.forEach((tab, index) => {
@@ -69,6 +74,7 @@ function addTabs() {
       byId(`panel-${TABS[index]}`, HTMLElement).hidden = !isChosen;
     });
     if (focus) tabs[chosen].focus();
+    onShown(TABS[chosen]);
   };
   tabs.forEach((tab, index) => {
     tab.addEventListener("click", () => select(index));
@@ -123,10 +129,12 @@ async function begin() {
   /** @type {Place} */
   let place = start.browser && server ? server : browser;
   const here = () => place;
-  const showTab = addTabs();
   const photos = new Photos(numbers, here);
   const camera = new Camera(numbers, here, takePhotos);
   const video = new Video(numbers, here);
+  const showTab = addTabs((name) => {
+    if (name !== "video") video.pause();
+  });
 
   /** @param {File[]} files */
   function takePhotos(files) {
@@ -135,10 +143,12 @@ async function begin() {
   }
 
   addDrop((files) => {
-    const film = files.find((file) => file.type.startsWith("video/"));
-    if (film) {
+    const films = files.filter(
+      (file) => file.type.startsWith("video/") || (!file.type && FILM.test(file.name)),
+    );
+    if (films.length) {
       showTab("video");
-      video.open(film);
+      video.open(films[0], files.filter((file) => file !== films[0]));
     } else {
       takePhotos(files);
     }

@@ -169,7 +169,8 @@ export class FacePanel {
         this.spoken.delete(track);
       }
     }
-    this.empty.textContent = this.cards.size ? "" : NO_FACE_NOW;
+    const words = this.cards.size ? "" : NO_FACE_NOW;
+    if (this.empty.textContent !== words) this.empty.textContent = words;
     this.#speak(result, now);
   }
 

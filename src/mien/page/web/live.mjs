@@ -3,7 +3,7 @@
 
 import { contextOf, save } from "./dom.mjs";
 import { FacePanel, labelsOf } from "./faces.mjs";
-import { drawFaces } from "./overlay.mjs";
+import { TagMemory, drawFaces } from "./overlay.mjs";
 import { Seen } from "./record.mjs";
 import { PAUSED } from "./words.mjs";
 
@@ -25,6 +25,7 @@ export class Live {
     this.labels = labelsOf(numbers);
     this.panel = new FacePanel(parts.faces, numbers, parts.heard);
     this.record = new Seen();
+    this.tags = new TagMemory();
     this.mirrored = false;
     /** @type {Result | null} */
     this.result = null;
@@ -120,6 +121,7 @@ export class Live {
     this.result = null;
     this.frames = 0;
     this.record.clear();
+    this.tags = new TagMemory();
     this.panel.clear(words);
     this.parts.pace.textContent = "";
     this.draw();
@@ -152,7 +154,8 @@ export class Live {
     const context = contextOf(overlay);
     context.clearRect(0, 0, width, height);
     if (this.result) {
-      drawFaces(context, this.result, this.labels, { width, height, scale, mirrored: this.mirrored });
+      const view = { width, height, scale, mirrored: this.mirrored };
+      drawFaces(context, this.result, this.labels, view, this.tags);
     }
   }
 

@@ -5,11 +5,12 @@ import { button, byId, contextOf, make, save, tell } from "./dom.mjs";
 import { FaceCard, labelsOf } from "./faces.mjs";
 import { drawFaces } from "./overlay.mjs";
 import { asCsv, asJson } from "./record.mjs";
-import { NO_FACE, Told, count, unreadablePhoto } from "./words.mjs";
+import { NO_FACE, Told, count, hiddenPhoto, leftOut } from "./words.mjs";
 
 /** @typedef {import("./types.mjs").Numbers} Numbers */
 /** @typedef {import("./types.mjs").Result} Result */
 /** @typedef {import("./live.mjs").Place} Place */
+/** @typedef {{file: File, card: HTMLElement, result: Result | null, hasFailed: boolean}} Photo */
 
 const SHOWN_PX = 1280;
 const AT_A_TIME = 2;
@@ -30,9 +31,9 @@ export class Photos {
     this.status = byId("photos-status", HTMLElement);
     this.downloads = byId("photos-downloads", HTMLElement);
     this.drop = byId("photos-drop", HTMLElement);
-    /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
+    /** @type {Photo[]} */
     this.photos = [];
-    /** @type {{file: File, card: HTMLElement, result: Result | null}[]} */
+    /** @type {Photo[]} */
     this.queue = [];
     this.working = 0;
     const input = byId("photos-input", HTMLInputElement);
@@ -46,17 +47,19 @@ export class Photos {
   /** @param {File[]} files */
   add(files) {
     const wanted = files.filter((file) => !file.type || file.type.startsWith("image/"));
-    tell(this.error, files.length && !wanted.length ? "These files are no pictures." : "");
+    const others = files.filter((file) => !wanted.includes(file)).map((file) => file.name);
+    tell(this.error, others.length ? leftOut(others, "picture") : "");
     for (const file of wanted) {
       const name = file.name || "pasted picture";
       const card = make("article", { class: "photo", "aria-label": name },
         make("p", { class: "soft" }, `${name} …`));
-      const photo = { file, card, result: null };
+      const photo = { file, card, result: null, hasFailed: false };
       this.list.prepend(card);
       this.photos.push(photo);
       this.queue.push(photo);
     }
     this.drop.classList.toggle("small", this.photos.length > 0);
+    if (wanted.length) this.#told();
     while (this.working < AT_A_TIME && this.queue.length) this.#work();
   }
 
@@ -64,12 +67,15 @@ export class Photos {
     this.working++;
     for (let photo = this.queue.shift(); photo; photo = this.queue.shift()) {
       await this.#one(photo);
+      // Unless all were removed meanwhile.
+      if (!this.photos.includes(photo)) continue;
       this.#told();
+      this.#offerDownloads();
     }
     this.working--;
   }
 
-  /** @param {{file: File, card: HTMLElement, result: Result | null}} photo */
+  /** @param {Photo} photo */
   async #one(photo) {
     const { file, card } = photo;
     const name = file.name || "pasted picture";
@@ -85,13 +91,14 @@ export class Photos {
       bitmap?.close();
     } catch (error) {
       const words = error instanceof Told ? error.message : `${name} failed (${error}).`;
-      card.replaceChildren(make("h3", {}, name), make("p", { class: "error", role: "alert" }, words));
+      photo.hasFailed = true;
+      card.replaceChildren(make("header", {}, make("h3", {}, name)),
+        make("p", { class: "error", role: "alert" }, words));
     }
-    this.#offerDownloads();
   }
 
   /**
-   * @param {{file: File, card: HTMLElement, result: Result | null}} photo
+   * @param {Photo} photo
    * @param {ImageBitmap | null} bitmap
    * @param {Place} place
    */
@@ -102,11 +109,10 @@ export class Photos {
       make("p", { class: "soft" }, `${count(result.faces.length, "face")}, found ${where}`));
     const figure = make("figure");
     if (bitmap) {
-      const scale = Math.min(1, SHOWN_PX / Math.max(bitmap.width, bitmap.height));
-      figure.append(this.#drawn(bitmap, result, scale));
+      figure.append(this.#framed(bitmap, result));
       head.append(button("Save picture", () => this.#savePicture(file, result)));
     } else {
-      figure.append(make("p", { class: "soft" }, unreadablePhoto(result.source, false)));
+      figure.append(make("p", { class: "soft" }, hiddenPhoto(result.source)));
     }
     const faces = make("div", { class: "faces" });
     result.faces.forEach((face, index) => {
@@ -121,24 +127,39 @@ export class Photos {
   }
 
   /**
+   * The picture, and over it boxes and tags whose text is of a readable size on any screen.
    * @param {ImageBitmap} bitmap
    * @param {Result} result
+   */
+  #framed(bitmap, result) {
+    const picture = this.#drawn(bitmap, Math.min(1, SHOWN_PX / Math.max(bitmap.width, bitmap.height)));
+    const shown = result.faces.map((face) => this.labels.get(face.expression)?.name).join(", ");
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", `${result.source}: ${count(result.faces.length, "face")}. ${shown}`);
+    const overlay = make("canvas", { class: "overlay", "aria-hidden": "true" });
+    new ResizeObserver(() => {
+      const scale = window.devicePixelRatio || 1;
+      overlay.width = Math.round(overlay.clientWidth * scale);
+      overlay.height = Math.round(overlay.clientHeight * scale);
+      const { width, height } = overlay;
+      drawFaces(contextOf(overlay), result, this.labels, { width, height, scale });
+    }).observe(overlay);
+    return make("div", { class: "framed" }, picture, overlay);
+  }
+
+  /**
+   * @param {ImageBitmap} bitmap
    * @param {number} scale
    */
-  #drawn(bitmap, result, scale) {
+  #drawn(bitmap, scale) {
     const width = Math.max(1, Math.round(bitmap.width * scale));
     const height = Math.max(1, Math.round(bitmap.height * scale));
-    const shown = result.faces.map((face) => this.labels.get(face.expression)?.name).join(", ");
-    const canvas = make("canvas", {
-      role: "img",
-      "aria-label": `${result.source}: ${count(result.faces.length, "face")}. ${shown}`,
-    });
+    const canvas = make("canvas");
     [canvas.width, canvas.height] = [width, height];
     const context = contextOf(canvas);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
-    drawFaces(context, result, this.labels, { width, height });
     return canvas;
   }
 
@@ -150,16 +171,25 @@ export class Photos {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     const most = this.numbers.most_pixels;
     const scale = Math.min(1, Math.sqrt(most / (bitmap.width * bitmap.height)));
-    const canvas = this.#drawn(bitmap, result, scale);
+    const canvas = this.#drawn(bitmap, scale);
     bitmap.close();
+    const { width, height } = canvas;
+    drawFaces(contextOf(canvas), result, this.labels, { width, height });
     const name = `${stem(result.source)}_annotated.jpg`;
     canvas.toBlob((blob) => blob && save(blob, name), "image/jpeg", 0.92);
   }
 
   #told() {
     const done = this.photos.filter((photo) => photo.result);
+    const failed = this.photos.filter((photo) => photo.hasFailed).length;
+    const left = this.photos.length - done.length - failed;
     const faces = done.reduce((sum, photo) => sum + (photo.result?.faces.length ?? 0), 0);
-    this.status.textContent = `${count(done.length, "photo")} done, ${count(faces, "face")} found.`;
+    this.status.textContent = `${[
+      `${count(done.length, "photo")} done`,
+      ...(left ? [`${left} to go`] : []),
+      ...(failed ? [`${failed} failed`] : []),
+      `${count(faces, "face")} found`,
+    ].join(", ")}.`;
   }
 
   #offerDownloads() {

@@ -56,10 +56,7 @@ export function asJson(results, numbers) {
  * @returns {Blob}
  */
 export function asCsv(results, numbers, isVideo) {
-  const all = isVideo ? numbers.video_columns : numbers.photo_columns;
-  // Where landmarks are and how a face is turned is computed by the service alone.
-  const hasPlaces = results.some((result) => result.faces.some((face) => face.landmarks));
-  const columns = all.filter((column) => hasPlaces || !numbers.place_columns.includes(column));
+  const columns = isVideo ? numbers.video_columns : numbers.photo_columns;
   const lines = [columns];
   for (const result of results) {
     result.faces.forEach((found, index) => {
@@ -107,15 +104,37 @@ function cell(value) {
  * @returns {Face}
  */
 function roundedFace(face) {
-  const box = face.box.map((value) => rounded(value, PIXEL_DIGITS));
+  const box = face.box.map(short);
   return {
     ...face,
+    ...roundedPlace(face),
     box: /** @type {[number, number, number, number]} */ (box),
     detection_score: rounded(face.detection_score, DIGITS),
     confidence: rounded(face.confidence, DIGITS),
     probabilities: roundedAll(face.probabilities),
     ...(face.raw_probabilities ? { raw_probabilities: roundedAll(face.raw_probabilities) } : {}),
   };
+}
+
+/**
+ * Pixels and degrees.
+ * @param {Face} face
+ * @returns {Partial<Face>}
+ */
+function roundedPlace({ landmarks, interocular_px, roll_deg, yaw_deg, pitch_deg }) {
+  const values = Object.entries({ interocular_px, roll_deg, yaw_deg, pitch_deg }).flatMap(
+    ([key, value]) => (value === undefined ? [] : [[key, short(value)]]),
+  );
+  const points = Object.entries(landmarks ?? {}).map(([name, point]) => [name, point.map(short)]);
+  return {
+    ...(landmarks ? { landmarks: Object.fromEntries(points) } : {}),
+    ...Object.fromEntries(values),
+  };
+}
+
+/** @param {number} value */
+function short(value) {
+  return rounded(value, PIXEL_DIGITS);
 }
 
 /** @param {Record<string, number>} values */

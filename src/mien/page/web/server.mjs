@@ -84,7 +84,7 @@ export class ServerPlace {
     const name = file.name || "The picture";
     if (file.size > this.start.body_bytes) throw new Told(tooLarge(name, this.start.body_bytes));
     const kind = file.type.startsWith("image/") ? file.type : "image/jpeg";
-    const answer = await this.ask("v1/recognize", {
+    const answer = await this.ask("v1/recognize?rotate=auto", {
       method: "POST",
       body: file,
       headers: { "Content-Type": kind },
@@ -193,9 +193,8 @@ export class ServerPlace {
       // fetch() does not tell how much was sent.
       const request = new XMLHttpRequest();
       request.open("POST", new URL("v1/videos", document.baseURI));
-      request.setRequestHeader("Content-Type", file.type.startsWith("video/") ? file.type : "video/mp4");
       for (const [name, value] of Object.entries(this.headers())) request.setRequestHeader(name, value);
-      request.upload.addEventListener("progress", (event) => progress(event.loaded / file.size));
+      request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
       request.addEventListener("error", () => reject(new ServerGone(this.host)));
       request.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
       request.addEventListener("load", () => {
@@ -204,7 +203,10 @@ export class ServerPlace {
         reason(answer, this.host).then((words) => reject(new Told(words)));
       });
       signal.addEventListener("abort", () => request.abort());
-      request.send(file);
+      // As a form, in which the file has a name: the results are to bear it.
+      const form = new FormData();
+      form.append("video", file, file.name);
+      request.send(form);
     });
   }
 }

@@ -48,6 +48,29 @@
  * @property {number} same_face_iou
  */
 /**
+ * @typedef {object} Pose
+ * @property {[number, number, number][]} model_mm
+ * @property {number} distance_mm
+ */
+/**
+ * @typedef {object} SecondLook
+ * @property {number} look_from_deg
+ * @property {number} side_px
+ * @property {number} face_share
+ * @property {number} most_looks
+ * @property {number} straight_deg
+ * @property {number} most_faces
+ * @property {number} threshold
+ * @property {number} farthest
+ */
+/**
+ * @typedef {object} Turning
+ * @property {number} sure
+ * @property {number} turned_score
+ * @property {number} turned_ratio
+ * @property {number} doubtful
+ */
+/**
  * @typedef {object} TrackNumbers
  * @property {number} max_gap_s
  * @property {number} longest_frame_s
@@ -71,6 +94,9 @@
  * @property {Label} uncertain
  * @property {Crop} crop
  * @property {Detector} detector
+ * @property {Pose & {names: string[]}} pose
+ * @property {SecondLook} second_look
+ * @property {Turning} turning
  * @property {{live_side_px: number, smallest_side_px: number, largest_side_px: number}} video
  * @property {TrackNumbers} tracks
  * @property {{side_px: number, samples: number, hides: number, enough: number, plain: number}} appearance
@@ -79,7 +105,6 @@
  * @property {{half_life_s: number, margin: number, patience_s: number}} smoothing
  * @property {string[]} photo_columns
  * @property {string[]} video_columns
- * @property {string[]} place_columns
  * @property {number} most_pixels
  * @property {{module: string, glue: string, wasm: string}} runtime
  */
@@ -107,7 +132,7 @@
  * @property {number} confidence
  * @property {Record<string, number>} probabilities
  * @property {Record<string, number>} [raw_probabilities]
- * @property {Record<string, [number, number]>} [landmarks] of the service alone, as the others below
+ * @property {Record<string, [number, number]>} [landmarks] these and the angles are of the frame alone
  * @property {number} [interocular_px]
  * @property {number} [roll_deg]
  * @property {number} [yaw_deg]

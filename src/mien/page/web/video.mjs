@@ -4,7 +4,9 @@
 import { button, byId, save, tell } from "./dom.mjs";
 import { Live } from "./live.mjs";
 import { asCsv, asJson } from "./record.mjs";
-import { Told, count, percent, unreadableVideo } from "./words.mjs";
+import {
+  NO_FACE_IN_VIDEO, Told, framesDone, oneVideo, percent, unreadableVideo,
+} from "./words.mjs";
 
 /** @typedef {import("./types.mjs").Numbers} Numbers */
 /** @typedef {import("./types.mjs").Result} Result */
@@ -37,6 +39,11 @@ export class Video {
       heard: byId("heard", HTMLElement),
     }, numbers);
     this.control = new AbortController();
+    this.isPaused = false;
+    this.video.addEventListener("ended", () => this.#ended());
+    // Some frames are still on their way when the film ends.
+    this.live.onResult = () => this.#ended();
+    document.addEventListener("visibilitychange", () => this.#hiddenOrNot());
     const input = byId("video-input", HTMLInputElement);
     byId("video-choose", HTMLButtonElement).addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
@@ -49,9 +56,14 @@ export class Video {
     });
   }
 
-  /** @param {File} file */
-  async open(file) {
+  /**
+   * @param {File} file
+   * @param {File[]} others that were given with it, and are left out
+   */
+  async open(file, others = []) {
     this.close();
+    const note = others.length ? oneVideo(others.map(({ name }) => name)) : "";
+    tell(this.error, note);
     this.control = new AbortController();
     const { signal } = this.control;
     const place = this.place();
@@ -61,7 +73,8 @@ export class Video {
     } catch (error) {
       if (signal.aborted) return;
       this.close();
-      tell(this.error, error instanceof Told ? error.message : `${file.name} failed (${error}).`);
+      const words = error instanceof Told ? error.message : `${file.name} failed (${error}).`;
+      tell(this.error, `${words} ${note}`.trim());
     }
   }
 
@@ -81,6 +94,30 @@ export class Video {
 
   pause() {
     this.video.pause();
+  }
+
+  /** A film does not go on unseen. */
+  #hiddenOrNot() {
+    if (document.hidden) {
+      this.isPaused = !this.video.paused && !this.video.ended;
+      this.video.pause();
+    } else if (this.isPaused) {
+      this.isPaused = false;
+      this.video.play().catch(() => {});
+    }
+  }
+
+  #ended() {
+    const { results } = this.live.record;
+    if (results.length && this.video.ended) this.#tellFrames(results);
+  }
+
+  /** @param {Result[]} results all that there are */
+  #tellFrames(results) {
+    const withFace = results.filter(({ faces }) => faces.length).length;
+    this.progress.textContent = framesDone(results.length, withFace);
+    if (!withFace) this.live.panel.clear(NO_FACE_IN_VIDEO);
+    return withFace > 0;
   }
 
   /**
@@ -134,7 +171,6 @@ export class Video {
     const results = lines.filter(Boolean).map((line) => JSON.parse(line));
     const annotated = await fetched("annotated.mp4");
     if (signal.aborted) return;
-    this.progress.textContent = `${count(results.length, "frame")} done.`;
     await this.#load(annotated, file.name);
     this.overlay.hidden = true; // the boxes are in the picture
     const stem = file.name.replace(/\.[^.]*$/, "");
@@ -144,7 +180,7 @@ export class Video {
       button("Save JSON", async () => save(await fetched("faces.jsonl"), `${stem}.jsonl`)),
       button("Save subtitles", async () => save(await fetched("segments.vtt"), `${stem}.vtt`)),
     );
-    this.#follow(results, signal);
+    if (this.#tellFrames(results)) this.#follow(results, signal);
     await this.video.play().catch(() => {});
   }
 

@@ -12,6 +12,8 @@ export function onServer(host) {
 export const NO_FACE =
   "No face was found. Faces that are larger, brighter and seen from the front are found best.";
 export const NO_FACE_NOW = "No face in view.";
+export const NO_FACE_IN_VIDEO =
+  "No face was found in this video. Faces that are larger, brighter and seen from the front are found best.";
 
 /** A failure that a person is told, in its own words. */
 export class Told extends Error {}
@@ -73,8 +75,45 @@ export const TOO_OLD = "it is too old; a browser from 2023 or later can";
  * @param {boolean} elsewhere whether a service could read it
  */
 export function unreadablePhoto(name, elsewhere) {
-  const other = elsewhere ? ", run it on the service" : "";
-  return `${name} cannot be read by this browser. Save it as JPEG or PNG${other}.`;
+  const other = elsewhere ? ", or run it on the service" : "";
+  return `${name} is no picture that this browser can read. Save it as JPEG or PNG${other}.`;
+}
+
+/** @param {string} name */
+export function hiddenPhoto(name) {
+  return `This browser cannot show ${name}; the service read it all the same.`;
+}
+
+/**
+ * @param {string[]} names of files that were given as photos
+ * @param {string} kind what they are not
+ */
+export function leftOut(names, kind) {
+  return names.length === 1
+    ? `${names[0]} is no ${kind}.`
+    : `${listed(names)} are no ${kind}s.`;
+}
+
+/** @param {string[]} names of videos beside the one that is opened */
+export function oneVideo(names) {
+  return `One video at a time: ${listed(names)} ${names.length === 1 ? "was" : "were"} left out.`;
+}
+
+/**
+ * @param {number} frames
+ * @param {number} withFace
+ */
+export function framesDone(frames, withFace) {
+  const found = withFace ? `a face in ${withFace.toLocaleString("en")} of them` : "no face found";
+  return `${count(frames, "frame")} done, ${found}.`;
+}
+
+/** @param {string[]} names */
+function listed(names) {
+  const shown = names.length > 4 ? names.slice(0, 3) : names;
+  const last = names.length > 4 ? `${names.length - 3} more files` : shown[shown.length - 1];
+  const first = names.length > 4 ? shown : shown.slice(0, -1);
+  return first.length ? `${first.join(", ")} and ${last}` : last;
 }
 
 /** @param {string} name */

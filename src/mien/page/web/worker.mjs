@@ -157,9 +157,27 @@ async function photo({ file }) {
   const back = 1 / scale;
   const faces = result.faces.map((face) => ({
     ...face,
-    box: /** @type {import("./types.mjs").Face["box"]} */ (face.box.map((value) => value * back)),
+    ...enlarged(face, back),
   }));
   return { ...result, width, height, faces };
+}
+
+/**
+ * What is in pixels, in those of the picture before it was reduced.
+ * @param {import("./types.mjs").Face} face
+ * @param {number} factor
+ */
+function enlarged({ box, landmarks, interocular_px }, factor) {
+  const [x, y, width, height] = box.map((value) => value * factor);
+  const points = Object.entries(landmarks ?? {}).map(([name, point]) => [
+    name,
+    point.map((value) => value * factor),
+  ]);
+  return {
+    box: /** @type {import("./types.mjs").Face["box"]} */ ([x, y, width, height]),
+    ...(landmarks ? { landmarks: Object.fromEntries(points) } : {}),
+    ...(interocular_px === undefined ? {} : { interocular_px: interocular_px * factor }),
+  };
 }
 
 /** @param {{bitmap: ImageBitmap, time: number}} given */

@@ -37,6 +37,18 @@ _THRESHOLD = 0.3
 _FARTHEST = 0.2
 _LANDMARKS = slice(4, 14)
 
+NUMBERS = {
+    "look_from_deg": LOOK_FROM_DEG,
+    "side_px": SIDE_PX,
+    "face_share": FACE_SHARE,
+    "most_looks": _MOST_LOOKS,
+    "straight_deg": _STRAIGHT_DEG,
+    "most_faces": _MOST_FACES,
+    "threshold": _THRESHOLD,
+    "farthest": _FARTHEST,
+}
+"""As of `mien.recognition.tracks.NUMBERS`."""
+
 
 def looked_at_again(
     network: YuNetNetwork,

@@ -25,8 +25,9 @@ export function squareOf(box, crop) {
  * By how much a face is turned, clockwise as seen, in degrees; 0 for small angles.
  * @param {[number, number][]} landmarks
  * @param {Crop} crop
+ * @param {number} from smallest angle that counts
  */
-export function turnOf(landmarks, crop) {
+export function turnOf(landmarks, crop, from = crop.turn_from_deg) {
   if (!landmarks.length || !crop.landmarks.length) return 0;
   let [middleX, middleY] = [0, 0];
   for (const [x, y] of crop.landmarks) {
@@ -40,7 +41,7 @@ export function turnOf(landmarks, crop) {
     across += (x - middleX) * foundY - (y - middleY) * foundX;
   });
   const angle = (Math.atan2(across, along) * 180) / Math.PI;
-  return Math.abs(angle) >= crop.turn_from_deg ? angle : 0;
+  return Math.abs(angle) >= from ? angle : 0;
 }
 
 /**
@@ -124,14 +125,14 @@ function cropTurned(picture, left, top, side, angle, crop) {
 }
 
 /**
- * One pixel between others, by linear interpolation.
+ * One pixel between others, by linear interpolation; beyond the edge the edge is repeated.
  * @param {Picture} picture
  * @param {number} x
  * @param {number} y
  * @param {Uint8Array | Uint8ClampedArray} out
  * @param {number} to
  */
-function sample(picture, x, y, out, to) {
+export function sample(picture, x, y, out, to) {
   const { data, width, height, channels } = picture;
   const [firstX, firstY] = [Math.floor(x), Math.floor(y)];
   const [shareX, shareY] = [x - firstX, y - firstY];

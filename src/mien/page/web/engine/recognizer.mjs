@@ -4,9 +4,12 @@
 import { describe } from "./appearance.mjs";
 import { cropFace, squareOf, toInput } from "./crop.mjs";
 import { CutDetector } from "./cuts.mjs";
+import { headPose } from "./pose.mjs";
+import { lookedAtAgain } from "./second_look.mjs";
 import { Smoother, largest } from "./smoothing.mjs";
 import { Tracker } from "./tracks.mjs";
-import { YuNet } from "./yunet.mjs";
+import { turnedBack, upright } from "./turning.mjs";
+import { YuNet, inOrder } from "./yunet.mjs";
 
 /** @typedef {import("./pixels.mjs").Picture} Picture */
 /** @typedef {import("../types.mjs").Numbers} Numbers */
@@ -45,12 +48,19 @@ export class Recognizer {
    * @returns {Promise<Result>}
    */
   async photo(picture) {
-    const found = await this.detector.inPhoto(picture);
-    const rows = await this.probabilities(this.#crops(picture, found));
-    return this.#result(picture, found, (index) => ({
+    const { crop, second_look, turning } = this.numbers;
+    const seen = await upright(picture, (one) => this.detector.inPhoto(one), turning);
+    const pairs = seen.found.map((face) => ({ face, back: turnedBack(face, seen.turn, picture) }));
+    pairs.sort((one, other) => inOrder(one.back, other.back));
+    const rows = await this.probabilities(this.#crops(seen.picture, pairs.map(({ face }) => face)));
+    const found = await lookedAtAgain(
+      this.detector, picture, pairs.map(({ back }) => back), crop, second_look,
+    );
+    const result = this.#result(picture, found, (index) => ({
       track: null,
       ...this.#shown(rows[index], largest(rows[index])),
     }));
+    return seen.turn ? { ...result, turned: seen.turn } : result;
   }
 
   /**
@@ -107,7 +117,8 @@ export class Recognizer {
   /**
    * @param {Picture} picture
    * @param {Found[]} found
-   * @param {(index: number) => Omit<import("../types.mjs").Face, "box" | "detection_score">} shows
+   * @param {(index: number) => Pick<import("../types.mjs").Face,
+   *   "track" | "expression" | "confidence" | "probabilities" | "raw_probabilities">} shows
    * @returns {Result}
    */
   #result(picture, found, shows) {
@@ -118,11 +129,27 @@ export class Recognizer {
       width: picture.width,
       height: picture.height,
       detector: this.numbers.detector.name,
-      faces: found.map(({ box, score }, index) => ({
+      faces: found.map(({ box, score, landmarks }, index) => ({
         box,
         detection_score: score,
         ...shows(index),
+        ...this.#place(landmarks),
       })),
+    };
+  }
+
+  /**
+   * Where the landmarks are, and which way the face is turned.
+   * @param {[number, number][]} landmarks
+   */
+  #place(landmarks) {
+    const { names, ...pose } = this.numbers.pose;
+    if (landmarks.length !== names.length) return {};
+    const [[rightX, rightY], [leftX, leftY]] = landmarks;
+    return {
+      landmarks: Object.fromEntries(names.map((name, index) => [name, landmarks[index]])),
+      interocular_px: Math.hypot(rightX - leftX, rightY - leftY),
+      ...headPose(landmarks, pose),
     };
   }
 

@@ -59,6 +59,17 @@ export class YuNet {
   }
 
   /**
+   * Searches a square as it is; boxes may reach beyond it.
+   * @param {Picture} square
+   * @param {number} threshold
+   * @returns {Promise<{width: number, landmarks: [number, number][]}[]>}
+   */
+  async inSquare(square, threshold) {
+    const rows = await this.#find(square, threshold);
+    return rows.map((row) => ({ width: row[2], landmarks: landmarksOf(row) }));
+  }
+
+  /**
    * @param {Picture} picture
    * @param {number} longest
    * @param {number} threshold
@@ -102,13 +113,18 @@ export class YuNet {
     for (const row of rows) {
       const box = clipped(row, picture);
       if (!box || row[2] < this.numbers.minimum_side_px) continue;
-      /** @type {[number, number][]} */
-      const landmarks = [];
-      for (let k = 4; k < 4 + POINTS; k += 2) landmarks.push([row[k], row[k + 1]]);
-      found.push({ box, score: Math.min(1, Math.max(0, row[SCORE])), landmarks });
+      found.push({ box, score: Math.min(1, Math.max(0, row[SCORE])), landmarks: landmarksOf(row) });
     }
-    return found.sort((one, other) => inOrder(one.box, other.box));
+    return found.sort(inOrder);
   }
+}
+
+/** @param {Row} row */
+function landmarksOf(row) {
+  /** @type {[number, number][]} */
+  const landmarks = [];
+  for (let k = 4; k < 4 + POINTS; k += 2) landmarks.push([row[k], row[k + 1]]);
+  return landmarks;
 }
 
 /**
@@ -256,10 +272,11 @@ function clipped(row, picture) {
 }
 
 /**
- * @param {number[]} one
- * @param {number[]} other
+ * In reading order: from left to right, then from above.
+ * @param {Found} one
+ * @param {Found} other
  */
-function inOrder(one, other) {
+export function inOrder({ box: one }, { box: other }) {
   for (let k = 0; k < 4; k++) if (one[k] !== other[k]) return one[k] - other[k];
   return 0;
 }
