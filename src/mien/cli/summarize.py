@@ -73,7 +73,7 @@ def summarize(
     """
     from rich.table import Table
 
-    from mien.cli.console import errors, output, warn
+    from mien.cli.console import output, print_written, warn
     from mien.workflows import summarizing
 
     if parquet and out is None:
@@ -101,4 +101,4 @@ def summarize(
     if any(" to " in cell for row in rows for cell in row):
         output.print("in brackets: 95 % intervals over persons", markup=False)
     if out is not None:
-        errors.print(f"page: {out / summarizing.PAGE}")
+        print_written(out / summarizing.PAGE)

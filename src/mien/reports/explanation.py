@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 EXPLANATION_FILES = ("explanation.json", "explanation.md", "explanation.html", "explanation.png")
 """Every file of the folder."""
 
+IN_CROP = " of the crop"
+"""What places are told in: the square that was cut out of the photo and that the network sees."""
+
 _SHOWN_PX = 192
 # Blue and orange of Okabe and Ito's palette, told apart with colour blindness and in grey.
 _FOR, _AGAINST = np.array([230.0, 120.0, 0.0]), np.array([0.0, 100.0, 190.0])
@@ -100,7 +103,11 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
         alt = "mean face and mean maps of each class"
         plot = Plot("explanation.png", mean_maps_png(means), alt, 960)
         rows = tuple((mean.key, f"{mean.n:,}", *_places(mean.maps, methods)) for mean in means)
-        header = ("class", "faces", *(f"strongest place, {method}" for method in methods))
+        header = (
+            "class",
+            "faces",
+            *(f"strongest place in the crop, {method}" for method in methods),
+        )
         blocks = (Text(_MEANS), plot, Table(header, rows))
     else:
         plot = Plot("explanation.png", faces_png(faces), "faces and maps of what speaks for", 900)
@@ -115,11 +122,11 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
             for face in faces
         )
         header = ("face", "answer", "confidence", "explained")
-        header = (*header, *(f"strongest place, {method}" for method in methods))
+        header = (*header, *(f"strongest place in the crop, {method}" for method in methods))
         blocks = (Text(_SINGLE), plot, Table(header, table, 2))
     return [
         Section("Maps", blocks),
-        Section("How to read them", tuple(map(Text, (*guide, _LIMITS)))),
+        Section("How to read them", tuple(map(Text, (*guide, _CROP, _LIMITS)))),
     ]
 
 
@@ -139,6 +146,10 @@ _HOW = {
         "them. It shows only what speaks for the class, and coarsely (Selvaraju et al., 2017)."
     ),
 }
+_CROP = (
+    "Places are told in the crop: the square that was cut out of the photo around the face and "
+    "that the network sees. 0 % from the left is the crop's left edge, 50 % its middle."
+)
 _LIMITS = (
     "A map says what the answer depends on, not whether the answer is right, and nothing of the "
     "person. Several places may matter only together, and a covered face is one that the network "
@@ -175,14 +186,19 @@ def _places(maps: Any, methods: list[str]) -> list[str]:
     return [place_words(maps[method]) for method in methods]
 
 
-def place_words(values: NDArray[np.float64]) -> str:
-    """Where the strongest value of a map lies, in percent of its width and height."""
+def place_words(values: NDArray[np.float64], of_what: str = "") -> str:
+    """Where the strongest value of a map lies, in percent of its width and height.
+
+    Args:
+        values: the map, (h, w).
+        of_what: words after a place, such as `IN_CROP` where no heading says so.
+    """
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     if not values.max() > 0:
         return "nothing speaks for it"
     across = round(100 * (int(column) + 0.5) / values.shape[1])
     down = round(100 * (int(row) + 0.5) / values.shape[0])
-    return f"{across} % from the left, {down} % from the top"
+    return f"{across} % from the left, {down} % from the top{of_what}"
 
 
 def _show(axes: "Axes", picture: NDArray[np.generic], title: str) -> None:

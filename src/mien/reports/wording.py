@@ -1,5 +1,9 @@
 """Numbers as text, for reports, pages and tables."""
 
+import os.path
+from collections.abc import Sequence
+from pathlib import PurePath
+
 from mien.evaluation.bootstrap import Interval
 
 UNKNOWN = "n/a"
@@ -29,3 +33,23 @@ def percent_interval(ci95: Interval | None) -> str:
 def points(difference: float | None) -> str:
     """A difference of two parts of 1 in percentage points, with its sign; ``n/a`` for None."""
     return UNKNOWN if difference is None else f"{100 * difference:+.1f}"
+
+
+def shown_names(paths: Sequence[str]) -> list[str]:
+    """Names of files for a table: without the folders that all have in common.
+
+    Args:
+        paths: as people named them; relative and absolute ones may be mixed.
+
+    Returns:
+        File names where no two files share one, else paths below the folder that holds all. One
+        name for each path: two different paths never get the same one.
+    """
+    names = [PurePath(path).name or path for path in paths]
+    if len(set(names)) == len(set(paths)):
+        return names
+    try:
+        folder = os.path.commonpath(paths) if paths else ""
+    except ValueError:  # relative and absolute ones, or several drives
+        return list(paths)
+    return [os.path.relpath(path, folder) if folder else path for path in paths]

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from mien.broken_text import number, what_is_broken, whole_number
 from mien.errors import SourceError, TableError
 from mien.summaries.spans import Spans
 
@@ -65,7 +66,7 @@ def read_spans(path: Path, found: Spans) -> tuple[Span, ...]:
     if "source" not in columns:
         raise TableError(f"{path} has no column source; its columns: {', '.join(columns)}")
     sources = found.rows.sources
-    spans = tuple(_span(path, number, row, sources) for number, row in lines)
+    spans = tuple(_span(path, line, row, sources) for line, row in lines)
     if not spans:
         raise TableError(f"{path} has no row below its head")
     for span in spans:
@@ -140,6 +141,7 @@ def value_columns(spans: Sequence[Span]) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    at: int | None = None
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise TableError(f"{path} is larger than 64 MB; is it the table itself?")
@@ -148,6 +150,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             columns = [name.strip() for name in next(reader, [])]
             lines = []
             for cells in reader:
+                at = reader.line_num
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) != len(columns):
@@ -160,24 +163,26 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise TableError(f"{path} is no csv file in UTF-8: {error}") from error
+        raise TableError(
+            f"{path} is no csv: {what_is_broken(error, line=at)}; save it as csv, UTF-8"
+        ) from error
     if len(set(columns)) != len(columns) or "" in columns:
         raise TableError(f"{path}: every column needs a name of its own; got {', '.join(columns)}")
     return columns, lines
 
 
-def _span(path: Path, number: int, row: Mapping[str, str], sources: Sequence[str]) -> Span:
-    where = f"{path}, line {number}"
+def _span(path: Path, line: int, row: Mapping[str, str], sources: Sequence[str]) -> Span:
+    where = f"{path}, line {line}"
     try:
-        track = int(row["track"]) if row.get("track") else None
-        from_s = float(row.get("from_s") or 0.0)
-        to_s = float(row.get("to_s") or math.inf)
+        track = whole_number(row["track"], "track") if row.get("track") else None
+        from_s = number(row.get("from_s") or 0.0, "from_s")
+        to_s = number(row.get("to_s") or math.inf, "to_s")
     except ValueError as error:
         raise TableError(f"{where}: {error}") from error
     if not 0.0 <= from_s < math.inf or math.isnan(to_s):
         raise TableError(f"{where}: {from_s:g} to {to_s:g} s is no span of time")
     values = {name: value for name, value in row.items() if name not in SPAN_COLUMNS}
-    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, number)
+    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, line)
 
 
 def _source(where: str, name: str, sources: Sequence[str]) -> int:

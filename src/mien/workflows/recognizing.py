@@ -58,8 +58,19 @@ __all__ = [
 class OneVideoError(MienError):
     """A file about one video was asked for, and not one video was named."""
 
-    def __init__(self, n_videos: int, what: str) -> None:
-        super().__init__(f"is about one video; {n_videos} were named")
+    def __init__(self, inputs: Sequence[Input], what: str) -> None:
+        n_videos = sum(isinstance(item, Video) for item in inputs)
+        first = inputs[0].path or inputs[0].name
+        if n_videos:
+            words = f"is about one video, and {n_videos} were named; name them one at a time"
+        elif len(inputs) == 1:
+            words = f"is about a video, and {first} is a photo; for photos: --table FILE"
+        else:
+            words = (
+                f"is about a video, and all {len(inputs)} inputs are photos, as {first}; for "
+                "photos: --table FILE"
+            )
+        super().__init__(words)
         self.what = what
         """``segments`` or ``timeline``."""
 
@@ -179,7 +190,7 @@ def plan(
             fail(str(error))
     n_videos = sum(isinstance(item, Video) for item in inputs)
     if inputs and (files.segments or files.timelines) and n_videos != 1:
-        raise OneVideoError(n_videos, "segments" if files.segments else "timeline")
+        raise OneVideoError(inputs, "segments" if files.segments else "timeline")
     files.check()
     copies = plan_copies(inputs, out) if out is not None else []
     check_outputs([*copies, *files.paths], [item.path for item in inputs if item.path is not None])
