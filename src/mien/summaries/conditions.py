@@ -66,6 +66,7 @@ def read_spans(path: Path, found: Spans) -> tuple[Span, ...]:
     if "source" not in columns:
         raise TableError(f"{path} has no column source; its columns: {', '.join(columns)}")
     sources = found.rows.sources
+    _check_sources(path, lines, sources)
     spans = tuple(_span(path, line, row, sources) for line, row in lines)
     if not spans:
         raise TableError(f"{path} has no row below its head")
@@ -185,21 +186,41 @@ def _span(path: Path, line: int, row: Mapping[str, str], sources: Sequence[str])
     return Span(_source(where, row["source"], sources), track, from_s, to_s, values, line)
 
 
-def _source(where: str, name: str, sources: Sequence[str]) -> int:
+def _check_sources(
+    path: Path, lines: Sequence[tuple[int, Mapping[str, str]]], sources: Sequence[str]
+) -> None:
+    """Refuse files that are in no table, all of them at once, so that they can be mended at once.
+
+    Raises:
+        TableError: there are such.
+    """
+    missing = [(line, row["source"]) for line, row in lines if not _meant(row["source"], sources)]
+    if missing:
+        line, name = missing[0]
+        rows = "1 row names" if len(missing) == 1 else f"{len(missing):,} rows name"
+        first = "" if len(missing) == 1 else "the first in "
+        raise TableError(
+            f"{path}: {rows} a file that is in none of the tables ({first}line {line}: "
+            f"{name or 'no name'}). Correct the name, or delete the row: files without a face are "
+            "in no table"
+        )
+
+
+def _meant(name: str, sources: Sequence[str]) -> list[int]:
+    """Indices of the sources that a name may mean."""
     if name in sources:
-        return sources.index(name)
-    ends = [
+        return [sources.index(name)]
+    last = PurePath(name).name
+    # A name with folders means these folders.
+    return [
         index
         for index, source in enumerate(sources)
-        if PurePath(source).name == PurePath(name).name
+        if last and PurePath(source).name == last and source.endswith(name)
     ]
-    # A name with folders means these folders.
-    ends = [index for index in ends if sources[index].endswith(name)]
-    if not ends:
-        raise TableError(
-            f"{where}: {name} is in none of the tables; a csv table has no row of a file without "
-            "a face"
-        )
+
+
+def _source(where: str, name: str, sources: Sequence[str]) -> int:
+    ends = _meant(name, sources)
     if len(ends) > 1:
         first, second = (sources[index] for index in ends[:2])
         raise TableError(f"{where}: {name} may be {first} or {second}; name its folder, too")
