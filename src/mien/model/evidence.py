@@ -14,8 +14,11 @@ from typing import Any, Literal, get_args
 from mien.broken_text import what_is_broken
 from mien.errors import ModelError
 
-Kind = Literal["other faces", "groups", "disturbed pictures", "confusions", "fault", "use"]
-"""What a piece of evidence is about."""
+Kind = Literal[
+    "unseen faces", "other faces", "groups", "disturbed pictures", "confusions", "fault", "use"
+]
+"""What a piece of evidence is about; unseen faces are like those of the training, such as another
+split of the same collection, other faces are from other cameras or places."""
 
 MAX_FILE_BYTES = 8 << 20
 """Larger files are refused before they are read."""

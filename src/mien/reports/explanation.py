@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien import pages
 from mien.explanation.faces import GRAD_CAM, OCCLUSION, ExplainedFace, MeanMap
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.figures import INK, SMALL_PT, TEXT_PT, empty_figure, short_name, to_png
@@ -101,7 +102,7 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
     guide = [_HOW[method] for method in methods]
     if means:
         alt = "mean face and mean maps of each class"
-        plot = Plot("explanation.png", mean_maps_png(means), alt, 960)
+        plot = Plot("explanation.png", mean_maps_png(means), alt, 960, _mean_grid(means))
         rows = tuple((mean.key, f"{mean.n:,}", *_places(mean.maps, methods)) for mean in means)
         header = (
             "class",
@@ -110,7 +111,8 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
         )
         blocks = (Text(_MEANS), plot, Table(header, rows))
     else:
-        plot = Plot("explanation.png", faces_png(faces), "faces and maps of what speaks for", 900)
+        alt = "faces and maps of what speaks for"
+        plot = Plot("explanation.png", faces_png(faces), alt, 900, _face_grids(faces))
         table = tuple(
             (
                 face.name,
@@ -129,6 +131,47 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
         Section("How to read them", tuple(map(Text, (*guide, _CROP, _LIMITS)))),
     ]
 
+
+def _face_grids(faces: list[ExplainedFace]) -> str:
+    """For pages: each face beside its maps, as many in a line as the window has room for."""
+    grids = []
+    for face in faces:
+        ranked = sorted(zip(face.probabilities, face.label_set.keys, strict=True), reverse=True)
+        said = [f"{key} {percent(value)}" for value, key in ranked if value >= _SHOWN_PROBABILITY]
+        pictures = [(_png(face.seen), "\n".join([face.name, *said]))]
+        pictures += [
+            (_png(overlay(face.seen, values)), f"{method}: {face.key}")
+            for method, values in face.maps.items()
+        ]
+        grids.append(pages.picture_grid(pictures))
+    return "".join(grids)
+
+
+def _mean_grid(means: list[MeanMap]) -> str:
+    """For pages: the mean face and the mean maps of each class."""
+    grids = []
+    for mean in means:
+        face = np.asarray(mean.mean_face, np.uint8)
+        pictures = [(_png(face), f"{mean.key}\nmean of {mean.n:,} faces")]
+        pictures += [
+            (_png(overlay(mean.mean_face, values)), f"{method}: {mean.key}")
+            for method, values in mean.maps.items()
+        ]
+        grids.append(pages.picture_grid(pictures))
+    return "".join(grids)
+
+
+def _png(picture: NDArray[np.generic]) -> bytes:
+    """A picture as a PNG, enlarged with its pixels seen; uint8 (h, w) or (h, w, 3) RGB."""
+    pixels = np.asarray(picture, np.uint8)
+    scale = max(1, -(-_SHOWN_PX // max(pixels.shape[:2])))
+    large = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    bgr = large[..., ::-1] if large.ndim == 3 else large
+    return bytes(cv2.imencode(".png", bgr)[1])
+
+
+_SHOWN_PROBABILITY = 0.01
+"""Classes that are less probable are not listed below a face."""
 
 _SINGLE = "Orange: what speaks for the explained class. Blue: what speaks against it."
 _MEANS = (

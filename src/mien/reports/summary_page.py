@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mien import pages
-from mien.reports.summary_plot import STYLE, Mark, interval_plot
+from mien.reports.interval_plot import STYLE, Mark, interval_plot
 from mien.reports.summary_text import (
     ONSET,
     WRITTEN,
