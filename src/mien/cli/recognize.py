@@ -222,7 +222,7 @@ def recognize(
         ).classifier()
         n_pictures = 0 if planned.n_videos else len(planned.inputs)
         keep_freed_memory()
-        terminal = Terminal(as_json=as_json)
+        terminal = Terminal(as_json=as_json, names=planned.names)
         # A video has a bar of its own, and two would fight for the terminal.
         many = n_pictures > 4 and terminal.is_quiet
         with closing(terminal):

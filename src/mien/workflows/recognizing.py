@@ -4,6 +4,7 @@
 `Listener` what it found. The command, Python and other front ends differ in their listeners only.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -87,6 +88,14 @@ class Plan:
     """What else is written."""
     problems: tuple[str, ...]
     """A line for every source, and every folder in a folder, that cannot be read at all."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a table calls each picture, by its path: below the folder that was named, or its
+        file name; the path itself where several would be called the same."""
+        of_paths = {str(item.path): str(item.name) for item in self.inputs if item.path}
+        counts = Counter(of_paths.values())
+        return {path: name for path, name in of_paths.items() if counts[name] == 1}
 
     @property
     def threads(self) -> int | None:
