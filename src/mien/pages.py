@@ -39,7 +39,7 @@ th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); t
 /* Names break between words only; long values such as hashes anywhere. */
 td + td { overflow-wrap: anywhere; }
 th { font-weight: 600; }
-th.number, td.number { text-align: right; padding: .35rem 0 .35rem .6rem; }
+th.number, td.number { text-align: right; padding: .35rem 0 .35rem .9rem; }
 td.number { white-space: nowrap; }
 @media (max-width: 36rem) { table { font-size: .8rem; } main { padding: 1.5rem .9rem 3rem; } }
 tr { break-inside: avoid; }

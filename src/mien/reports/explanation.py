@@ -10,6 +10,7 @@ from mien import pages
 from mien.explanation.faces import GRAD_CAM, OCCLUSION, ExplainedFace, MeanMap
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.figures import INK, SMALL_PT, TEXT_PT, empty_figure, short_name, to_png
+from mien.reports.interval_plot import panels
 from mien.reports.wording import percent
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ def _face_grids(faces: list[ExplainedFace]) -> str:
             (_png(overlay(face.seen, values)), f"{method}: {face.key}")
             for method, values in face.maps.items()
         ]
-        grids.append(pages.picture_grid(pictures))
-    return "".join(grids)
+        grids.append(("", pages.picture_grid(pictures)))
+    return panels(grids)
 
 
 def _mean_grid(means: list[MeanMap]) -> str:
@@ -157,8 +158,8 @@ def _mean_grid(means: list[MeanMap]) -> str:
             (_png(overlay(mean.mean_face, values)), f"{method}: {mean.key}")
             for method, values in mean.maps.items()
         ]
-        grids.append(pages.picture_grid(pictures))
-    return "".join(grids)
+        grids.append(("", pages.picture_grid(pictures)))
+    return panels(grids)
 
 
 def _png(picture: NDArray[np.generic]) -> bytes:

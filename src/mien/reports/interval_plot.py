@@ -16,7 +16,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#80
 
 _LEFT, _RIGHT = 5.0, 95.0
 """Ends of the axis in per cent of the width; what is beyond leaves room for its numbers."""
-_TOP, _BOTTOM, _NAME, _LINE, _GAP = 4, 40, 20, 13, 8
+_TOP, _BOTTOM, _NAME, _LINE, _GAP = 4, 40, 20, 13, 12
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -98,6 +98,7 @@ def interval_plot(
 STYLE = """
 figure.intervals { max-width: 45rem; }
 figure.intervals svg { display: block; font-size: 14px; fill: var(--ink); overflow: visible; }
+figure.intervals text { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 figure.intervals .rule { stroke: var(--line); }
 figure.intervals .middle { stroke: var(--soft); stroke-dasharray: 4 3; }
 figure.intervals .soft { fill: var(--soft); font-size: 12px; }
@@ -106,7 +107,7 @@ figure.intervals figcaption i { display: inline-block; width: .7rem; height: .7r
   border-radius: 50%; margin-right: .35rem; vertical-align: -.05rem;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .panels { display: grid; gap: 0 2rem;
-  grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(16.5rem, 1fr)); }
 .panels h3 { font-size: 1rem; margin: .8rem 0 0; }
 .panels figure { margin: .3rem 0 .8rem; }
 """
@@ -117,9 +118,12 @@ def panels(drawings: Sequence[tuple[str, str]]) -> str:
     """Drawings side by side, as many in a line as fit.
 
     Args:
-        drawings: a title, plain text, and what `interval_plot` gave, each.
+        drawings: a title, plain text, empty for none, and HTML such as `interval_plot` gives, each.
     """
-    cells = "".join(f"<div><h3>{escape(title)}</h3>{body}</div>\n" for title, body in drawings)
+    cells = "".join(
+        f"<div>{f'<h3>{escape(title)}</h3>' if title else ''}{body}</div>\n"
+        for title, body in drawings
+    )
     return f'<div class="panels">\n{cells}</div>\n'
 
 
