@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -41,6 +42,11 @@ def groups(folder: Path, *more: object, data: str = "faces", file: str = "pictur
     return mien(*words, *more, cwd=folder)
 
 
+def values_of(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "g" / "groups.json").read_text())
+    return values
+
+
 def test_alarms_are_called_so_and_written(folder: Path) -> None:
     pytest.importorskip("matplotlib")
     done = groups(folder, "--out", "g", "--by", "light", "--by", "light,half")
@@ -52,9 +58,12 @@ def test_alarms_are_called_so_and_written(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "g").iterdir())
     assert names == [
         *("groups.csv", "groups.html", "groups.json", "groups.md"),
-        *("groups_1.png", "groups_2.png"),
+        "groups_1.png",  # all groups of the second are too small to be drawn
     ]
-    values = json.loads((folder / "g" / "groups.json").read_text())
+    page = (folder / "g" / "groups.html").read_text("utf-8")
+    assert page.count('<figure class="intervals">') == len(values_of(folder)["all"]["scores"])
+    assert "Too small to be estimated" in page and "groups_2.png" not in page
+    values = values_of(folder)
     assert values["detector"] is None and values["n"] == 80
     (light, both) = values["by"]
     assert light["column"] == "light" and both["column"] == "light, half"
@@ -65,6 +74,7 @@ def test_alarms_are_called_so_and_written(folder: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert {row["group"] for row in rows if row["column"] == "light"} == {"bright", "dark"}
     # An older report with more figures is replaced as a whole.
+    (folder / "g" / "groups_2.png").write_bytes(b"older")
     assert groups(folder, "--out", "g", "--by", "light").returncode == 0
     assert not (folder / "g" / "groups_2.png").exists()
 

@@ -239,6 +239,7 @@ def recognize(
                     rotate=rotate.degrees,
                     max_pixels=max_pixels,
                     half_life_s=half_life,
+                    exact_tilt=as_json,
                     workers=workers or processors(),
                 )
                 failures += job.run(planned)

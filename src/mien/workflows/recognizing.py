@@ -232,6 +232,8 @@ class Job:
     """Largest picture or frame that is decoded; the defaults where None."""
     keep_segments: bool = False
     """Whether `VideoRun.sums` keeps all segments of a video."""
+    exact_tilt: bool = False
+    """For videos, as in `VideoRecognizer`: where landmarks or angles are written."""
     workers: int = 1
     """Processes that recognise many pictures; what they find is the same. More than one need a
     detector by its name."""
@@ -336,6 +338,7 @@ class Job:
                     self._ready(),
                     half_life_s=HALF_LIFE_S if self.half_life_s is None else self.half_life_s,
                     search_side_px=self.search_side_px,
+                    exact_tilt=self.exact_tilt or bool(tables),
                 )
             run = VideoRun(
                 source,
