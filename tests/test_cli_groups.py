@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -41,6 +42,11 @@ def groups(folder: Path, *more: object, data: str = "faces", file: str = "pictur
     return mien(*words, *more, cwd=folder)
 
 
+def values_of(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "g" / "groups.json").read_text())
+    return values
+
+
 def test_alarms_are_called_so_and_written(folder: Path) -> None:
     pytest.importorskip("matplotlib")
     done = groups(folder, "--out", "g", "--by", "light", "--by", "light,half")
@@ -52,9 +58,12 @@ def test_alarms_are_called_so_and_written(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "g").iterdir())
     assert names == [
         *("groups.csv", "groups.html", "groups.json", "groups.md"),
-        *("groups_1.png", "groups_2.png"),
+        "groups_1.png",  # all groups of the second are too small to be drawn
     ]
-    values = json.loads((folder / "g" / "groups.json").read_text())
+    page = (folder / "g" / "groups.html").read_text("utf-8")
+    assert page.count('<figure class="intervals">') == len(values_of(folder)["all"]["scores"])
+    assert "Too small to be estimated" in page and "groups_2.png" not in page
+    values = values_of(folder)
     assert values["detector"] is None and values["n"] == 80
     (light, both) = values["by"]
     assert light["column"] == "light" and both["column"] == "light, half"
@@ -65,6 +74,7 @@ def test_alarms_are_called_so_and_written(folder: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert {row["group"] for row in rows if row["column"] == "light"} == {"bright", "dark"}
     # An older report with more figures is replaced as a whole.
+    (folder / "g" / "groups_2.png").write_bytes(b"older")
     assert groups(folder, "--out", "g", "--by", "light").returncode == 0
     assert not (folder / "g" / "groups_2.png").exists()
 
@@ -77,7 +87,31 @@ def test_a_csv_of_faces_says_the_same_as_their_files(folder: Path) -> None:
 
 def test_sampled_faces_are_told(folder: Path) -> None:
     done = groups(folder, "--sample", "70")
-    assert "Measured are 70 of 80 faces, drawn at random." in done.stdout
+    assert "Of the 80 faces with a group, 70 were drawn at random and measured" in done.stdout
+
+
+def test_what_is_left_out_is_told_with_its_reason(folder: Path) -> None:
+    rows = (folder / "rows.csv").read_text().splitlines()
+    (folder / "some.csv").write_text("\n".join([*rows[:71], "500,bright,0", "501,dark,1"]))
+    said = groups(folder, data="f.csv", file="some.csv").stdout
+    assert "some.csv names 70 of the 80 faces in f.csv; the other 10 are in no group." in said
+    assert "2 rows of some.csv fit no face in f.csv and are left out; the first: line 72: " in said
+    assert "there is no row 500, the last is row 81." in said
+
+
+def test_faces_of_other_splits_are_not_called_missing(folder: Path) -> None:
+    lines = (folder / "f.csv").read_text().splitlines()
+    lines[1:41] = [line.replace("PublicTest", "Training") for line in lines[1:41]]
+    (folder / "both.csv").write_text("\n".join(lines))
+    assert "Training" in lines[1] and "PublicTest" in lines[60]
+    said = groups(folder, data="both.csv", file="rows.csv").stdout
+    assert "Rows of all splits are taken: 40 of train, 40 of validation." in said
+    assert "fit no face" not in said and "in no group" not in said
+    words = ("evaluate", "tiny.onnx", "--data", "both.csv", "--groups", "rows.csv", "--out", "r")
+    done = mien(*words, "--detector", "whole", "--by", "half", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "40 rows of rows.csv are about faces of other splits" in done.stdout
+    assert "fit no face" not in done.stdout
 
 
 def test_faces_that_are_not_found_are_counted(folder: Path) -> None:

@@ -40,13 +40,19 @@ def test_it_prints_a_table_and_writes_a_folder(folder):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("6 videos, 3 persons, seen for 0.6 minutes")
+    assert lines[0].startswith("6 videos, 3 persons, seen for 36.0 s")
     assert lines[1].split()[:4] == ["condition", "expression", "share", "of"]
     (film,) = (line for line in lines if line.startswith("film") and "Happy" in line)
     # 1 of 5, 2 of 6, 3 of 7 seconds
     assert "32.1 % (3.5 to 60.6)" in film and "4.0 s" in film
-    assert lines[-1] == "in brackets: 95 % intervals over persons"
-    assert "page: summary/summary.html" in done.stderr.replace("\n", "")
+    assert lines[-1] == "In brackets: 95 % intervals over persons."
+    assert "share of time: change from baseline" in lines[1] and " points (" in film
+    said = "\n".join(lines[-4:])
+    assert "nobody saw it begin" in said and "from 20 % to 30 % is +10 points" in said
+    assert "counts as a person" not in done.stdout
+    assert "written: summary/summary.html\n" in done.stderr
+    page = (folder / "summary" / "summary.html").read_text("utf-8")
+    assert "nobody saw it begin" in page and "is +10 points" in page.replace("\u00a0", " ")
     names = {path.name for path in (folder / "summary").iterdir()}
     assert names == {"groups.csv", "persons.csv", "differences.csv", "summary.html"}
 
@@ -54,7 +60,9 @@ def test_it_prints_a_table_and_writes_a_folder(folder):
 def test_one_person_has_no_brackets(folder):
     write_table(folder / "one.csv", video("a.mp4", *[3] * 50), KEYS, of_videos=True)
     done = mien("summarize", "one.csv", cwd=folder)
-    assert done.returncode == 0 and "in brackets" not in done.stdout
+    assert done.returncode == 0 and "In brackets" not in done.stdout
+    assert done.stdout.startswith("1 video, 1 track, seen for 2.0 s\n")
+    assert "Each track counts as a person of its own" in done.stdout
     assert "Happy" in done.stdout and "100.0 %" in done.stdout
 
 
@@ -74,6 +82,55 @@ def test_what_is_wrong_is_one_line(folder, words, expected):
     assert done.stderr.startswith("mien: ") and done.stderr.count("\n") == 1
     assert expected in done.stderr and len(done.stderr) < 300
     assert not (folder / "summary").exists()
+
+
+def test_faces_of_photos_are_told_to_count_as_persons(folder):
+    shows = Expression(FER2013, (1.0, *[0.0] * 6))
+    faces = tuple(Face((1.0 + x, 2.0, 30.0, 40.0), 0.9, (), shows) for x in range(2))
+    frames = [FrameResult(64, 64, "x", faces, f"{n}.jpg", 0, 0.0) for n in range(3)]
+    write_table(folder / "photos.csv", frames, KEYS, of_videos=False)
+    done = mien("summarize", "photos.csv", "--out", "s", cwd=folder)
+    assert done.stdout.startswith("3 photos, 6 faces\n")
+    assert "Each face counts as a person of its own" in done.stdout
+    assert "Onset" not in done.stdout
+    assert "Each face counts as a person" in (folder / "s" / "summary.html").read_text("utf-8")
+    done = mien("summarize", "photos.csv", "--person", "source", cwd=folder)
+    assert done.stdout.startswith("3 photos, 3 persons, 6 faces\n")
+    assert "Each file counts as one person." in done.stdout
+
+
+def test_all_unknown_files_of_the_conditions_are_told_at_once(folder):
+    with (folder / "files.csv").open("a") as stream:
+        stream.write("\nnone.mp4,p9,film\n,p8,film\n")
+    done = mien("summarize", "faces.csv", "--conditions", "files.csv", cwd=folder)
+    assert done.returncode == 1 and len(done.stderr) < 300
+    assert "files.csv: 2 rows name a file that is in none of the tables" in done.stderr
+    assert "the first in line 8: none.mp4" in done.stderr
+
+
+def test_cells_that_are_no_numbers_are_named(folder):
+    text = (folder / "faces.csv").read_text().splitlines()
+    header = text[0].split(",")
+    cells = text[1].split(",")
+    cells[header.index("time_s")] = "soon"
+    (folder / "bad.csv").write_text("\n".join([text[0], ",".join(cells), *text[2:5]]) + "\n")
+    done = mien("summarize", "bad.csv", cwd=folder)
+    assert done.stderr == "mien: bad.csv, line 2: time_s is 'soon', which is no number\n"
+    (folder / "bad.jsonl").write_text('{"source": "a.mp4", "faces": []}\n{"sou\n{}\n')
+    done = mien("summarize", "bad.jsonl", cwd=folder)
+    assert "bad.jsonl, line 2: a text has no closing quotation mark" in done.stderr
+    assert "delimiter" not in done.stderr and "char" not in done.stderr
+    (folder / "bad.csv").write_text("source,from_s\np0_film.mp4,soon\n")
+    done = mien("summarize", "faces.csv", "--conditions", "bad.csv", cwd=folder)
+    assert "bad.csv, line 2: from_s is 'soon', which is no number" in done.stderr
+
+
+def test_groups_of_files_are_named_without_their_folders(folder):
+    frames = [*video("/data/a/film.mp4", *[3] * 50), *video("/data/a/talk.mp4", *[6] * 50)]
+    write_table(folder / "two.csv", frames, KEYS, of_videos=True)
+    done = mien("summarize", "two.csv", "--group-by", "source", "--out", "s", cwd=folder)
+    assert "film.mp4" in done.stdout and "/data/a" not in done.stdout
+    assert "/data/a/film.mp4" in (folder / "s" / "groups.csv").read_text()
 
 
 def test_wrong_usage(folder):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from command_line import assert_fails_on_one_line, mien, start_mien
@@ -290,7 +291,11 @@ def test_segments_are_of_one_video(place: Path) -> None:
     make_clip(place / "a.mp4", 3)
     make_clip(place / "b.mp4", 3)
     done = mien("recognize", "a.mp4", "b.mp4", "--segments", "s.vtt", *WHOLE, cwd=place)
-    assert done.returncode == 2 and "is about one video; 2 were named" in done.stderr
+    assert done.returncode == 2 and "is about one video, and 2 were named" in done.stderr
+    PIL.Image.new("RGB", (64, 64)).save(place / "a.png")
+    done = mien("recognize", "a.png", "--segments", "s.vtt", *WHOLE, cwd=place)
+    assert done.returncode == 2 and "about a video, and a.png is a photo" in done.stderr
+    assert not (place / "s.vtt").exists()
 
 
 def wait_for_rows(path: Path, count: int) -> None:

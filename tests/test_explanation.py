@@ -216,6 +216,7 @@ def test_a_photo_is_explained(tmp_path: Path) -> None:
         done = mien(*words, "--expression", "sad", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert "happy" in done.stdout and "for sad: occlusion strongest" in done.stdout
+    assert "from the top of the crop" in done.stdout
     assert sorted(path.name for path in (tmp_path / "why").iterdir()) == [
         "explanation.html",
         "explanation.json",
@@ -227,6 +228,34 @@ def test_a_photo_is_explained(tmp_path: Path) -> None:
     assert (face["answer"], face["explained"]) == ("happy", "sad")
     assert np.array(face["maps"]["occlusion"]).shape == (48, 48)
     assert values["classes"] == []
+
+
+def test_a_photo_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    write_model(tmp_path / "tiny.onnx")
+    photos = tmp_path / "photos"
+    (photos / "more").mkdir(parents=True)
+    for name in ("1.jpg", "more/2.jpg"):
+        (photos / name).write_bytes(PHOTO.read_bytes())
+    (photos / "broken.jpg").write_bytes(PHOTO.read_bytes()[:900])
+    (photos / "notes.txt").write_text("no photo")
+    words = ("--model", "tiny.onnx", "--detector", "whole", "--out", "why")
+    done = mien("explain", "photos", "none.jpg", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert sum("broken.jpg" in line for line in said) == 1
+    assert sum("no such file: none.jpg" in line for line in said) == 1
+    assert any(".txt" in line for line in said) and "written: why/explanation.html" in said
+    assert "2 photos could not be read and are left out" in done.stdout
+    values = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert [face["name"] for face in values["faces"]] == ["1.jpg", "2.jpg"]
+    # Where nothing is left, nothing is written.
+    done = mien("explain", "none.jpg", "photos/broken.jpg", *words[:-1], "w", cwd=tmp_path)
+    assert done.returncode == 1 and "none of 2 photos can be read" in done.stderr
+    (tmp_path / "empty").mkdir()
+    done = mien("explain", "empty", *words[:-1], "w", cwd=tmp_path)
+    assert_fails_on_one_line(done, "empty holds no pictures")
+    assert not (tmp_path / "w").exists()
 
 
 def test_the_mouth_speaks_for_a_smile() -> None:
@@ -264,5 +293,6 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     done = mien("explain", "broken.jpg", "--detector", "whole", "--out", "w", cwd=tmp_path)
     assert_fails_on_one_line(done, "broken.jpg")
     assert mien("explain", cwd=tmp_path).returncode == 2
-    assert mien("explain", PHOTO, "--data", "x", cwd=tmp_path).returncode == 2
+    both = mien("explain", PHOTO, "--data", "x", cwd=tmp_path)
+    assert both.returncode == 2 and "not both in one run" in both.stderr
     assert not (tmp_path / "w").exists()

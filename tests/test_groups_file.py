@@ -23,6 +23,7 @@ def test_rows_by_number_or_name(tmp_path: Path) -> None:
     assert table.columns == ("age", "sex")
     assert table.values == {"row 2": ("20-29", "f"), "row 3": ("30-39", "m")}
     assert (table.n_rows, table.n_unmatched) == (3, 1)
+    assert table.first_unmatched == "line 4: there is no row 9, the last is row 4"
     age, sex = groupings(table, ROWS)
     assert (age.title, age.names, age.codes.tolist()) == ("age", ("20-29", "30-39"), [0, 1, -1])
     assert (sex.names, sex.codes.tolist()) == (("f", "m"), [0, 1, -1])
@@ -42,6 +43,11 @@ def test_files_by_path_end_and_unique_name(tmp_path: Path) -> None:
         "test/sad/3.jpg": "B",
     } | {"test/sad/1.jpg": "A"}
     assert table.n_unmatched == 2
+    assert table.first_unmatched == "line 6: there is no other/3.jpg"
+    table = read_groups(write(tmp_path, "file,camera\n3.jpg,A\n1.jpg,B\n"), FILES, "faces")
+    assert table.first_unmatched.endswith("1.jpg may be any of 2 pictures; name its folder, too")
+    table = read_groups(write(tmp_path, f"row,camera\n2,A\n{'9' * 9000},B\n"), ROWS, "x.csv")
+    assert table.n_unmatched == 1
 
 
 def test_intersections_and_order(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "mien"
 
 LAYERS = (
-    {"errors", "labels", "former_names", "spelling", "allocator"},
+    {"errors", "labels", "former_names", "spelling", "broken_text", "allocator"},
     {
         "samples",
         "results",

@@ -66,10 +66,14 @@ def test_the_template_is_the_english_sign(tmp_path: Path):
 
 def test_any_language_given_as_a_file(tmp_path: Path):
     write(tmp_path / "de.toml", GERMAN)
-    done = mien("notice", "--texts", "de.toml", "--out", "s.html", cwd=tmp_path)
+    done = mien("notice", "--texts", "de.toml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Gespeichert wird: _" in done.stdout
     assert done.stdout.startswith("HIER WERDEN GESICHTSAUSDRÜCKE ERKANNT")
+    assert done.stderr.startswith("\n")  # notes do not run on after the sign
+    done = mien("notice", "--texts", "de.toml", "--out", "new/s.html", cwd=tmp_path)
+    assert done.stdout == "" and "written: new/s.html\n" in done.stderr
+    (tmp_path / "new" / "s.html").rename(tmp_path / "s.html")
     page = (tmp_path / "s.html").read_text("utf-8")
     assert '<html lang="de">' in page and "fühlt" in page
     write(tmp_path / "ar.toml", GERMAN | {"language": "ar", "direction": "rtl"})

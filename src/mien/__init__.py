@@ -62,7 +62,8 @@ if TYPE_CHECKING:
     from mien.workflows.comparing import ComparisonResult, compare
     from mien.workflows.datasets.run import DatasetResult, recognize_dataset
     from mien.workflows.evaluating import EvaluationResult, evaluate
-    from mien.workflows.explaining import ExplainResult, explain, explain_data
+    from mien.workflows.explained import ExplainResult
+    from mien.workflows.explaining import explain, explain_data
     from mien.workflows.exporting import ExportResult, ensemble, export
     from mien.workflows.folders import FolderResult, recognize_folder
     from mien.workflows.group_alarms import GroupsResult, groups
@@ -91,7 +92,7 @@ _MODULE_OF_NAME = {
     "DetectorError": "mien.errors",
     "EngineError": "mien.errors",
     "EvaluationResult": "mien.workflows.evaluating",
-    "ExplainResult": "mien.workflows.explaining",
+    "ExplainResult": "mien.workflows.explained",
     "ExportResult": "mien.workflows.exporting",
     "Expression": "mien.results",
     "FER2013": "mien.labels",

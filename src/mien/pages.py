@@ -39,10 +39,11 @@ th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); t
 /* Names break between words only; long values such as hashes anywhere. */
 td + td { overflow-wrap: anywhere; }
 th { font-weight: 600; }
-th.number, td.number { text-align: right; padding: .35rem 0 .35rem .6rem; }
+th.number, td.number { text-align: right; padding: .35rem 0 .35rem .9rem; }
 td.number { white-space: nowrap; }
 @media (max-width: 36rem) { table { font-size: .8rem; } main { padding: 1.5rem .9rem 3rem; } }
 tr { break-inside: avoid; }
+@media print { .scroll { overflow: visible; } table { font-size: .75rem; } }
 dl.figures { display: grid; gap: .75rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 dl.figures > div { background: var(--panel); border: 1px solid var(--line); border-radius: .6rem;

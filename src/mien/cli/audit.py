@@ -32,7 +32,7 @@ def audit(
 
     mien audit --data fer2013.csv --ferplus fer2013new.csv
     """
-    from mien.cli.console import errors, output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar
     from mien.cli.tables import split_table
     from mien.workflows.auditing import audit as look
 
@@ -42,7 +42,7 @@ def audit(
     output.print(split_table({split: samples.of(split) for split in samples.counts()}, samples))
     output.print()
     output.print(_findings_table(report))
-    errors.print(f"pictures behind the numbers: {out / 'audit.html'}")
+    print_written(out / "audit.html")
 
 
 def _findings_table(report: "AuditReport") -> "Table":

@@ -36,8 +36,8 @@ def card(
 ) -> None:
     """Say what a model is, for whom it was measured, what it gets wrong, and what it is for.
 
-    The sections are those of "Model cards for model reporting" (Mitchell et al., 2019). What
-    nobody has measured is named, too.
+    Prints the card, or writes it with --out. The sections are those of "Model cards for model
+    reporting" (Mitchell et al., 2019). What nobody has measured is named, too.
 
     For example:
 
@@ -45,7 +45,7 @@ def card(
     """
     import json
 
-    from mien.cli.console import errors, print_line
+    from mien.cli.console import print_line, print_written
     from mien.workflows.cards import card as describe
 
     found = describe(model, evidence=evidence or [], into=into)
@@ -53,11 +53,11 @@ def card(
         found.save(out)
     if as_json:
         print_line(json.dumps(found.to_dict()))
-    else:
+    elif out is None:
         _print(found)
     for path in (out, into):
         if path is not None:
-            errors.print(f"written: {path}", markup=False)
+            print_written(path)
 
 
 def _print(found: "CardResult") -> None:

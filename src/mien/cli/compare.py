@@ -53,7 +53,7 @@ def compare(
 
     mien compare runs/plain_cnn default --data fer2013.csv
     """
-    from mien.cli.console import output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar
     from mien.cli.tables import plain
     from mien.workflows.comparing import OtherSplitError, names_of
     from mien.workflows.comparing import compare as compare_runs
@@ -84,7 +84,7 @@ def compare(
     for text in result.notes:
         output.print(text, markup=False)
     if out is not None:
-        output.print(f"comparison: {out / 'comparison.html'}", markup=False)
+        print_written(out / "comparison.html")
 
 
 def _command(

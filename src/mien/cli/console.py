@@ -29,6 +29,11 @@ def warn(message: str) -> None:
     print("mien:", one_line(message), file=sys.stderr)
 
 
+def print_written(path: object) -> None:
+    """Say on stderr where a result lies; the same words for all commands, the path unbroken."""
+    errors.print(f"written: {path}", markup=False, soft_wrap=True)
+
+
 class Terminated(KeyboardInterrupt):
     """Somebody asked the process to end, by SIGTERM; what runs is completed as after Ctrl-C."""
 

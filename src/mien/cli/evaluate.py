@@ -76,7 +76,7 @@ def evaluate(
 
     mien evaluate net.h5 --labels angry,happy,sad --scaling 0..1 --data faces/ --out report
     """
-    from mien.cli.console import output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar
     from mien.cli.tables import boxed
     from mien.reports.scores import classes_table, scores_table, stress_table
     from mien.workflows.evaluating import evaluate as measure
@@ -116,7 +116,7 @@ def evaluate(
         output.print(line, markup=False)
     if result.stress is not None:
         output.print(boxed(stress_table(result.stress)))
-    output.print(f"report: {out / 'report.html'}", markup=False)
+    print_written(out / "report.html")
 
 
 def _command(

@@ -37,7 +37,10 @@ class MethodName(StrEnum):
 
 def explain(
     photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="PHOTO", help="Photos whose faces are explained.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTO", help="Photos, and folders of them, whose faces are explained."
+        ),
     ] = None,
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = "default",
     data: Annotated[
@@ -82,17 +85,26 @@ def explain(
     is. Grad-CAM needs the Keras network. With --data, the mean map of each class over faces that
     are classified as they are labelled.
 
+    A photo that cannot be read is named on stderr, the others are explained all the same, and the
+    exit code is 1.
+
     For example:
 
     mien explain photo.jpg --out why
 
     mien explain --data fer2013.csv --model runs/plain_cnn --out why
     """
-    from mien.cli.console import output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar, warn
     from mien.workflows import explaining
 
-    if (data is None) == (not photos):
+    if data is None and not photos:
         raise typer.BadParameter("name photos, or labelled faces with --data", param_hint="PHOTO")
+    if data is not None and photos:
+        raise typer.BadParameter(
+            f"either photos ({photos[0]}) are explained or labelled faces ({data}), not both in "
+            "one run; leave one of them out",
+            param_hint="PHOTO, --data",
+        )
     if data is not None and expression is not None:
         raise typer.BadParameter("is for photos; --data explains all", param_hint="--expression")
     reading = labels, scaling, architecture, input_size
@@ -131,8 +143,12 @@ def explain(
                 out=out,
                 command=line,
                 progress=progress,
+                on_problem=warn,
+                on_left_out=warn,
             )
     output.print(result.title, markup=False)
     for text in result.lines:
         output.print(text, markup=False)
-    output.print(f"maps: {out / 'explanation.html'}", markup=False)
+    print_written(out / "explanation.html")
+    if result.problems:
+        raise typer.Exit(1)

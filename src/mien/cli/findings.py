@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO
 
@@ -29,9 +29,13 @@ class PictureRows:
 
     Printing is as of one large table. The widths of a part of it are those of the whole because
     the cells that decide them are rows of every part, which are not shown.
+
+    Args:
+        names: what pictures are called, by their sources; as their sources where they have none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        self._names = names or {}
         self._file: IO[str] = tempfile.SpooledTemporaryFile(  # noqa: SIM115  (closed by `close`)
             _ROWS_IN_MEMORY_BYTES, "w+", encoding="utf-8", errors="surrogatepass"
         )
@@ -45,6 +49,7 @@ class PictureRows:
             OutputError: the temporary file cannot be written.
         """
         _, rows = picture_rows([result])
+        rows = [(self._names.get(row[0], row[0]), *row[1:]) for row in rows]
         for row in rows:
             for column, cell in enumerate(row):
                 words = max(map(cell_len, cell.split()), default=0)

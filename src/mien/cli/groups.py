@@ -83,7 +83,7 @@ def groups(
 
     mien groups default --data faces.zip --groups people.csv --by sex --by age,sex --out groups
     """
-    from mien.cli.console import output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar
     from mien.cli.tables import boxed
     from mien.workflows.group_alarms import groups as compare
     from mien.workflows.grouping import GroupsWanted
@@ -114,4 +114,4 @@ def groups(
     for line in result.lines:
         output.print(line, markup=False)
     if out is not None:
-        output.print(f"report: {out / 'groups.html'}", markup=False)
+        print_written(out / "groups.html")

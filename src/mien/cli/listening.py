@@ -1,7 +1,7 @@
 """What `mien recognize` prints while it works: JSON as it comes, bars, and tables at the end."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +22,12 @@ class Terminal(Listener):
 
     Args:
         as_json: print JSON as it comes, and nothing else.
+        names: what the table calls pictures, by their paths; the path of those that have none.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, names: Mapping[str, str] | None = None) -> None:
         self._as_json = as_json
-        self._found = PictureRows()
+        self._found = PictureRows(names)
         self._bar = ExitStack()
         self._show_frame: Callable[[int, int], None] = lambda done, total: None
         self._n_frames = 0

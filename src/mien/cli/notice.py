@@ -25,7 +25,7 @@ def notice(
         bool, typer.Option("--template", help="Print the English texts, to be translated.")
     ] = False,
 ) -> None:
-    """Print the sign that must hang where a camera runs.
+    """Print the sign that must hang where a camera runs, or write it with --out.
 
     People who are exposed to the recognition of expressions must be told (AI Act, Article 50(3)).
     What is not given is left as a line to be filled in by hand.
@@ -46,7 +46,11 @@ def notice(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    console.output.print(made.to_text(), markup=False, end="")
+    if out is None:
+        console.output.print(made.to_text(), markup=False, end="")
+        console.errors.print()  # what follows is not on the sign
+    else:
+        console.print_written(out)
     if made.open_places:
         console.errors.print(f"to be filled in: {', '.join(made.open_places)}", markup=False)
     console.errors.print(f"a sign does not allow everything: {cards.forbidden()}", markup=False)

@@ -219,7 +219,7 @@ def recognize(
     if planned.inputs:
         n_pictures = 0 if planned.n_videos else len(planned.inputs)
         keep_freed_memory()
-        terminal = Terminal(as_json=as_json)
+        terminal = Terminal(as_json=as_json, names=planned.names)
         # A video has a bar of its own, and two would fight for the terminal.
         many = n_pictures > 4 and terminal.is_quiet
         with closing(terminal):
@@ -238,6 +238,7 @@ def recognize(
                     rotate=rotate.degrees,
                     max_pixels=max_pixels,
                     half_life_s=half_life,
+                    exact_tilt=as_json,
                     workers=workers or processors(),
                 )
                 failures += job.run(planned)

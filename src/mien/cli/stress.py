@@ -58,7 +58,7 @@ def stress(
 
     mien stress default --data fer2013.csv --out stress
     """
-    from mien.cli.console import output, progress_bar
+    from mien.cli.console import output, print_written, progress_bar
     from mien.cli.tables import boxed
     from mien.workflows.stressing import stress as measure
 
@@ -85,4 +85,4 @@ def stress(
     for line in result.lines:
         output.print(line, markup=False)
     if out is not None:
-        output.print(f"report: {out / 'stress.html'}", markup=False)
+        print_written(out / "stress.html")

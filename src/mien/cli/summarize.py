@@ -71,9 +71,8 @@ def summarize(
 
     mien summarize faces.csv --conditions files.csv --group-by condition --out summary/
     """
-    from rich.table import Table
-
-    from mien.cli.console import errors, output, warn
+    from mien.cli.console import output, print_written, warn
+    from mien.cli.tables import plain
     from mien.workflows import summarizing
 
     if parquet and out is None:
@@ -89,16 +88,10 @@ def summarize(
         parquet=parquet,
         on_notice=warn,
     )
-    columns, rows = summarizing.summary_rows(summary)
-    table = Table(box=None, pad_edge=False)
-    for number, title in enumerate(columns):
-        is_name = number <= len(columns) - 1 - summarizing.n_numbers(summary)
-        table.add_column(title, justify="left" if is_name else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
     output.print(summarizing.headline(summary), markup=False)
-    output.print(table)
-    if any(" to " in cell for row in rows for cell in row):
-        output.print("in brackets: 95 % intervals over persons", markup=False)
+    output.print(plain(summarizing.summary_table(summary)))
+    output.print()
+    for line in summarizing.how_to_read(summary):
+        output.print(line, markup=False, soft_wrap=False)
     if out is not None:
-        errors.print(f"page: {out / summarizing.PAGE}")
+        print_written(out / summarizing.PAGE)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.broken_text import what_is_broken
 from mien.data.fer_csv import SPLIT_OF_USAGE
 from mien.errors import DatasetError, SourceError
 from mien.labels import FERPLUS, FERPLUS_VOTE_COLUMNS
@@ -122,7 +123,9 @@ def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} is not the FER+ csv ({error}); give fer2013new.csv") from error
+        raise DatasetError(
+            f"{path} is not the FER+ csv ({what_is_broken(error)}); give fer2013new.csv"
+        ) from error
     if header[:2] != ["usage", "image name"] or len(header) != 2 + VOTE_COLUMNS:
         raise DatasetError(
             f"{path} is not the FER+ csv: expected the columns Usage, Image name and "

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.broken_text import what_is_broken
 from mien.errors import DatasetError, SourceError
 from mien.spelling import did_you_mean
 
@@ -44,6 +45,8 @@ class GroupTable:
     an empty one is unknown."""
     n_rows: int
     """Rows of the file."""
+    first_unmatched: str = ""
+    """The first row that names no picture of the source, and why, in words; empty for none."""
 
     @property
     def n_unmatched(self) -> int:
@@ -86,6 +89,7 @@ def read_groups(path: Path, names: Sequence[str], source: str) -> GroupTable:
     found: dict[str, tuple[str, ...]] = {}
     line_of: dict[str, int] = {}
     repeated = 0
+    first_unmatched = ""
     for line, row in rows:
         if len(row) != len(header):
             raise DatasetError(
@@ -94,6 +98,7 @@ def read_groups(path: Path, names: Sequence[str], source: str) -> GroupTable:
             )
         name = find(row[0])
         if name is None:
+            first_unmatched = first_unmatched or f"line {line}: {find.why_not(row[0])}"
             continue
         values = tuple(row[1:])
         if found.setdefault(name, values) != values:
@@ -112,7 +117,7 @@ def read_groups(path: Path, names: Sequence[str], source: str) -> GroupTable:
         there = f"names there look like: {names[0]}" if names else "it has no pictures"
         given = f" ({rows[0][1][0]} ...)" if rows else ""
         raise DatasetError(f"{path} names no picture of {source}{given}; {there}")
-    return GroupTable(path, tuple(header[1:]), found, len(rows) - repeated)
+    return GroupTable(path, tuple(header[1:]), found, len(rows) - repeated, first_unmatched)
 
 
 def groupings(table: GroupTable, names: Sequence[str], by: Sequence[str] = ()) -> list[Grouping]:
@@ -210,7 +215,10 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             if any(cell.strip() for cell in row)
         ]
     except csv.Error as error:
-        raise DatasetError(f"{path} is no csv ({error}); save it as csv, UTF-8") from error
+        raise DatasetError(
+            f"{path} is no csv: {what_is_broken(error, line=reader.line_num)}; save it as csv, "
+            "UTF-8"
+        ) from error
     if len(header) < 2:
         raise DatasetError(
             f"{path} has no columns of groups; its first line names the columns: picture,age,sex"
@@ -228,17 +236,17 @@ class _Finder:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = set(names)
-        counts = Counter(PurePosixPath(name).name for name in self._names)
+        self._counts = Counter(PurePosixPath(name).name for name in self._names)
         self._of_file = {
             PurePosixPath(name).name: name
             for name in self._names
-            if counts[PurePosixPath(name).name] == 1
+            if self._counts[PurePosixPath(name).name] == 1
         }
 
     def __call__(self, cell: str) -> str | None:
         if cell in self._names:
             return cell
-        if cell.isascii() and cell.isdigit() and f"row {int(cell)}" in self._names:
+        if _is_number(cell) and f"row {int(cell)}" in self._names:
             return f"row {int(cell)}"
         parts = PurePosixPath(cell.replace("\\", "/")).parts
         # A longer path, as other programs write, ends in the one within the source.
@@ -249,3 +257,24 @@ class _Finder:
         if name is None or len(parts) > len(own := PurePosixPath(name).parts):
             return None
         return name if own[-len(parts) :] == parts else None
+
+    def why_not(self, cell: str) -> str:
+        """Why a cell that was not found means no picture, in words."""
+        n_called_so = self._counts[cell]
+        if n_called_so > 1:
+            return f"{cell} may be any of {n_called_so:,} pictures; name its folder, too"
+        digits = cell.removeprefix("row ")
+        if _is_number(digits) and self._last_row:
+            return f"there is no row {int(digits):,}, the last is row {self._last_row:,}"
+        return f"there is no {cell or 'name'}"
+
+    @property
+    def _last_row(self) -> int:
+        """Number of a csv's last row; 0 where the pictures are files."""
+        numbers = (name.removeprefix("row ") for name in self._names if name.startswith("row "))
+        return max((int(number) for number in numbers if _is_number(number)), default=0)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text counts a row; no file has more than a number of ten digits can count."""
+    return text.isascii() and text.isdigit() and len(text) <= 10

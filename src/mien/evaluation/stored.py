@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.broken_text import what_is_broken
 from mien.errors import SourceError
 from mien.evaluation.compare import Candidate
 from mien.evaluation.predictions import Predictions
@@ -64,8 +65,8 @@ def read_report(folder: Path, name: str) -> Candidate:
         raise SourceError(f"cannot read {error.filename}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, csv.Error) as error:
         raise SourceError(
-            f"{folder} is not the report of an evaluation, or a damaged one ({_reason(error)}); "
-            "make it again with: mien evaluate"
+            f"{folder} is not the report of an evaluation, or a damaged one "
+            f"({what_is_broken(error)}); make it again with: mien evaluate"
         ) from error
 
 
@@ -89,7 +90,7 @@ def read_curve(history: Path) -> tuple[tuple[float, float], ...]:
         raise SourceError(f"cannot read {history}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise SourceError(
-            f"{history} is not the history of a training: {_reason(error)}"
+            f"{history} is not the history of a training: {what_is_broken(error)}"
         ) from error
     return tuple(point for point in rows if all(map(math.isfinite, point)))
 
@@ -111,7 +112,3 @@ def _predictions(path: Path, values: dict[str, Any]) -> Predictions:
         seen_duplicate=None if "" in seen else np.array([word == "true" for word in seen]),
         tta=tta,
     )
-
-
-def _reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -11,10 +11,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mien.broken_text import what_is_broken
 from mien.errors import ModelError
 
-Kind = Literal["other faces", "groups", "disturbed pictures", "confusions", "fault", "use"]
-"""What a piece of evidence is about."""
+Kind = Literal[
+    "unseen faces", "other faces", "groups", "disturbed pictures", "confusions", "fault", "use"
+]
+"""What a piece of evidence is about; unseen faces are like those of the training, such as another
+split of the same collection, other faces are from other cameras or places."""
 
 MAX_FILE_BYTES = 8 << 20
 """Larger files are refused before they are read."""
@@ -105,7 +109,7 @@ def read_evidence_file(path: Path) -> object:
     try:
         values: object = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is no evidence file: {error}; {_FORM}") from error
+        raise ModelError(f"{path} is no evidence file: {what_is_broken(error)}; {_FORM}") from error
     return values
 
 
@@ -129,7 +133,7 @@ def evidence_in(values: object, path: Path) -> tuple[Evidence, ...]:
         listed = values if isinstance(values, list) else [values]
         return tuple(evidence_of(each) for each in listed)
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{path} is no evidence file: {error}; {_FORM}") from error
+        raise ModelError(f"{path} is no evidence file: {what_is_broken(error)}; {_FORM}") from error
 
 
 def write_evidence_text(evidence: tuple[Evidence, ...]) -> str:

@@ -28,8 +28,8 @@ def known_of(sha256: str) -> tuple[Evidence, ...]:
 
 def _private_test(*rows: tuple[str, str, str]) -> Evidence:
     return Evidence(
-        "other faces",
-        "FER-2013 PrivateTest, 3,589 faces",
+        "unseen faces",
+        "fer2013.csv test (PrivateTest), 3,589 faces",
         "Nothing was chosen on these faces, and no training has seen them.",
         ("", "top-1 accuracy (95 % interval)", "without duplicates in Training"),
         rows,
@@ -90,7 +90,7 @@ def _confusions(
     option = " --ferplus fer2013new.csv" if ferplus else ""
     return Evidence(
         "confusions",
-        "What it confuses, FER-2013 PublicTest",
+        "What it confuses, fer2013.csv validation (PublicTest)",
         f"Worst class{against}: {worst[0].key}, of which it finds {worst[2]} % "
         f"({worst[1]} faces). In the last column: taken for, where that is 10 % or more.",
         ("class", "faces", "found", "taken for"),
@@ -186,8 +186,8 @@ _KNOWN = {
     ),
     _FERPLUS: (
         Evidence(
-            "other faces",
-            "FER-2013 PrivateTest, 3,153 faces with a majority of FER+'s annotators",
+            "unseen faces",
+            "fer2013.csv test (PrivateTest), 3,153 faces with a majority of FER+'s annotators",
             "Nothing was chosen on these faces, and no training has seen them.",
             ("", "agrees with the majority (95 % interval)"),
             (("with the mirror image", "88.2 % (87.1 to 89.3)"),),

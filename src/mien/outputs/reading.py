@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mien.broken_text import number, what_is_broken, whole_number
 from mien.errors import SourceError, TableError, needs_extra
 from mien.labels import UNCERTAIN
 from mien.outputs.tables import TABLE_SUFFIXES
@@ -67,14 +68,18 @@ class _Rows:
         """
         if row["expression"] not in self._shown:
             raise ValueError(f"{row['expression']!r} is none of {', '.join(self._shown)}")
-        time_s, numbers = float(row["time_s"]), [float(value) for value in probabilities]
+        time_s = number(row["time_s"], "time_s")
+        numbers = [
+            number(value, _PREFIX + key)
+            for key, value in zip(self._keys, probabilities, strict=True)
+        ]
         if not math.isfinite(time_s) or not abs(math.fsum(numbers) - 1.0) < 1e-3:
             raise ValueError("the time is not finite, or the probabilities do not sum to 1")
         track = row["track"]
         cells = (
-            int(row["frame"]),
+            whole_number(row["frame"], "frame"),
             time_s,
-            NO_TRACK if track in (None, "") else int(track),
+            NO_TRACK if track in (None, "") else whole_number(track, "track"),
             self._shown[row["expression"]],
         )
         self._cells.append((self._sources.setdefault(row["source"], len(self._sources)), *cells))
@@ -121,7 +126,7 @@ def _from_csv(path: Path, stream: Iterable[str], on_notice: Callable[[str], None
         rows = _Rows(path, keys)
         at = {name: names.index(name) for name in _NEEDED}
         first = names.index(_PREFIX + keys[0])
-        for (number, cells), is_last in _with_last((reader.line_num, row) for row in reader):
+        for (line, cells), is_last in _with_last((reader.line_num, row) for row in reader):
             try:
                 if len(cells) != len(names):
                     raise ValueError(f"expected {len(names)} cells, got {len(cells)}")
@@ -131,10 +136,10 @@ def _from_csv(path: Path, stream: Iterable[str], on_notice: Callable[[str], None
                     rows.add(row, cells[first : first + len(keys)])
             except ValueError as error:
                 if not is_last:
-                    raise TableError(f"{path}, line {number}: {error}") from error
+                    raise TableError(f"{path}, line {line}: {error}") from error
                 on_notice(f"{path}: the last line is broken off and left out")
     except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: {error}") from error
+        raise TableError(f"{path}, {what_is_broken(error, line=reader.line_num)}") from error
     return rows.done()
 
 
@@ -142,7 +147,7 @@ def _from_json(path: Path, stream: Iterable[str], on_notice: Callable[[str], Non
     rows: _Rows | None = None
     sources = []
     keys: tuple[str, ...] = ()
-    for number, (line, is_last) in enumerate(_with_last(stream), 1):
+    for at, (line, is_last) in enumerate(_with_last(stream), 1):
         try:
             result = json.loads(line)
             sources.append(str(result["source"]))
@@ -155,11 +160,13 @@ def _from_json(path: Path, stream: Iterable[str], on_notice: Callable[[str], Non
                 cells = {**result, **face}
                 rows.add(cells, [face["probabilities"][key] for key in keys])
         except (ValueError, KeyError, TypeError) as error:
-            if is_last and number > 1:
+            if is_last and at > 1:
                 on_notice(f"{path}: the last line is broken off and left out")
                 continue
-            reason = f"no {error}" if isinstance(error, KeyError) else error
-            raise TableError(f"{path}, line {number}: no frame of mien ({reason})") from error
+            raise TableError(
+                f"{path}, {what_is_broken(_in_words(error), line=at)}; a table of mien has a line "
+                "of JSON for each frame or picture"
+            ) from error
     rows = rows or _Rows(path, ())
     for source in sources:
         rows.see(source)
@@ -176,18 +183,29 @@ def _from_parquet(path: Path) -> FaceRows:
             keys = _keys_of(path, file.schema_arrow.names)
             table = file.read(columns=[*_NEEDED, *(_PREFIX + key for key in keys)])
         except (pyarrow.ArrowException, OSError, ValueError) as error:
-            reason = str(error).split("\n")[0]
-            raise TableError(f"{path} is no Parquet file, or a broken one: {reason}") from error
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise TableError(
+                f"{path} is no Parquet file, or a broken one; make it again with: mien recognize "
+                "... --table FILE"
+            ) from error
     rows = _Rows(path, keys)
-    for number, cells in enumerate(table.to_pylist(), 1):
+    for at, cells in enumerate(table.to_pylist(), 1):
         rows.see(cells["source"])
         if cells["expression"] is None:
             continue
         try:
             rows.add(cells, [cells[_PREFIX + key] for key in keys])
         except (ValueError, TypeError) as error:
-            raise TableError(f"{path}, row {number}: {error}") from error
+            raise TableError(f"{path}, row {at}: {error}") from error
     return rows.done()
+
+
+def _in_words(error: Exception) -> Exception:
+    """What a line of JSON that is no frame lacks; what Python says of it would not help."""
+    if isinstance(error, TypeError):
+        return ValueError("it is JSON, but no frame or picture")
+    return error
 
 
 def _with_last(items: Iterable[_Item]) -> Iterator[tuple[_Item, bool]]:

@@ -5,16 +5,17 @@ smoothing. Each face is cut out once, for the network and for its appearance.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.recognition.appearance import Appearances, describe
-from mien.recognition.detectors.detector import check_picture, check_search_side
+from mien.recognition.detectors.detector import LooksAgain, check_picture, check_search_side
 from mien.recognition.recognizer import Recognizer, Search
 from mien.recognition.scenes import CutDetector
 from mien.recognition.smoothing import HALF_LIFE_S, MARGIN, Smoother
+from mien.recognition.tilts import TiltedTracks
 from mien.recognition.tracks import MAX_GAP_S, Tracker
 from mien.recognition.turning import Turn
 from mien.results import Detection, Expression, Face, FrameResult
@@ -74,6 +75,9 @@ class VideoRecognizer:
         half_life_s: of the smoothing, as in `Smoother`; 0 switches it off.
         margin: of the hysteresis, as in `Smoother`.
         max_gap_s: how long a hidden face keeps its track, as in `Tracker`.
+        exact_tilt: look at tilted faces again, some eight times a second, so that landmarks and
+            roll are about as exact as those of photos (docs/head_pose.md); 1 ms a frame and tilted
+            face, or what the detector takes for it. `follow` has no pictures and does not.
 
     Raises:
         ValueError: a negative half-life or gap, a margin outside [0, 1), or a ``search_side_px``
@@ -88,6 +92,7 @@ class VideoRecognizer:
         half_life_s: float = HALF_LIFE_S,
         margin: float = MARGIN,
         max_gap_s: float = MAX_GAP_S,
+        exact_tilt: bool = False,
     ) -> None:
         check_search_side(search_side_px)
         self.recognizer = recognizer
@@ -99,6 +104,8 @@ class VideoRecognizer:
         self._half_life_s = half_life_s
         self._margin = margin
         self._max_gap_s = max_gap_s
+        self.exact_tilt = exact_tilt
+        """Whether tilted faces are looked at again."""
         self.restart()
 
     def restart(self) -> None:
@@ -113,6 +120,7 @@ class VideoRecognizer:
         )
         self._time_s = -math.inf
         self._is_prepared = False
+        self._tilted: TiltedTracks | None = None
 
     def prepare(self, width_px: int, height_px: int) -> None:
         """Choose the search size for the frames of a video; its first frame does so otherwise.
@@ -149,7 +157,24 @@ class VideoRecognizer:
         self._check_time(time_s)
         sighting = self.look(image_rgb)
         is_cut = self._cuts.is_cut(image_rgb)
-        return self.follow(sighting, is_cut, source=source, frame=frame, time_s=time_s)
+        found = self.follow(sighting, is_cut, source=source, frame=frame, time_s=time_s)
+        return self._with_exact_tilt(found, image_rgb) if self.exact_tilt else found
+
+    def _with_exact_tilt(self, found: FrameResult, image_rgb: Image) -> FrameResult:
+        detector = self.recognizer.detector
+        if self._tilted is None and isinstance(detector, LooksAgain):
+            self._tilted = TiltedTracks(detector, self.recognizer.geometry)
+        if self._tilted is None:
+            return found
+        self._tilted.keep(self._tracker.waiting_or_in_view)
+        faces = [Detection(f.box_xywh_px, f.detection_score, f.landmarks_px) for f in found.faces]
+        tracks = [face.track or 0 for face in found.faces]
+        better = self._tilted.better(image_rgb, faces, tracks, found.time_s)
+        seen = (
+            replace(face, landmarks_px=other.landmarks_px)
+            for face, other in zip(found.faces, better, strict=True)
+        )
+        return replace(found, faces=tuple(seen))
 
     def look(self, image_rgb: Image) -> Sighting:
         """The first half of `recognize`: what a frame shows by itself. Remembers nothing, so the

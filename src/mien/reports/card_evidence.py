@@ -7,6 +7,7 @@ the card's is refused: what a neighbouring model does is no evidence.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mien.broken_text import what_is_broken
 from mien.errors import ModelError
 from mien.model.evidence import Evidence
 from mien.reports.wording import percent, percent_interval
@@ -47,7 +48,9 @@ def evidence_of_report(values: Mapping[str, Any], sha256: str, file: str) -> tup
         elif "groups" in values:
             found += _groups(values["groups"], values, labels=True)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{file} is a damaged report: {error!r}; measure again") from error
+        raise ModelError(
+            f"{file} is a damaged report: {what_is_broken(error)}; measure again"
+        ) from error
     if not found:
         raise ModelError(
             f"{file} says nothing of groups or damaged pictures; make a report that does by "

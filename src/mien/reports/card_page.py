@@ -12,7 +12,7 @@ from mien.model.card import ModelCard, Score
 from mien.model.evidence import Evidence
 from mien.reports.document import Block, Code, Section, Table, Text
 from mien.reports.uses import ARTICLES, INTENDED, LAW, NO_ADVICE, OUT_OF_SCOPE
-from mien.reports.wording import UNKNOWN, percent, percent_interval
+from mien.reports.wording import UNKNOWN, percent, percent_interval, split_words
 
 _TEXTS = 99
 """More columns than any table has: none of its cells is set as a number."""
@@ -20,6 +20,7 @@ _TEXTS = 99
 _NOT_MEASURED = "not measured"
 
 _FACTORS = (
+    ("faces like those of the training", "unseen faces"),
     ("faces of other cameras and places", "other faces"),
     ("groups of people: age, sex, skin colour, glasses", "groups"),
     ("disturbed pictures: blur, noise, darkness, turned or covered faces", "disturbed pictures"),
@@ -85,10 +86,11 @@ def _uses(evidence: Sequence[Evidence]) -> tuple[Block, ...]:
 
 
 def _factors(card: ModelCard, evidence: Sequence[Evidence]) -> tuple[Block, ...]:
-    scored = sorted({score.split for score in card.scores})
-    rows = [("faces like those of the training", "; ".join(scored) or _NOT_MEASURED)]
+    scored = sorted({split_words(score.split) for score in card.scores})
+    rows = []
     for factor, kind in _FACTORS:
-        titles = [each.title for each in evidence if each.kind == kind]
+        titles = scored if kind == "unseen faces" else []
+        titles = [*titles, *(each.title for each in evidence if each.kind == kind)]
         rows.append((factor, "; ".join(titles) or _NOT_MEASURED))
     rows.append(("what people felt", f"{_NOT_MEASURED}: labels say what others saw in a picture"))
     return (Table(("factor", "measured on"), tuple(rows), _TEXTS),)
@@ -99,7 +101,8 @@ def _metrics(card: ModelCard) -> tuple[Block, ...]:
     confidence = (
         f"Confidences are softmax probabilities at temperature {card.temperature:.3f}, which was "
         + (
-            f"fitted on {fitted.n:,} rows, {fitted.split} of {fitted.source}; the cross-fitted "
+            f"fitted on {fitted.n:,} rows of {split_words(f'{fitted.source} {fitted.split}')}; the "
+            "cross-fitted "
             f"calibration error there is {percent(fitted.ece_cross_fitted)}."
             if fitted is not None
             else "not fitted to make them match the accuracy."
@@ -122,7 +125,8 @@ def _evaluation_data(card: ModelCard) -> tuple[Block, ...]:
     if not card.scores:
         return (Text("None: the card holds no score. Measure the model: mien evaluate."),)
     rows = {
-        score.data_sha256: (score.split, f"{score.n:,}", score.data_sha256) for score in card.scores
+        score.data_sha256: (split_words(score.split), f"{score.n:,}", score.data_sha256)
+        for score in card.scores
     }
     return (
         Table(("split", "faces", "SHA-256 of the rows"), tuple(rows.values()), _TEXTS),
@@ -181,7 +185,7 @@ def _analyses(card: ModelCard, evidence: Sequence[Evidence]) -> tuple[Block, ...
         header = ("measured on", "top-1 accuracy", "without duplicates", "macro F1", "ECE")
         blocks.append(Table(header, tuple(_score_row(score) for score in card.scores)))
         blocks += [Code(command) for command in {score.command: None for score in card.scores}]
-    for kind in ("other faces", "groups", "disturbed pictures", "confusions"):
+    for kind in ("unseen faces", "other faces", "groups", "disturbed pictures", "confusions"):
         for each in evidence:
             if each.kind == kind:
                 blocks += _blocks_of(each)
@@ -191,7 +195,7 @@ def _analyses(card: ModelCard, evidence: Sequence[Evidence]) -> tuple[Block, ...
 def _score_row(score: Score) -> tuple[str, ...]:
     view = ", mirror image averaged" if score.tta == "flip" else ""
     return (
-        f"{score.split}, {score.n:,} faces{view}",
+        f"{split_words(score.split)}, {score.n:,} faces{view}",
         f"{percent(score.accuracy)} ({percent_interval(score.accuracy_ci95)})",
         percent(score.accuracy_unseen),
         percent(score.macro_f1),
@@ -229,12 +233,13 @@ def _ethics() -> tuple[Block, ...]:
 def _caveats(card: ModelCard, facts: ModelFacts) -> tuple[Block, ...]:
     faults = [f"{each.title}: {each.text}" for each in facts.evidence if each.kind == "fault"]
     kinds = {each.kind for each in facts.evidence}
-    missing = [factor for factor, kind in _FACTORS if kind not in kinds]
+    scored = {"unseen faces"} if card.scores else set()
+    missing = [factor for factor, kind in _FACTORS if kind not in kinds | scored]
     texts = [*faults]
     if missing:
         texts.append(f"Nobody has measured: {'; '.join(missing)}.")
     if not any("test" in score.split.lower().split() for score in card.scores) and (
-        "other faces" not in kinds
+        not kinds & {"unseen faces", "other faces"}
     ):
         texts.append("No score is of faces on which nothing was chosen.")
     texts.append("Measure it on faces like yours before you rely on a number: mien evaluate.")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mien import pages
+from mien.reports.interval_plot import STYLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Plot:
     """What it shows."""
     width_px: int
     """Shown width."""
+    html: str = ""
+    """What a page has in its place, such as drawings that fit every window; the PNG where empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ def to_html(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         pages.section(section.title, "".join(_html(block) for block in section.blocks))
         for section in sections
     ]
-    return pages.page(title, subtitle, "".join(parts))
+    blocks = [block for section in sections for block in section.blocks]
+    is_drawn = any(isinstance(block, Plot) and block.html for block in blocks)
+    return pages.page(title, subtitle, "".join(parts), style=STYLE if is_drawn else "")
 
 
 def to_markdown(title: str, subtitle: str, sections: Sequence[Section]) -> str:
@@ -118,7 +123,7 @@ def _html(block: Block) -> str:
         case Table():
             return pages.table(block.header, block.rows, numeric_from=block.numeric_from)
         case Plot():
-            return pages.picture(block.png, block.alt, width_px=block.width_px)
+            return block.html or pages.picture(block.png, block.alt, width_px=block.width_px)
         case Faces():
             return pages.picture_grid(block.items)
 

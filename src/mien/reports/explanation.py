@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien import pages
 from mien.explanation.faces import GRAD_CAM, OCCLUSION, ExplainedFace, MeanMap
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.figures import INK, SMALL_PT, TEXT_PT, empty_figure, short_name, to_png
+from mien.reports.interval_plot import panels
 from mien.reports.wording import percent
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 EXPLANATION_FILES = ("explanation.json", "explanation.md", "explanation.html", "explanation.png")
 """Every file of the folder."""
+
+IN_CROP = " of the crop"
+"""What places are told in: the square that was cut out of the photo and that the network sees."""
 
 _SHOWN_PX = 192
 # Blue and orange of Okabe and Ito's palette, told apart with colour blindness and in grey.
@@ -98,12 +103,17 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
     guide = [_HOW[method] for method in methods]
     if means:
         alt = "mean face and mean maps of each class"
-        plot = Plot("explanation.png", mean_maps_png(means), alt, 960)
+        plot = Plot("explanation.png", mean_maps_png(means), alt, 960, _mean_grid(means))
         rows = tuple((mean.key, f"{mean.n:,}", *_places(mean.maps, methods)) for mean in means)
-        header = ("class", "faces", *(f"strongest place, {method}" for method in methods))
+        header = (
+            "class",
+            "faces",
+            *(f"strongest place in the crop, {method}" for method in methods),
+        )
         blocks = (Text(_MEANS), plot, Table(header, rows))
     else:
-        plot = Plot("explanation.png", faces_png(faces), "faces and maps of what speaks for", 900)
+        alt = "faces and maps of what speaks for"
+        plot = Plot("explanation.png", faces_png(faces), alt, 900, _face_grids(faces))
         table = tuple(
             (
                 face.name,
@@ -115,13 +125,54 @@ def explanation_sections(faces: list[ExplainedFace], means: list[MeanMap]) -> li
             for face in faces
         )
         header = ("face", "answer", "confidence", "explained")
-        header = (*header, *(f"strongest place, {method}" for method in methods))
+        header = (*header, *(f"strongest place in the crop, {method}" for method in methods))
         blocks = (Text(_SINGLE), plot, Table(header, table, 2))
     return [
         Section("Maps", blocks),
-        Section("How to read them", tuple(map(Text, (*guide, _LIMITS)))),
+        Section("How to read them", tuple(map(Text, (*guide, _CROP, _LIMITS)))),
     ]
 
+
+def _face_grids(faces: list[ExplainedFace]) -> str:
+    """For pages: each face beside its maps, as many in a line as the window has room for."""
+    grids = []
+    for face in faces:
+        ranked = sorted(zip(face.probabilities, face.label_set.keys, strict=True), reverse=True)
+        said = [f"{key} {percent(value)}" for value, key in ranked if value >= _SHOWN_PROBABILITY]
+        pictures = [(_png(face.seen), "\n".join([face.name, *said]))]
+        pictures += [
+            (_png(overlay(face.seen, values)), f"{method}: {face.key}")
+            for method, values in face.maps.items()
+        ]
+        grids.append(("", pages.picture_grid(pictures)))
+    return panels(grids)
+
+
+def _mean_grid(means: list[MeanMap]) -> str:
+    """For pages: the mean face and the mean maps of each class."""
+    grids = []
+    for mean in means:
+        face = np.asarray(mean.mean_face, np.uint8)
+        pictures = [(_png(face), f"{mean.key}\nmean of {mean.n:,} faces")]
+        pictures += [
+            (_png(overlay(mean.mean_face, values)), f"{method}: {mean.key}")
+            for method, values in mean.maps.items()
+        ]
+        grids.append(("", pages.picture_grid(pictures)))
+    return panels(grids)
+
+
+def _png(picture: NDArray[np.generic]) -> bytes:
+    """A picture as a PNG, enlarged with its pixels seen; uint8 (h, w) or (h, w, 3) RGB."""
+    pixels = np.asarray(picture, np.uint8)
+    scale = max(1, -(-_SHOWN_PX // max(pixels.shape[:2])))
+    large = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    bgr = large[..., ::-1] if large.ndim == 3 else large
+    return bytes(cv2.imencode(".png", bgr)[1])
+
+
+_SHOWN_PROBABILITY = 0.01
+"""Classes that are less probable are not listed below a face."""
 
 _SINGLE = "Orange: what speaks for the explained class. Blue: what speaks against it."
 _MEANS = (
@@ -139,6 +190,10 @@ _HOW = {
         "them. It shows only what speaks for the class, and coarsely (Selvaraju et al., 2017)."
     ),
 }
+_CROP = (
+    "Places are told in the crop: the square that was cut out of the photo around the face and "
+    "that the network sees. 0 % from the left is the crop's left edge, 50 % its middle."
+)
 _LIMITS = (
     "A map says what the answer depends on, not whether the answer is right, and nothing of the "
     "person. Several places may matter only together, and a covered face is one that the network "
@@ -175,14 +230,19 @@ def _places(maps: Any, methods: list[str]) -> list[str]:
     return [place_words(maps[method]) for method in methods]
 
 
-def place_words(values: NDArray[np.float64]) -> str:
-    """Where the strongest value of a map lies, in percent of its width and height."""
+def place_words(values: NDArray[np.float64], of_what: str = "") -> str:
+    """Where the strongest value of a map lies, in percent of its width and height.
+
+    Args:
+        values: the map, (h, w).
+        of_what: words after a place, such as `IN_CROP` where no heading says so.
+    """
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     if not values.max() > 0:
         return "nothing speaks for it"
     across = round(100 * (int(column) + 0.5) / values.shape[1])
     down = round(100 * (int(row) + 0.5) / values.shape[0])
-    return f"{across} % from the left, {down} % from the top"
+    return f"{across} % from the left, {down} % from the top{of_what}"
 
 
 def _show(axes: "Axes", picture: NDArray[np.generic], title: str) -> None:

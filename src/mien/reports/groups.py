@@ -12,7 +12,7 @@ from mien.evaluation.group_columns import ANSWERED, RECALL
 from mien.evaluation.group_measures import CLASS_ROWS
 from mien.evaluation.groups import PERMUTATIONS, TOO_SMALL, Breakdown, Gap, Group, Grouped, Score
 from mien.reports.document import Block, Plot, Section, Table, Text
-from mien.reports.groups_plot import groups_png
+from mien.reports.groups_plot import groups_drawing, groups_png
 from mien.reports.parts import ReportPart
 from mien.reports.wording import UNKNOWN, percent, percent_interval
 
@@ -35,13 +35,16 @@ def groups_part(grouped: Grouped, *, alarms: bool = False) -> ReportPart:
     """
     sections = [Section("Groups", tuple(map(Text, group_lines(grouped, alarms=alarms))))]
     for number, part in enumerate(grouped.breakdowns, start=1):
-        plot = Plot(
-            f"groups_{number}.png",
-            groups_png(grouped, part),
-            f"each measure by {part.title}, with 95 % intervals",
-            920,
-        )
-        blocks: list[Block] = [plot, *group_tables(grouped, part)]
+        blocks: list[Block] = [*group_tables(grouped, part)]
+        if any(not group.is_too_small for group in part.groups):
+            plot = Plot(
+                f"groups_{number}.png",
+                groups_png(grouped, part),
+                f"each measure by {part.title}, with 95 % intervals",
+                920,
+                groups_drawing(grouped, part),
+            )
+            blocks.insert(0, plot)
         sections.append(Section(f"By {part.title}", (*map(Text, _part_lines(part)), *blocks)))
     sections.append(Section("How to read the groups", tuple(map(Text, _guide(alarms)))))
     return ReportPart(
@@ -93,7 +96,9 @@ _GAP_HEADER = (
 
 
 def _gap_row(gap: Gap) -> tuple[str, ...]:
-    names = [f"{name} (worst)" if name == gap.worst else name for name in (gap.low, gap.high)]
+    # The worst of groups that may be alike is nobody's business.
+    worst = gap.worst if gap.is_found else None
+    names = [f"{name} (worst)" if name == worst else name for name in (gap.low, gap.high)]
     return (
         gap.measure,
         *names,
@@ -151,7 +156,7 @@ def _part_lines(part: Breakdown) -> list[str]:
         more = f" and {len(small) - 8} more" if len(small) > 8 else ""
         lines.append(
             f"Too small to be estimated, under {TOO_SMALL} faces: {names}{more}. They are in no "
-            "gap and no test."
+            "figure, no gap and no test."
         )
     if part.n_unknown:
         lines.append(f"Of {part.n_unknown:,} faces the group is not known.")

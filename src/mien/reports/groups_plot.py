@@ -1,9 +1,14 @@
-"""The figure of groups: a panel per measure, a dot with its interval per group."""
+"""The figure of groups: a panel per measure, a dot with its interval per group.
+
+As a PNG for papers, and as drawings for pages that are read on any window. Groups that are too
+small to be estimated are in neither, and measures of which no group has a value.
+"""
 
 from typing import TYPE_CHECKING
 
+from mien import pages
 from mien.errors import needs_extra
-from mien.evaluation.groups import Breakdown, Grouped
+from mien.evaluation.groups import Breakdown, Group, Grouped, Score
 from mien.reports.figures import (
     BLUE,
     DASHED,
@@ -18,6 +23,9 @@ from mien.reports.figures import (
     short_name,
     to_png,
 )
+from mien.reports.interval_plot import Mark, interval_plot, panels
+from mien.reports.wording import UNKNOWN
+from mien.summaries.intervals import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,19 +45,20 @@ def groups_png(grouped: Grouped, part: Breakdown) -> bytes:
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        ValueError: every group is too small.
     """
-    measures = [score.measure for score in grouped.everyone.scores]
+    groups, measures = _estimated(grouped, part)
     across = min(_PER_ROW, len(measures))
     down = -(-len(measures) // across)
-    height = 0.95 + 0.27 * max(len(part.groups), 3)
+    height = 0.95 + 0.27 * max(len(groups), 3)
     figure = empty_figure(2.6 + 1.75 * across, 0.35 + height * down)
     panels = figure.subplots(down, across, sharey=True, squeeze=False)
     for index, axes in enumerate(panels.flat):
         if index >= len(measures):
             axes.set_axis_off()
             continue
-        _draw(axes, grouped, part, measures[index])
-    names = [f"{short_name(group.name, _NAME_LETTERS)}  ({group.n:,})" for group in part.groups]
+        _draw(axes, grouped, part, groups, measures[index])
+    names = [f"{short_name(group.name, _NAME_LETTERS)}  ({group.n:,})" for group in groups]
     for line in panels:
         line[0].set_yticks(range(len(names)), names, parse_math=False)
         line[0].set_ylim(len(names) - 0.4, -0.6)
@@ -64,23 +73,72 @@ def groups_png(grouped: Grouped, part: Breakdown) -> bytes:
     return to_png(figure)
 
 
-def _draw(axes: "Axes", grouped: Grouped, part: Breakdown, measure: str) -> None:
+def groups_drawing(grouped: Grouped, part: Breakdown) -> str:
+    """The same as HTML: drawings that stand side by side where there is room."""
+    groups, measures = _estimated(grouped, part)
+    drawings = []
+    for measure in measures:
+        worst = _worst(part, measure)
+        rows = []
+        for group in groups:
+            score = _score(group, measure)
+            if score is None or score.value is None or score.ci95 is None:
+                continue
+            estimate = Estimate(score.value, *score.ci95, group.n)
+            color = VERMILION if group.name == worst else BLUE
+            name = f"{group.name} ({group.n:,})" + (", worst" if group.name == worst else "")
+            rows.append((name, [Mark(estimate, color=color)]))
+        everyone = _score(grouped.everyone, measure)
+        middle = None if everyone is None else everyone.value
+        drawing = interval_plot(rows, unit="%", groups=("",), scale=100.0, line_at=middle)
+        drawings.append((measure, drawing))
+    return pages.paragraph(
+        "Faces in brackets behind each group. Lines are 95 % intervals, the dashed line is at "
+        "the value of all faces."
+    ) + panels(drawings)
+
+
+def _estimated(grouped: Grouped, part: Breakdown) -> tuple[list[Group], list[str]]:
+    """The groups that are large enough, and the measures of which one of them has a value."""
+    groups = [group for group in part.groups if not group.is_too_small]
+    if not groups:
+        raise ValueError(f"expected a group that is large enough by {part.title}")
+    measures = [score.measure for score in grouped.everyone.scores]
+    return groups, [name for name in measures if any(_has(group, name) for group in groups)]
+
+
+def _has(group: Group, measure: str) -> bool:
+    score = _score(group, measure)
+    return score is not None and score.value is not None
+
+
+def _score(group: Group, measure: str) -> Score | None:
+    return next((score for score in group.scores if score.measure == measure), None)
+
+
+def _worst(part: Breakdown, measure: str) -> str | None:
+    """The worst group of a gap that was found; None where none was."""
+    return next((gap.worst for gap in part.gaps if gap.measure == measure and gap.is_found), None)
+
+
+def _draw(
+    axes: "Axes", grouped: Grouped, part: Breakdown, groups: list[Group], measure: str
+) -> None:
     with needs_extra("train"):
         from matplotlib.ticker import MaxNLocator
     everyone = next(score for score in grouped.everyone.scores if score.measure == measure)
     if everyone.value is not None:
         axes.axvline(everyone.value, color=SOFT, linestyle=DASHED, linewidth=0.9, zorder=0)
-    worst = next((gap.worst for gap in part.gaps if gap.measure == measure and gap.is_found), None)
+    worst = _worst(part, measure)
     top = 0.0
-    for place, group in enumerate(part.groups):
+    for place, group in enumerate(groups):
         score = next((score for score in group.scores if score.measure == measure), None)
         if score is None or score.value is None or score.ci95 is None:
-            words = "too small" if group.is_too_small else "n/a"
             # In the middle of the panel, wherever its values lie.
             axes.text(
                 0.5,
                 place,
-                words,
+                UNKNOWN,
                 transform=axes.get_yaxis_transform(),
                 ha="center",
                 va="center",

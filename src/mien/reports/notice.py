@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from mien import pages
+from mien.broken_text import what_is_broken
 from mien.errors import SourceError
 
 MAX_FILE_BYTES = 64 << 10
@@ -114,8 +115,8 @@ def read_texts(path: Path) -> NoticeTexts:
         return _texts_of(tomllib.loads(content.decode("utf-8-sig")))
     except (ValueError, RecursionError) as error:
         raise SourceError(
-            f"{path} holds no texts of a sign: {error}; start from what this prints: "
-            "mien notice --template"
+            f"{path} holds no texts of a sign: {what_is_broken(error)}; start from what this "
+            "prints: mien notice --template"
         ) from error
 
 

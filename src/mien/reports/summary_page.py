@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 
 from mien import pages
-from mien.reports.summary_plot import STYLE, Mark, interval_plot
+from mien.reports.interval_plot import STYLE, Mark, interval_plot
 from mien.reports.summary_text import (
+    ONSET,
     WRITTEN,
     display_name,
+    group_names,
     headline,
+    how_long,
     signed,
     title_of,
+    who_counts,
     with_interval,
 )
 from mien.reports.wording import counted, percent
@@ -33,9 +37,9 @@ _EXPLAINED = {
     "over persons. Small dots are the persons.",
     PROBABILITY: "The mean probability that the network gives each expression, whether it was "
     "shown or not: the mean over persons.",
-    ONSETS: "How often a face that was in view began to show each expression, per minute: the "
-    "mean over persons. What a face shows as it comes into view has no onset.",
-    LATENCY: "The time by which half of the persons had begun to show each expression (median of "
+    ONSETS: f"How often each expression began, per minute: the mean over persons. {ONSET}",
+    LATENCY: "How long it took from the beginning of the video, or of the condition, to the first "
+    "onset: the time by which half of the persons had begun to show each expression (median of "
     "Kaplan and Meier, so that whoever never did counts as well); a dash where fewer than half "
     "did.",
 }
@@ -65,13 +69,14 @@ def summary_page(summary: Summary, tables: Sequence[str]) -> str:
 
 def _figures(summary: Summary) -> str:
     items = []
+    names = group_names(summary)
     for group in summary.groups:
         seen = (
-            f"{group.seen / 60:.1f} minutes seen"
+            f"seen for {how_long(group.seen)}"
             if summary.is_of_videos
             else counted(round(group.seen), "face")
         )
-        items.append((group.name, counted(group.n_persons, "person"), seen))
+        items.append((names[group.key], counted(group.n_persons, "person"), seen))
     return pages.figures(items)
 
 
@@ -82,6 +87,8 @@ def _how_to_read(summary: Summary) -> str:
         "the same kind may differ, not how often the network is wrong. Expressions are what faces "
         "show, not what people feel."
     ]
+    if who_counts(summary):
+        texts.insert(0, who_counts(summary))
     fewest = min(group.n_persons for group in summary.groups)
     if fewest < 2:
         texts.append("With one person there is no interval.")
@@ -117,11 +124,11 @@ def _measure(summary: Summary, measure: str) -> str:
         )
         for key in keys
     ]
-    names = [group.name for group in summary.groups]
+    names = list(group_names(summary).values())
     unit = _UNITS[measure] if summary.is_of_videos else _FACES.get(measure, "% probability, mean")
     header = ["expression"]
     for name in names:
-        header += [name, "shown by"] if measure != PROBABILITY else [name]
+        header += [name, "persons who showed it"] if measure != PROBABILITY else [name]
     rows = []
     for key in keys:
         cells = [display_name(key, summary.label_keys)]
@@ -143,8 +150,9 @@ def _baseline(summary: Summary) -> str:
     text = (
         f"Baseline: {summary.baseline}. What a person showed in it is taken from what the "
         "same person showed outside of it; the mean of these deviations, over "
-        "persons, is the last column. The values above contain "
-        "all time, as without a baseline."
+        "persons, is the last column. Deviations of shares and probabilities are in percentage "
+        "points: from 20 % to 30 % is +10 points. The values above contain all time, as without "
+        "a baseline."
     )
     if summary.n_without_baseline:
         text += (
@@ -152,13 +160,14 @@ def _baseline(summary: Summary) -> str:
             "without a deviation."
         )
     body = [pages.paragraph(text)]
+    called = group_names(summary)
     for measure in dict.fromkeys(one.measure for one in summary.values):
         if measure == LATENCY:
             continue
         write = WRITTEN[measure]
         rows = [
             [
-                *([group.name] if len(summary.groups) > 1 else []),
+                *([called[group.key]] if len(summary.groups) > 1 else []),
                 display_name(one.expression, summary.label_keys),
                 *(with_interval(part, write) for part in (one.baseline, one.outside)),
                 with_interval(one.deviation, signed(write)),
@@ -178,7 +187,7 @@ def _differences(summary: Summary) -> str:
     if not summary.differences:
         text = f"More than {MOST_DIFFERENCES_OF} groups: too many pairs to compare."
         return pages.section("Differences between groups", pages.paragraph(text))
-    names = {group.key: group.name for group in summary.groups}
+    names = group_names(summary)
     shares = [one for one in summary.differences if one.measure == SHARE]
     rows = [
         [

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from mien.broken_text import number, what_is_broken, whole_number
 from mien.errors import SourceError, TableError
 from mien.summaries.spans import Spans
 
@@ -65,7 +66,8 @@ def read_spans(path: Path, found: Spans) -> tuple[Span, ...]:
     if "source" not in columns:
         raise TableError(f"{path} has no column source; its columns: {', '.join(columns)}")
     sources = found.rows.sources
-    spans = tuple(_span(path, number, row, sources) for number, row in lines)
+    _check_sources(path, lines, sources)
+    spans = tuple(_span(path, line, row, sources) for line, row in lines)
     if not spans:
         raise TableError(f"{path} has no row below its head")
     for span in spans:
@@ -140,6 +142,7 @@ def value_columns(spans: Sequence[Span]) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    at: int | None = None
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise TableError(f"{path} is larger than 64 MB; is it the table itself?")
@@ -148,6 +151,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             columns = [name.strip() for name in next(reader, [])]
             lines = []
             for cells in reader:
+                at = reader.line_num
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) != len(columns):
@@ -160,41 +164,63 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise TableError(f"{path} is no csv file in UTF-8: {error}") from error
+        raise TableError(
+            f"{path} is no csv: {what_is_broken(error, line=at)}; save it as csv, UTF-8"
+        ) from error
     if len(set(columns)) != len(columns) or "" in columns:
         raise TableError(f"{path}: every column needs a name of its own; got {', '.join(columns)}")
     return columns, lines
 
 
-def _span(path: Path, number: int, row: Mapping[str, str], sources: Sequence[str]) -> Span:
-    where = f"{path}, line {number}"
+def _span(path: Path, line: int, row: Mapping[str, str], sources: Sequence[str]) -> Span:
+    where = f"{path}, line {line}"
     try:
-        track = int(row["track"]) if row.get("track") else None
-        from_s = float(row.get("from_s") or 0.0)
-        to_s = float(row.get("to_s") or math.inf)
+        track = whole_number(row["track"], "track") if row.get("track") else None
+        from_s = number(row.get("from_s") or 0.0, "from_s")
+        to_s = number(row.get("to_s") or math.inf, "to_s")
     except ValueError as error:
         raise TableError(f"{where}: {error}") from error
     if not 0.0 <= from_s < math.inf or math.isnan(to_s):
         raise TableError(f"{where}: {from_s:g} to {to_s:g} s is no span of time")
     values = {name: value for name, value in row.items() if name not in SPAN_COLUMNS}
-    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, number)
+    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, line)
+
+
+def _check_sources(
+    path: Path, lines: Sequence[tuple[int, Mapping[str, str]]], sources: Sequence[str]
+) -> None:
+    """Refuse files that are in no table, all of them at once, so that they can be mended at once.
+
+    Raises:
+        TableError: there are such.
+    """
+    missing = [(line, row["source"]) for line, row in lines if not _meant(row["source"], sources)]
+    if missing:
+        line, name = missing[0]
+        rows = "1 row names" if len(missing) == 1 else f"{len(missing):,} rows name"
+        first = "" if len(missing) == 1 else "the first in "
+        raise TableError(
+            f"{path}: {rows} a file that is in none of the tables ({first}line {line}: "
+            f"{name or 'no name'}). Correct the name, or delete the row: files without a face are "
+            "in no table"
+        )
+
+
+def _meant(name: str, sources: Sequence[str]) -> list[int]:
+    """Indices of the sources that a name may mean."""
+    if name in sources:
+        return [sources.index(name)]
+    last = PurePath(name).name
+    # A name with folders means these folders.
+    return [
+        index
+        for index, source in enumerate(sources)
+        if last and PurePath(source).name == last and source.endswith(name)
+    ]
 
 
 def _source(where: str, name: str, sources: Sequence[str]) -> int:
-    if name in sources:
-        return sources.index(name)
-    ends = [
-        index
-        for index, source in enumerate(sources)
-        if PurePath(source).name == PurePath(name).name
-    ]
-    # A name with folders means these folders.
-    ends = [index for index in ends if sources[index].endswith(name)]
-    if not ends:
-        raise TableError(
-            f"{where}: {name} is in none of the tables; a csv table has no row of a file without "
-            "a face"
-        )
+    ends = _meant(name, sources)
     if len(ends) > 1:
         first, second = (sources[index] for index in ends[:2])
         raise TableError(f"{where}: {name} may be {first} or {second}; name its folder, too")

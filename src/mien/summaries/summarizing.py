@@ -122,6 +122,7 @@ def summarized(
         _left_out(found, said),
         "" if baseline is None else baseline_name(baseline),
         0 if baseline is None else len(names - set(usual)),
+        person,
     )
 
 

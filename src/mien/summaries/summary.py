@@ -129,6 +129,8 @@ class Summary:
     """The baseline as it was asked for; empty for none."""
     n_without_baseline: int
     """Persons who are not seen in their baseline."""
+    person: str = "track"
+    """What tells persons apart: a column, ``source`` or ``track``."""
 
     def __repr__(self) -> str:
         """One line."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mien.broken_text import what_is_broken
 from mien.errors import ModelError
 from mien.formats.onnx_cards import with_card, write_bundle
 from mien.former_names import renamed
@@ -58,4 +59,6 @@ def _score(path: Path, model_sha256: str) -> Score:
             commit=values["commit"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not the metrics.json of an evaluation: {error}") from error
+        raise ModelError(
+            f"{path} is not the metrics.json of an evaluation: {what_is_broken(error)}"
+        ) from error

@@ -1,44 +1,35 @@
 """Why a network says what it says of a face: maps for photos, and mean maps for a data set."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-import mien
 from mien.data import read_samples
 from mien.errors import DatasetError, ModelError, SourceError
 from mien.explanation.faces import (
-    ExplainedFace,
     GradCam,
-    MeanMap,
     explain_faces,
     mean_maps,
 )
-from mien.files import atomic_folder
 from mien.formats.reading import Reading
 from mien.images import MAX_PIXELS, read_image
 from mien.labels import LabelSet
 from mien.paths import check_folder
-from mien.provenance import commit
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import load_detector
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.turning import Rotate
-from mien.reports.document import Code, Section, Table, to_html, to_markdown
 from mien.reports.explanation import (
     EXPLANATION_FILES,
-    explanation_json,
-    explanation_sections,
-    place_words,
 )
-from mien.reports.wording import code_words, percent
+from mien.reports.wording import counted, shown_names
 from mien.samples import Image, Split
+from mien.sources.inputs import Picture, find_inputs
 from mien.spelling import did_you_mean
+from mien.workflows.explained import ExplainResult
 from mien.workflows.models import OpenModel, open_model
 from mien.workflows.progress import Progress
 from mien.workflows.trained_split import with_validation
@@ -52,98 +43,7 @@ FACES_PER_CLASS = 30
 MAX_FACES = 24
 """Faces of photos that are explained and shown, in the order of the photos."""
 
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ExplainResult:
-    """Maps of what speaks for the answers; `mien explain` prints where they point."""
-
-    faces: tuple[ExplainedFace, ...]
-    """Every explained face."""
-    means: tuple[MeanMap, ...]
-    """The mean maps of each class, for a data set; empty for photos."""
-    model: str
-    """Name in the model's card."""
-    model_sha256: str
-    """Hash of its file."""
-    source: str
-    """Where the faces come from."""
-    notes: tuple[str, ...] = ()
-    """What else a reader must know."""
-    command: str = ""
-    """The command that makes this again."""
-
-    @property
-    def title(self) -> str:
-        """Model, source and number of faces in one line."""
-        n = len(self.faces)
-        return f"{self.model} on {self.source}, {n:,} {'face' if n == 1 else 'faces'}"
-
-    @property
-    def lines(self) -> list[str]:
-        """Where the strongest place of each map lies, in words."""
-        if self.means:
-            parts = [(f"{mean.key} ({mean.n} faces)", mean.maps) for mean in self.means]
-        else:
-            parts = [
-                (
-                    f"{face.name}: {face.answer} {percent(max(face.probabilities))}, "
-                    f"for {face.key}",
-                    face.maps,
-                )
-                for face in self.faces
-            ]
-        found = [
-            f"{name}: {method} strongest {place_words(values)}"
-            for name, maps in parts
-            for method, values in maps.items()
-        ]
-        return [*found, *self.notes]
-
-    def __repr__(self) -> str:
-        """One line."""
-        return f"ExplainResult({self.title})"
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``explanation.html``, ``.md``, ``.json`` (with every map) and ``.png``.
-
-        Args:
-            folder: where; it may hold an older one, which is replaced, and nothing else.
-
-        Raises:
-            OutputError: the folder cannot be written, or holds other files; it is as it was.
-            MissingExtraError: matplotlib is not installed.
-        """
-        faces, means = list(self.faces), list(self.means)
-        sections = explanation_sections(faces, means)
-        facts = (
-            ("model", self.model),
-            ("SHA-256 of the model file", self.model_sha256),
-            *(("note", note) for note in self.notes),
-            ("mien", code_words(mien.__version__, commit())),
-        )
-        code = (Code(self.command),) if self.command else ()
-        sections.append(Section("Made how", (*code, Table(("fact", "value"), facts, 2))))
-        values = {
-            "model": self.model,
-            "model_sha256": self.model_sha256,
-            "source": self.source,
-            **explanation_json(faces, means),
-            "notes": self.notes,
-            "command": self.command,
-            "mien_version": mien.__version__,
-            "commit": commit(),
-        }
-        plot = next(b for s in sections for b in s.blocks if hasattr(b, "png"))
-        texts = {
-            "explanation.json": json.dumps(values, allow_nan=False) + "\n",
-            "explanation.md": to_markdown("Explanation", self.title, sections),
-            "explanation.html": to_html("Explanation", self.title, sections),
-        }
-        with atomic_folder(Path(folder)) as temporary:
-            for name, text in texts.items():
-                content = text.encode("utf-8", errors="backslashreplace")
-                (temporary / name).write_bytes(content)
-            (temporary / "explanation.png").write_bytes(plot.png)
+_MOST_NAMED = 5
 
 
 def explain(
@@ -160,11 +60,15 @@ def explain(
     out: str | Path | None = None,
     command: str = "",
     progress: Progress | None = None,
+    on_problem: Callable[[str], None] = lambda line: None,
+    on_left_out: Callable[[str], None] = lambda line: None,
 ) -> ExplainResult:
     """Show what in the faces of photos speaks for an expression.
 
+    A photo that cannot be read does not spoil the others: `ExplainResult.problems` names it.
+
     Args:
-        photos: one or more files.
+        photos: one or more files, or folders of them.
         model: as in `evaluate`; Grad-CAM needs a Keras file or the folder of a training.
         method: how maps are made.
         expression: key of the class to be explained; of each face its answer where None.
@@ -176,32 +80,53 @@ def explain(
         out: folder of the pages; None: none is written.
         command: the command that makes this again.
         progress: called after each face.
+        on_problem: called with a line for each photo that cannot be read, as it is met.
+        on_left_out: called with a line about each folder, on what in it is no photo.
 
     Raises:
-        SourceError, ImageError: a photo cannot be read, or no photo has a face.
+        SourceError, ImageError: no photo can be read, or none has a face.
         ModelError: as `open_model`; the model has no such class, or Grad-CAM is asked of a model
             that is no Keras network with convolutions.
         DetectorError: the detector is not there.
         OutputError: the folder cannot be written, or holds other files; it is as it was.
         MissingExtraError: Keras or matplotlib is needed and not installed.
     """
-    paths = [photos] if isinstance(photos, str | Path) else list(photos)
+    named = [photos] if isinstance(photos, str | Path) else list(photos)
     opened, classifier, grad_cam = _ready(model, method, reading, out)
     label = None if expression is None else _label(expression, classifier.label_set)
     recognizer = Recognizer(
         classifier, load_detector(detector, offline=offline), rotate=rotate, offline=offline
     )
+    problems: list[str] = []
+
+    def fail(line: str) -> None:
+        problems.append(line)
+        on_problem(line)
+
+    paths = _photos(named, fail, on_left_out)
     crops: list[Image] = []
     names: list[str] = []
-    left_out = 0
-    for path in paths:
-        found = recognizer.search(read_image(path, max_pixels=max_pixels)).crops
+    unread: list[str] = []
+    n_read = left_out = 0
+    for path, name in zip(paths, shown_names(list(map(str, paths))), strict=True):
+        try:
+            image_rgb = read_image(path, max_pixels=max_pixels)
+        except SourceError as error:
+            if len(named) == len(paths) == 1:
+                raise
+            fail(str(error))
+            unread.append(name)
+            continue
+        n_read += 1
+        found = recognizer.search(image_rgb).crops
         left_out += max(0, len(crops) + len(found) - MAX_FACES)
         for number, crop in enumerate(found[: MAX_FACES - len(crops)], start=1):
             crops.append(np.array(crop))
-            names.append(str(path) + (f", face {number}" if len(found) > 1 else ""))
+            names.append(name + (f", face {number}" if len(found) > 1 else ""))
+    if not n_read:
+        raise SourceError(f"none of {len(paths)} photos can be read; name others")
     if not crops:
-        where = str(paths[0]) if len(paths) == 1 else f"the {len(paths)} photos"
+        where = str(paths[0]) if len(paths) == 1 else f"the {n_read} photos"
         raise SourceError(
             f"no face was found in {where}; name another photo, or take each for one face with "
             "--detector whole"
@@ -215,8 +140,17 @@ def explain(
         grad_cam=grad_cam,
         progress=progress,
     )
-    notes = (f"{left_out} more faces were not explained, at most {MAX_FACES} are.",)
-    source = str(paths[0]) if len(paths) == 1 else f"{len(paths)} photos"
+    notes = []
+    if unread:
+        more = ", ..." if len(unread) > _MOST_NAMED else ""
+        notes.append(
+            f"{counted(len(unread), 'photo')} could not be read and "
+            f"{'is' if len(unread) == 1 else 'are'} left out: "
+            f"{', '.join(unread[:_MOST_NAMED])}{more}"
+        )
+    if left_out:
+        notes.append(f"{left_out} more faces were not explained, at most {MAX_FACES} are.")
+    source = str(named[0]) if len(named) == 1 else counted(n_read, "photo")
     return _saved(
         ExplainResult(
             tuple(explained),
@@ -224,8 +158,9 @@ def explain(
             classifier.card.name,
             opened.sha256,
             source,
-            notes if left_out else (),
+            tuple(notes),
             command,
+            tuple(problems),
         ),
         out,
     )
@@ -311,6 +246,28 @@ def explain_data(
         ),
         out,
     )
+
+
+def _photos(
+    named: Sequence[str | Path],
+    on_problem: Callable[[str], None],
+    on_left_out: Callable[[str], None],
+) -> list[Path]:
+    """The photos that were named, those of folders among them; videos are none."""
+    paths: list[Path] = []
+    for one in map(Path, named):
+        if not one.is_dir():
+            paths.append(one)
+            continue
+        inputs = find_inputs(str(one), on_left_out=on_left_out, on_failure=on_problem)
+        found = [item.path for item in inputs if isinstance(item, Picture)]
+        n_videos = len(inputs) - len(found)
+        if n_videos:
+            on_left_out(f"{one}: {counted(n_videos, 'video')} left out; photos are explained")
+        paths += found
+    if not paths:
+        raise SourceError(f"there is no photo in {named[0]}; name a folder of photos, or photos")
+    return paths
 
 
 def _ready(

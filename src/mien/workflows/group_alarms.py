@@ -27,7 +27,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.reports.document import Code, Section, Table, to_html, to_markdown
 from mien.reports.groups import GROUP_FILES, group_lines, group_tables, groups_part
 from mien.reports.wording import code_words
-from mien.samples import Image, Images
+from mien.samples import Image, Images, Split
 from mien.tta import mirrored
 from mien.workflows.grouping import GroupsWanted, matching_notes, search
 from mien.workflows.models import open_model
@@ -161,13 +161,16 @@ def groups(
     if out is not None:
         check_folder(Path(out), _FILES)
     opened = open_model(model, reading)
-    images, names = _pictures(data)
+    images, names, notes = _pictures(data)
     table = wanted.read(names, str(data))
     rows = np.array([index for index, name in enumerate(names) if name in table.values])
-    notes = matching_notes(table, names, str(data))
+    notes += matching_notes(table, names, str(data))
     if sample is not None and sample < len(rows):
         drawn = np.random.default_rng(0).choice(len(rows), sample, replace=False)
-        notes.append(f"Measured are {sample:,} of {len(rows):,} faces, drawn at random.")
+        notes.append(
+            f"Of the {len(rows):,} faces with a group, {sample:,} were drawn at random and "
+            "measured (--sample)."
+        )
         rows = rows[np.sort(drawn)]
     images = images[rows] if isinstance(images, np.ndarray) else images.take(rows)
     names = [names[index] for index in rows.tolist()]
@@ -201,14 +204,21 @@ def groups(
     return result
 
 
-def _pictures(data: str | Path) -> tuple[Images, Sequence[str]]:
-    """All pictures of a source and their names; labels and splits are not looked at."""
+def _pictures(data: str | Path) -> tuple[Images, Sequence[str], list[str]]:
+    """All pictures of a source, their names, and what is to be said of them.
+
+    Labels are not looked at, nor are splits; a reader is told of these, as a network answers the
+    faces that it was trained on better.
+    """
     path = Path(data).expanduser()
     if holds_csv(path):
         samples = read_samples(data)
-        return samples.images, samples.names
+        present = [(split, int((samples.splits == split.value).sum())) for split in Split]
+        parts = [f"{n:,} of {split}" for split, n in present if n]
+        notes = [f"Rows of all splits are taken: {', '.join(parts)}."] if len(parts) > 1 else []
+        return samples.images, samples.names, notes
     found = read_unlabelled([path])
-    return found.images, found.names
+    return found.images, found.names, []
 
 
 def _answers(

@@ -13,6 +13,7 @@ from mien.evaluation.groups import Grouped, compare_groups, large_enough
 from mien.evaluation.predictions import Predictions
 from mien.recognition.detectors import load_detector
 from mien.recognition.tile_search import has_face
+from mien.reports.wording import counted
 from mien.results import check_min_confidence
 from mien.samples import Images
 from mien.workflows.progress import Progress
@@ -86,7 +87,7 @@ def group_evaluation(
         error_measures(predictions, missed, floor, classes),
         min_confidence=floor,
         detector=detector,
-        notes=matching_notes(table, predictions.names, predictions.source),
+        notes=matching_notes(table, predictions.names, predictions.source, predictions.split),
     )
 
 
@@ -104,16 +105,37 @@ def search(
     return ~has_face(images, detector, progress), detector.name
 
 
-def matching_notes(table: GroupTable, names: Sequence[str], source: str) -> list[str]:
-    """What of a file and of the faces could not be matched, in words."""
+def matching_notes(
+    table: GroupTable, names: Sequence[str], source: str, split: str | None = None
+) -> list[str]:
+    """What of a file and of the faces was left out, and why, in words.
+
+    Args:
+        table: the groups.
+        names: the faces that could be measured.
+        source: where they come from, as the user named it.
+        split: the split that they are, where a source has others, too.
+    """
     notes = []
-    if table.n_unmatched:
-        rows = "1 row" if table.n_unmatched == 1 else f"{table.n_unmatched:,} rows"
-        verb = "names" if table.n_unmatched == 1 else "name"
-        notes.append(f"{rows} of {table.path} {verb} no picture of {source}.")
-    without = sum(name not in table.values for name in names)
-    if without:
+    n_named = sum(name in table.values for name in names)
+    what = "faces" if split is None else f"faces of the {split} split"
+    if n_named < len(names):
         notes.append(
-            f"{without:,} of {len(names):,} faces are not in {table.path}; they are in no group."
+            f"{table.path} names {n_named:,} of the {len(names):,} {what} in {source}; the other "
+            f"{len(names) - n_named:,} are in no group."
+        )
+    n_other = len(table.values) - n_named
+    if split is not None and n_other:
+        rows = counted(n_other, "row")
+        notes.append(
+            f"{rows} of {table.path} {'is' if n_other == 1 else 'are'} about faces of other "
+            "splits, which are not measured here."
+        )
+    if table.n_unmatched:
+        rows, one = counted(table.n_unmatched, "row"), table.n_unmatched == 1
+        notes.append(
+            f"{rows} of {table.path} {'fits' if one else 'fit'} no face in {source} and "
+            f"{'is' if one else 'are'} left out{'' if one else '; the first'}: "
+            f"{table.first_unmatched}."
         )
     return notes

@@ -4,6 +4,7 @@
 `Listener` what it found. The command, Python and other front ends differ in their listeners only.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -59,8 +60,19 @@ __all__ = [
 class OneVideoError(MienError):
     """A file about one video was asked for, and not one video was named."""
 
-    def __init__(self, n_videos: int, what: str) -> None:
-        super().__init__(f"is about one video; {n_videos} were named")
+    def __init__(self, inputs: Sequence[Input], what: str) -> None:
+        n_videos = sum(isinstance(item, Video) for item in inputs)
+        first = inputs[0].path or inputs[0].name
+        if n_videos:
+            words = f"is about one video, and {n_videos} were named; name them one at a time"
+        elif len(inputs) == 1:
+            words = f"is about a video, and {first} is a photo; for photos: --table FILE"
+        else:
+            words = (
+                f"is about a video, and all {len(inputs)} inputs are photos, as {first}; for "
+                "photos: --table FILE"
+            )
+        super().__init__(words)
         self.what = what
         """``segments`` or ``timeline``."""
 
@@ -77,6 +89,14 @@ class Plan:
     """What else is written."""
     problems: tuple[str, ...]
     """A line for every source, and every folder in a folder, that cannot be read at all."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a table calls each picture, by its path: below the folder that was named, or its
+        file name; the path itself where several would be called the same."""
+        of_paths = {str(item.path): str(item.name) for item in self.inputs if item.path}
+        counts = Counter(of_paths.values())
+        return {path: name for path, name in of_paths.items() if counts[name] == 1}
 
     @property
     def threads(self) -> int | None:
@@ -180,7 +200,7 @@ def plan(
             fail(str(error))
     n_videos = sum(isinstance(item, Video) for item in inputs)
     if inputs and (files.segments or files.timelines) and n_videos != 1:
-        raise OneVideoError(n_videos, "segments" if files.segments else "timeline")
+        raise OneVideoError(inputs, "segments" if files.segments else "timeline")
     files.check()
     copies = plan_copies(inputs, out) if out is not None else []
     check_outputs([*copies, *files.paths], [item.path for item in inputs if item.path is not None])
@@ -213,6 +233,8 @@ class Job:
     """Largest picture or frame that is decoded; the defaults where None."""
     keep_segments: bool = False
     """Whether `VideoRun.sums` keeps all segments of a video."""
+    exact_tilt: bool = False
+    """For videos, as in `VideoRecognizer`: where landmarks or angles are written."""
     workers: int = 1
     """Processes that recognise many pictures; what they find is the same. More than one need a
     detector by its name."""
@@ -328,6 +350,7 @@ class Job:
                     self._ready(),
                     half_life_s=HALF_LIFE_S if self.half_life_s is None else self.half_life_s,
                     search_side_px=self.search_side_px,
+                    exact_tilt=self.exact_tilt or bool(tables),
                 )
             run = VideoRun(
                 source,

@@ -12,13 +12,21 @@ from mien.outputs.summary_tables import (
     write_parquet,
 )
 from mien.reports.summary_page import summary_page
-from mien.reports.summary_text import headline, n_numbers, summary_rows
+from mien.reports.summary_text import headline, how_to_read, summary_table
 from mien.summaries.faces import joined
 from mien.summaries.summarizing import MIN_SEEN_S, summarized
 from mien.summaries.summary import Summary
 from mien.workflows.files import Paths, paths_of
 
-__all__ = ["MIN_SEEN_S", "PAGE", "Summary", "headline", "n_numbers", "summarize", "summary_rows"]
+__all__ = [
+    "MIN_SEEN_S",
+    "PAGE",
+    "Summary",
+    "headline",
+    "how_to_read",
+    "summarize",
+    "summary_table",
+]
 
 PAGE = "summary.html"
 """Name of the page."""

@@ -192,6 +192,7 @@ def recognize_video(
     tta: Tta = "none",
     half_life_s: float = HALF_LIFE_S,
     search_side_px: int | None = None,
+    exact_tilt: bool | None = None,
     offline: bool = False,
     on_event: Callable[[str], None] = lambda message: None,
 ) -> VideoResult:
@@ -214,6 +215,7 @@ def recognize_video(
         tta: as above.
         half_life_s: of the smoothing, as in `VideoRecognizer`.
         search_side_px: as in `VideoRecognizer`.
+        exact_tilt: as in `VideoRecognizer`; where None, if a table is wanted, which has the angles.
         offline: never touch the network.
         on_event: told in a line what happens to the source, as that a stream was opened again.
 
@@ -236,6 +238,8 @@ def recognize_video(
         tta=tta,
         half_life_s=half_life_s,
         search_side_px=search_side_px,
+        exact_tilt=exact_tilt,
+        has_table=bool(paths_of(table)),
         offline=offline,
     )
     files = WantedFiles(paths_of(table), paths_of(segments), paths_of(timeline))
@@ -264,6 +268,7 @@ def stream(
     tta: Tta = "none",
     half_life_s: float = HALF_LIFE_S,
     search_side_px: int | None = None,
+    exact_tilt: bool | None = None,
     offline: bool = False,
     on_event: Callable[[str], None] = lambda message: None,
 ) -> Iterator[tuple[Frame, FrameResult]]:
@@ -282,6 +287,7 @@ def stream(
         tta: as in `Recognizer`.
         half_life_s: of the smoothing, as in `VideoRecognizer`.
         search_side_px: as in `VideoRecognizer`.
+        exact_tilt: as in `VideoRecognizer`; not where None.
         offline: never touch the network.
         on_event: told in a line what happens to the source.
 
@@ -300,6 +306,7 @@ def stream(
         tta=tta,
         half_life_s=half_life_s,
         search_side_px=search_side_px,
+        exact_tilt=exact_tilt,
         offline=offline,
     )
     return _streamed(source, video, frame_rate_hz, on_event)
@@ -337,7 +344,9 @@ def _video_recognizer(
     tta: Tta,
     half_life_s: float,
     search_side_px: int | None,
+    exact_tilt: bool | None,
     offline: bool,
+    has_table: bool = False,
 ) -> VideoRecognizer:
     """What recognises a video, by what was given of it."""
     if not isinstance(recognizer, VideoRecognizer):
@@ -348,10 +357,16 @@ def _video_recognizer(
             offline=offline,
             threads=VIDEO_THREADS,
         )
-        return VideoRecognizer(recognizer, half_life_s=half_life_s, search_side_px=search_side_px)
+        return VideoRecognizer(
+            recognizer,
+            half_life_s=half_life_s,
+            search_side_px=search_side_px,
+            exact_tilt=has_table if exact_tilt is None else exact_tilt,
+        )
     refuse_beside(recognizer.recognizer, model, detector, min_confidence, tta)
-    if (half_life_s, search_side_px) != (HALF_LIFE_S, None):
+    if (half_life_s, search_side_px, exact_tilt) != (HALF_LIFE_S, None, None):
         raise ValueError(
-            "the video recogniser is there already; give it half_life_s and search_side_px itself"
+            "the video recogniser is there already; give it half_life_s, search_side_px and "
+            "exact_tilt itself"
         )
     return recognizer

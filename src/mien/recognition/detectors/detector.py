@@ -80,14 +80,18 @@ class FaceDetector(Protocol):
 
 @runtime_checkable
 class LooksAgain(Protocol):
-    """A detector that can find landmarks better than at first, for photos."""
+    """A detector that can find the landmarks of tilted faces better than at first."""
 
-    def look_again(self, image_rgb: Image, faces: Sequence[Detection]) -> tuple[Detection, ...]:
+    def look_again(
+        self, image_rgb: Image, faces: Sequence[Detection], *, from_deg: float = ...
+    ) -> tuple[Detection, ...]:
         """Faces with better landmarks; boxes and scores stay.
 
         Args:
             image_rgb: uint8 (H, W, 3) RGB.
             faces: what was found in it.
+            from_deg: faces that seem to be tilted by less are taken as they were found; where it
+                is not given, what photos deserve.
 
         Returns:
             As many, in the same order.

@@ -3,9 +3,9 @@
 Of faces that were turned by up to 30 degrees, the landmarks of one search turn with 0.5 of the
 angle where the face is 110 pixels wide in the searched picture, and with 0.8 at 175: the network
 has learned upright faces. Cut out large, turned upright by what the first search said, they are
-right; see docs/head_pose.md. It takes about 3 ms a face, so it is for photos, and for the faces
-that are tilted. Faces are cut out by the first landmarks: by the better ones they are classified
-no better (LOG.md).
+right; see docs/head_pose.md. It takes about 3 ms a face, so it is for photos, for the faces that
+are tilted, and now and then for those of videos (`mien.recognition.tilts`). Faces are cut out by
+the first landmarks: by the better ones they are classified no better (LOG.md).
 """
 
 import math
@@ -55,6 +55,7 @@ def looked_at_again(
     image_rgb: Image,
     faces: Sequence[Detection],
     geometry: CropGeometry,
+    from_deg: float = LOOK_FROM_DEG,
 ) -> tuple[Detection, ...]:
     """Faces with better landmarks where they are tilted; boxes and scores stay.
 
@@ -63,6 +64,7 @@ def looked_at_again(
         image_rgb: uint8 (H, W, 3) RGB.
         faces: in its pixels, with YuNet's landmarks.
         geometry: where the landmarks of an upright face lie.
+        from_deg: faces that seem to be tilted by less are taken as they were found.
 
     Returns:
         As many, in the same order.
@@ -72,7 +74,7 @@ def looked_at_again(
     for at in widest[:_MOST_FACES]:
         turn_deg = geometry.turn_deg(seen[at].landmarks_px, from_deg=0.0)
         for _ in range(_MOST_LOOKS):
-            if abs(turn_deg) < LOOK_FROM_DEG:
+            if abs(turn_deg) < from_deg:
                 break
             found = _look(network, image_rgb, seen[at], turn_deg)
             if found is None:

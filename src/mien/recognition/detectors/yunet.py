@@ -26,7 +26,7 @@ from mien.recognition.detectors.detector import (
     reduced_to,
     resized_to,
 )
-from mien.recognition.detectors.second_look import looked_at_again
+from mien.recognition.detectors.second_look import LOOK_FROM_DEG, looked_at_again
 from mien.recognition.detectors.yunet_network import NUMBERS as NETWORK_NUMBERS
 from mien.recognition.detectors.yunet_network import YuNetNetwork, suppressed
 from mien.results import Detection
@@ -166,9 +166,15 @@ class YuNet:
         found = (self._detection(row, image_rgb) for row in rows.astype(np.float64))
         return in_reading_order(face for face in found if face is not None)
 
-    def look_again(self, image_rgb: Image, faces: Sequence[Detection]) -> tuple[Detection, ...]:
+    def look_again(
+        self,
+        image_rgb: Image,
+        faces: Sequence[Detection],
+        *,
+        from_deg: float = LOOK_FROM_DEG,
+    ) -> tuple[Detection, ...]:
         """Faces of a picture with better landmarks where they are tilted; see `LooksAgain`."""
-        return looked_at_again(self._network, image_rgb, faces, self.crops["fer2013"])
+        return looked_at_again(self._network, image_rgb, faces, self.crops["fer2013"], from_deg)
 
     def rest(self) -> None:
         """Give back the memory that large pictures took; what is found later is the same."""

@@ -1,4 +1,8 @@
-"""Means and intervals of groups as a drawing in SVG, which prints sharp and needs no library."""
+"""Means and intervals of groups as a drawing in SVG, which prints sharp and needs no library.
+
+Places are parts of the drawing's width and texts have the page's size, so that a drawing is as
+readable on a telephone as on paper: a scaled picture is not.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +14,9 @@ from mien.summaries.intervals import Estimate
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#808080")
 """Of the groups: Okabe and Ito's palette, distinguishable with colour blindness."""
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 104, 24, 8, 34
-_LINE, _GAP = 13, 12
+_LEFT, _RIGHT = 5.0, 95.0
+"""Ends of the axis in per cent of the width; what is beyond leaves room for its numbers."""
+_TOP, _BOTTOM, _NAME, _LINE, _GAP = 4, 40, 20, 13, 12
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -21,12 +26,19 @@ class Mark:
 
     estimate: Estimate
     """Where the mark and its interval are."""
-    persons: tuple[float, ...]
+    persons: tuple[float, ...] = ()
     """Values of the persons, drawn as small dots; NaN is not drawn."""
+    color: str = ""
+    """CSS colour; that of the mark's group where empty."""
 
 
 def interval_plot(
-    rows: Sequence[tuple[str, Sequence[Mark]]], *, unit: str, groups: Sequence[str], scale: float
+    rows: Sequence[tuple[str, Sequence[Mark]]],
+    *,
+    unit: str,
+    groups: Sequence[str],
+    scale: float,
+    line_at: float | None = None,
 ) -> str:
     """Draw a row for each expression, and in it a mark with its interval for each group.
 
@@ -35,6 +47,7 @@ def interval_plot(
         unit: what the axis counts.
         groups: names of the groups.
         scale: what values are multiplied by before they are written, as 100 for per cent.
+        line_at: a value at which a dashed line stands; None: none does.
 
     Returns:
         HTML: a figure with a legend, where there are several groups.
@@ -49,18 +62,22 @@ def interval_plot(
     low, high = min([0.0, *values]), max([0.0, *values])
     step = _step(high - low)
     low, high = math.floor(low / step) * step, max(step, math.ceil(high / step) * step)
-    row_height = _LINE * len(groups) + _GAP
+    row_height = _NAME + _LINE * len(groups) + _GAP
     height = _TOP + row_height * len(rows) + _BOTTOM
     parts = [_axis(low, high, step, height, unit)]
+    if line_at is not None:
+        x = _x(scale * line_at, low, high)
+        parts.append(
+            f'<line class="middle" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" '
+            f'y2="{height - _BOTTOM}"/>'
+        )
     for number, (name, marks) in enumerate(rows):
         top = _TOP + row_height * number
-        parts.append(
-            f'<text x="{_LEFT - 10}" y="{top + row_height / 2 + 4:.1f}" text-anchor="end">'
-            f"{escape(name)}</text>"
-        )
+        parts.append(f'<text x="0" y="{top + 14}">{escape(name)}</text>')
         for group, mark in enumerate(marks):
-            y = top + _GAP / 2 + _LINE * (group + 0.5)
-            parts.append(_mark(mark, y, COLORS[group % len(COLORS)], low, high, scale))
+            y = top + _NAME + _LINE * (group + 0.5)
+            color = mark.color or COLORS[group % len(COLORS)]
+            parts.append(_mark(mark, y, color, low, high, scale))
     words = "; ".join(
         f"{name}: " + ", ".join(_said(mark.estimate, scale) for mark in marks)
         for name, marks in rows
@@ -71,7 +88,7 @@ def interval_plot(
         if len(groups) > 1
     )
     return (
-        f'<figure class="intervals"><svg viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'<figure class="intervals"><svg width="100%" height="{height}" role="img" '
         f'aria-label="{escape(unit)}. {escape(words)}">{"".join(parts)}</svg>'
         + (f"<figcaption>{legend}</figcaption>" if legend else "")
         + "</figure>\n"
@@ -79,20 +96,40 @@ def interval_plot(
 
 
 STYLE = """
-figure.intervals svg { width: 100%; max-width: 45rem; height: auto; font-size: 13px;
-  fill: var(--ink); }
+figure.intervals { max-width: 45rem; }
+figure.intervals svg { display: block; font-size: 14px; fill: var(--ink); overflow: visible; }
+figure.intervals text { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 figure.intervals .rule { stroke: var(--line); }
+figure.intervals .middle { stroke: var(--soft); stroke-dasharray: 4 3; }
 figure.intervals .soft { fill: var(--soft); font-size: 12px; }
-figure.intervals figcaption span { margin-right: 1.2rem; white-space: nowrap; }
+figure.intervals figcaption span { display: inline-block; margin-right: 1.2rem; }
 figure.intervals figcaption i { display: inline-block; width: .7rem; height: .7rem;
   border-radius: 50%; margin-right: .35rem; vertical-align: -.05rem;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.panels { display: grid; gap: 0 2rem;
+  grid-template-columns: repeat(auto-fill, minmax(16.5rem, 1fr)); }
+.panels h3 { font-size: 1rem; margin: .8rem 0 0; }
+.panels figure { margin: .3rem 0 .8rem; }
 """
 """CSS of the drawings."""
 
 
+def panels(drawings: Sequence[tuple[str, str]]) -> str:
+    """Drawings side by side, as many in a line as fit.
+
+    Args:
+        drawings: a title, plain text, empty for none, and HTML such as `interval_plot` gives, each.
+    """
+    cells = "".join(
+        f"<div>{f'<h3>{escape(title)}</h3>' if title else ''}{body}</div>\n"
+        for title, body in drawings
+    )
+    return f'<div class="panels">\n{cells}</div>\n'
+
+
 def _x(value: float, low: float, high: float) -> float:
-    return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+    """Per cent of the width."""
+    return _LEFT + (value - low) / (high - low) * (_RIGHT - _LEFT)
 
 
 def _axis(low: float, high: float, step: float, height: int, unit: str) -> str:
@@ -101,21 +138,19 @@ def _axis(low: float, high: float, step: float, height: int, unit: str) -> str:
         value = low + number * step
         x = _x(value, low, high)
         parts.append(
-            f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - _BOTTOM}"/>'
-            f'<text class="soft" x="{x:.1f}" y="{height - _BOTTOM + 15}" text-anchor="middle">'
+            f'<line class="rule" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" y2="{height - _BOTTOM}"/>'
+            f'<text class="soft" x="{x:.2f}%" y="{height - _BOTTOM + 15}" text-anchor="middle">'
             f"{value:.6g}</text>"
         )
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(
-        f'<text class="soft" x="{middle}" y="{height - 3}" text-anchor="middle">'
-        f"{escape(unit)}</text>"
+        f'<text class="soft" x="50%" y="{height - 6}" text-anchor="middle">{escape(unit)}</text>'
     )
     return "".join(parts)
 
 
 def _mark(mark: Mark, y: float, color: str, low: float, high: float, scale: float) -> str:
     def at(value: float) -> str:
-        return f"{_x(scale * value, low, high):.1f}"
+        return f"{_x(scale * value, low, high):.2f}%"
 
     parts = [
         f'<circle cx="{at(value)}" cy="{y:.1f}" r="2" fill="{color}" fill-opacity=".35"/>'
