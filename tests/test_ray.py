@@ -169,4 +169,5 @@ def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     factory.write_pictures(tmp_path / "in", 2)
     done = run_mien(*command("--ray-address", f"127.0.0.1:{free_port()}"), cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1 and "no Ray can be reached" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "no Ray can be reached" in done.stderr and "refused" in done.stderr

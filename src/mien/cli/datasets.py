@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOT_FINISHED = 2
 """Exit code of a job that is not done; the same command goes on with it."""
-_LINE_S = 60.0
+_LINE_S = 300.0
 """How often a line tells how far the job is, where stderr is no terminal."""
 
 
