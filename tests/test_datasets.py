@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import typer.main
 
 pytest.importorskip("pyarrow", reason="data sets need the extra table")
 
@@ -19,6 +20,7 @@ import mien
 from command_line import assert_fails_on_one_line
 from command_line import mien as run_mien
 from dataset_factory import ENDS_ITS_PROCESS, FILLS_THE_DISK, NEVER_ENDS, table
+from mien.cli.app import app
 from mien.errors import EngineError, SourceError
 from onnx_factory import write_model
 from picture_factory import encode, gradient, huge_png
@@ -352,6 +354,36 @@ def test_duckdb_polars_and_pandas_read_it_alike(place: Path) -> None:
     assert {int(bucket): share for bucket, share in by_polars.collect().iter_rows()} == by_duckdb
     shares = (by_pandas["expression"] == "happy").groupby(by_pandas["bucket"].astype(int)).mean()
     assert shares.to_dict() == by_duckdb
+
+
+def test_the_job_for_kubernetes_is_one_that_kuberay_takes() -> None:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+    page = (Path(__file__).parent.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    job = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    spec = job["spec"]
+    # Fields of RayJobSpec, RayClusterSpec, HeadGroupSpec and WorkerGroupSpec; source: KubeRay's
+    # ray-operator/apis/ray/v1.
+    assert set(spec) == {"entrypoint", "backoffLimit", "shutdownAfterJobFinishes", "rayClusterSpec"}
+    assert set(spec["rayClusterSpec"]) == {"headGroupSpec", "workerGroupSpecs"}
+    head, (workers,) = spec["rayClusterSpec"].values()
+    assert set(head) == {"rayStartParams", "template"}
+    assert set(workers) == {"groupName", "replicas", "rayStartParams", "template"}
+    volumes = set()
+    for group in (head, workers):
+        parameters = group["rayStartParams"]
+        assert all(isinstance(value, str) for value in parameters.values())
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["resources"]["limits"] and container["image"]
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    words = spec["entrypoint"].split()
+    assert words[:2] == ["mien", "recognize"]
+    recognize = typer.main.get_command(app).commands["recognize"]
+    with recognize.make_context("recognize", words[2:]) as context:
+        assert context.params["dataset"] == Path("/data/out")
+        assert context.params["ray_address"] == "auto"
 
 
 def test_fails_on_one_line_where_the_place_is_a_file(place: Path) -> None:
