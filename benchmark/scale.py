@@ -19,6 +19,7 @@ change as much.
 
 import argparse
 import csv
+import json
 import os
 import resource
 import subprocess
@@ -152,17 +153,36 @@ def measure_memory(photo: Path, count: int) -> None:
 
 
 def measure_ray(photo: Path, count: int, rounds: int) -> None:
-    """Print seconds of whole commands by processes and by Ray, in turn."""
+    """Print seconds of whole commands by processes and by Ray, in turn, and rates without start and
+    end: from the second shard's report to the last but two."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folder(photo, folder, count)
         for number, engine in enumerate(("processes", "ray") * rounds):
-            wall_s, processor_s = run(
-                *("recognize", "in", "--dataset", f"out{number}", "--engine", engine),
-                *("--shard-size", max(50, count // 40)),
+            reports: list[tuple[float, int]] = []
+            n_done = 0
+            start_s, busy_before_s = time.monotonic(), busy_s()
+            with subprocess.Popen(
+                [
+                    *(*MIEN, "recognize", "in", "--dataset", f"out{number}", "--engine", engine),
+                    *("--shard-size", str(max(50, count // 40)), "--json"),
+                ],
                 cwd=folder,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                for line in process.stdout or ():
+                    if "shard" in (members := json.loads(line)):
+                        n_done += members["frames"]
+                        reports.append((time.monotonic(), n_done))
+            wall_s = time.monotonic() - start_s
+            (first_s, n_first), (last_s, n_last) = reports[1], reports[-3]
+            print(
+                f"{engine}: {wall_s:.1f} s, {count / wall_s:.1f} a second; without start and end "
+                f"{(n_last - n_first) / (last_s - first_s):.1f} a second; all processors worked "
+                f"{busy_s() - busy_before_s:.1f} s",
+                flush=True,
             )
-            print(f"{engine}: {wall_s:.1f} s, {processor_s:.1f} s of processor time", flush=True)
 
 
 def measure_driver(n_paths: int) -> None:
