@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.console import errors, output, print_line, progress_bar, terminable, warn
-from mien.clock import clock
 from mien.errors import MienError, SourceError
 
 if TYPE_CHECKING:
     from mien.recognition.classifier import Classifier
-    from mien.workflows.datasets.run import DatasetProgress, DatasetResult
+    from mien.workflows.datasets.results import DatasetProgress, DatasetResult
     from mien.workflows.datasets.worker import ShardReport
 
 NOT_FINISHED = 2
@@ -140,7 +139,6 @@ def recognize_into(
         open_classifier: opens the model; what it raises ends the job, too.
         options: of `mien.recognize_dataset`, those that are None left out.
     """
-    from mien.reports.wording import counted
     from mien.workflows.datasets.run import recognize_dataset
 
     given = {name: value for name, value in options.items() if value is not None}
@@ -163,8 +161,8 @@ def recognize_into(
         raise
     _print_summary(result, as_json=as_json)
     if not result.is_complete:
-        left = counted(result.n_shards - result.n_done, "shard")
-        warn(f"{left} of {result.n_shards:,} not done; give the command again")
+        n_left = result.n_shards - result.n_done
+        warn(f"{n_left:,} of {result.n_shards:,} shards are not done; give the command again")
         raise typer.Exit(NOT_FINISHED)
     if result.n_quarantined or result.problems:
         raise typer.Exit(1)
@@ -181,29 +179,16 @@ def _shown(*, as_json: bool) -> Iterator[Callable[["DatasetProgress"], None]]:
 
         def show(progress: "DatasetProgress") -> None:
             nonlocal shown_s
-            move(progress.n_done, progress.n_shards, _words(progress))
+            move(progress.n_done, progress.n_shards, progress.words)
             if as_json:
                 if progress.report is not None:
                     print_line(json.dumps(_members(progress, progress.report)))
             elif not errors.is_terminal and time.monotonic() - shown_s >= _LINE_S:
                 shown_s = time.monotonic()
                 done = f"{progress.n_done:,} of {progress.n_shards:,} shards"
-                errors.print(f"{done}, {_words(progress)}", soft_wrap=True)
+                errors.print(f"{done}, {progress.words}", soft_wrap=True)
 
         yield show
-
-
-def _words(progress: "DatasetProgress") -> str:
-    """What stands beside a bar; what matters most comes first, as narrow windows cut the end."""
-    words = []
-    if progress.frames_per_s:
-        words.append(f"{progress.frames_per_s:.0f}/s")
-    if progress.remaining_s is not None:
-        words.append(f"{clock(progress.remaining_s)} left")
-    counts = sorted(progress.counts.statuses.items())
-    words += [f"{n:,} {status}" for status, n in counts if status != "ok"]
-    words += [f"{n:,} ok" for status, n in counts if status == "ok"]
-    return ", ".join(words)
 
 
 def _members(progress: "DatasetProgress", report: "ShardReport") -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ from mien.outputs.dataset.parts import Counts, quarantined_lines, read_counts
 from mien.recognition.classifier import Classifier
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.turning import Rotate
-from mien.reports.wording import counted
 from mien.results import Tta
 from mien.workflows.attempts import TIMEOUT_S, forget, forget_last_of_each
 from mien.workflows.datasets.plan import PART_S, SHARD_PICTURES, Cutter, find_items
+from mien.workflows.datasets.results import DatasetProgress, DatasetResult
 from mien.workflows.datasets.worker import JobSpec, ShardReport, Task, make_worker
 from mien.workflows.engines import Engine, EngineName, open_engine
 from mien.workflows.files import Paths, paths_of
@@ -42,60 +42,6 @@ DATASET_MAX_PIXELS = 50_000_000
 a pixel for a moment."""
 MOST_TOLD = 20
 """Pictures and videos that are not ok and are named, until the others are only counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetResult:
-    """What a data set holds."""
-
-    path: Path
-    """Its folder; ``faces`` and ``pictures`` in it are the tables."""
-    counts: Counts
-    """Sums over its pictures and parts of videos."""
-    n_shards: int
-    """Shards of the job."""
-    n_done: int
-    """Shards that are done."""
-    seconds: float
-    """How long this call took."""
-    problems: tuple[str, ...] = ()
-    """A line for every source that could not be read at all, and every shard that was not done."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all shards are done."""
-        return self.n_done == self.n_shards
-
-    @property
-    def n_quarantined(self) -> int:
-        """Pictures and parts of videos that are not ok."""
-        return self.counts.n_quarantined
-
-    def __repr__(self) -> str:
-        """One line."""
-        return (
-            f"DatasetResult({str(self.path)!r}, {self.n_done} of "
-            f"{counted(self.n_shards, 'shard')} done, {counted(self.counts.n_faces, 'face')}, "
-            f"{self.n_quarantined} quarantined)"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetProgress:
-    """How far a job is, at the beginning and after each shard."""
-
-    report: ShardReport | None
-    """The shard that ended just now; None at the beginning."""
-    counts: Counts
-    """Sums over everything that is done, by earlier calls, too."""
-    n_done: int
-    """Shards that are done."""
-    n_shards: int
-    """Shards of the job."""
-    frames_per_s: float
-    """Pictures and frames a second, since the first shard of this call was given."""
-    remaining_s: float | None
-    """Time that the other shards will take at this rate; None where nothing is known of it yet."""
 
 
 def recognize_dataset(
