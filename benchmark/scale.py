@@ -19,6 +19,7 @@ change as much.
 
 import argparse
 import csv
+import json
 import os
 import resource
 import subprocess
@@ -33,6 +34,8 @@ import numpy as np
 import PIL.Image
 
 DISTINCT = 200
+_QUIET = 0.03
+"""Share of a processor that others may use before it is told."""
 MIEN = [sys.executable, "-c", "from mien.cli.app import main; main()"]
 
 
@@ -57,9 +60,20 @@ def make_folder(photo: Path, folder: Path, count: int) -> None:
         )
 
 
+def busy_s() -> float:
+    """Seconds that the processors of this machine have worked, for anybody, or were taken away."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    user, nice, system, _, _, irq, softirq, stolen = fields
+    return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
+
+
 def run(*arguments: object, cwd: Path, processors: int | None = None) -> tuple[float, float]:
-    """Seconds of wall and of processor time of a command, which may use so many processors."""
+    """Seconds of wall and of processor time of a command, which may use so many processors.
+
+    Says how much others worked meanwhile: with more than a little, rates mean nothing.
+    """
     before, start_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    busy_before_s = busy_s()
     subprocess.run(
         [*MIEN, *map(str, arguments)],
         cwd=cwd,
@@ -68,8 +82,12 @@ def run(*arguments: object, cwd: Path, processors: int | None = None) -> tuple[f
         preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors]),
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall_s = time.monotonic() - start_s
     processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.monotonic() - start_s, processor_s
+    others_s = max(0.0, busy_s() - busy_before_s - processor_s)
+    if others_s > _QUIET * wall_s:
+        print(f"  (others worked {others_s:.1f} s in these {wall_s:.1f} s)", flush=True)
+    return wall_s, processor_s
 
 
 def measure_folder(photo: Path, count: int, rounds: int) -> None:
@@ -80,7 +98,7 @@ def measure_folder(photo: Path, count: int, rounds: int) -> None:
         make_folder(photo, folder, count)
         ways = (("1 process, 1 thread", 1, 1), ("1 process", 1, None))
         for _ in range(rounds):
-            rates = []
+            rates, costs_ms = [], []
             for what, workers, processors in (
                 *ways,
                 (f"{n_processors} processes", n_processors, None),
@@ -91,12 +109,16 @@ def measure_folder(photo: Path, count: int, rounds: int) -> None:
                     processors=processors,
                 )
                 rates.append(count / wall_s)
+                costs_ms.append(1e3 * processor_s / count)
                 print(
                     f"{what}: {rates[-1]:.1f} a second, "
-                    f"{1e3 * processor_s / count:.2f} ms of processor time each",
+                    f"{costs_ms[-1]:.2f} ms of processor time each",
                     flush=True,
                 )
-            print(f"ratios {rates[2] / rates[0]:.2f} and {rates[2] / rates[1]:.2f}")
+            print(
+                f"ratios {rates[2] / rates[0]:.2f} and {rates[2] / rates[1]:.2f}; by processor "
+                f"time {n_processors * costs_ms[0] / costs_ms[2]:.2f} times one thread"
+            )
         tables = [(folder / f"{workers}.csv").read_bytes() for workers in (1, n_processors)]
         print(f"tables are {'the same bytes' if tables[0] == tables[1] else 'DIFFERENT'}")
         print(f"{len(tables[0].splitlines()) - 1} faces in {count} pictures")
@@ -131,17 +153,36 @@ def measure_memory(photo: Path, count: int) -> None:
 
 
 def measure_ray(photo: Path, count: int, rounds: int) -> None:
-    """Print seconds of whole commands by processes and by Ray, in turn."""
+    """Print seconds of whole commands by processes and by Ray, in turn, and rates without start and
+    end: from the second shard's report to the last but two."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_folder(photo, folder, count)
         for number, engine in enumerate(("processes", "ray") * rounds):
-            wall_s, processor_s = run(
-                *("recognize", "in", "--dataset", f"out{number}", "--engine", engine),
-                *("--shard-size", max(50, count // 40)),
+            reports: list[tuple[float, int]] = []
+            n_done = 0
+            start_s, busy_before_s = time.monotonic(), busy_s()
+            with subprocess.Popen(
+                [
+                    *(*MIEN, "recognize", "in", "--dataset", f"out{number}", "--engine", engine),
+                    *("--shard-size", str(max(50, count // 40)), "--json"),
+                ],
                 cwd=folder,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                for line in process.stdout or ():
+                    if "shard" in (members := json.loads(line)):
+                        n_done += members["frames"]
+                        reports.append((time.monotonic(), n_done))
+            wall_s = time.monotonic() - start_s
+            (first_s, n_first), (last_s, n_last) = reports[1], reports[-3]
+            print(
+                f"{engine}: {wall_s:.1f} s, {count / wall_s:.1f} a second; without start and end "
+                f"{(n_last - n_first) / (last_s - first_s):.1f} a second; all processors worked "
+                f"{busy_s() - busy_before_s:.1f} s",
+                flush=True,
             )
-            print(f"{engine}: {wall_s:.1f} s, {processor_s:.1f} s of processor time", flush=True)
 
 
 def measure_driver(n_paths: int) -> None:

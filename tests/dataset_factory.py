@@ -15,14 +15,19 @@ import pyarrow.parquet
 
 from picture_factory import gradient
 
-ENDS_ITS_PROCESS, IS_SLOW, NEVER_ENDS = b"ends-its-process", b"is-slow", b"never-ends"
+ENDS_ITS_PROCESS, NEVER_ENDS = b"ends-its-process", b"never-ends"
 """What is written behind a JPEG, which viewers do not mind, for `PLUG_IN` to heed."""
+WAITS = (b"waits-for-0", b"waits-for-1")
+"""The same: such a picture is read when `let_go` says so."""
+FILLS_THE_DISK = b"fills-the-disk"
+"""The same: from such a picture on, no file gets beyond 2500 bytes, until `let_go` says so."""
 
 PLUG_IN = f"""
-import os, time
+import os, resource, time
 import PIL.Image
 
 _open = PIL.Image.open
+_here = os.path.dirname(__file__)
 
 def open(file, *arguments, **options):
     content = file.read()
@@ -31,8 +36,11 @@ def open(file, *arguments, **options):
         os.kill(os.getpid(), 9)
     if content.endswith({NEVER_ENDS!r}):
         time.sleep(3600)
-    if content.endswith({IS_SLOW!r}):
-        time.sleep(0.05)
+    if content.endswith({WAITS!r}):
+        while not os.path.exists(os.path.join(_here, content[-1:].decode())):
+            time.sleep(0.01)
+    if content.endswith({FILLS_THE_DISK!r}) and not os.path.exists(os.path.join(_here, "0")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2500, resource.RLIM_INFINITY))
     return _open(file, *arguments, **options)
 
 PIL.Image.open = open
@@ -62,6 +70,18 @@ def plug_in(folder: Path) -> dict[str, str]:
     (folder / "sitecustomize.py").write_text(PLUG_IN, encoding="utf-8")
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     return {"PYTHONPATH": os.pathsep.join([str(folder), *known])}
+
+
+def marks_to_wait(count: int) -> dict[int, bytes]:
+    """Marks of `count` pictures: the first shards of 20 are done at once, then come those that wait
+    for the first sign, then those that wait for the second one."""
+    order = [*range(1, count, 2), *range(0, count, 2)]
+    return {number: WAITS[place >= count // 2] for place, number in enumerate(order) if place >= 60}
+
+
+def let_go(folder: Path, sign: int = 0) -> None:
+    """Let pictures go on that wait, in processes with the plug-in of this folder."""
+    (folder / str(sign)).touch()
 
 
 def table(dataset: Path, name: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import resource
 import signal
 import tarfile
 import zipfile
@@ -12,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import typer.main
 
 pytest.importorskip("pyarrow", reason="data sets need the extra table")
 
@@ -19,7 +19,8 @@ import dataset_factory as factory
 import mien
 from command_line import assert_fails_on_one_line
 from command_line import mien as run_mien
-from dataset_factory import ENDS_ITS_PROCESS, IS_SLOW, NEVER_ENDS, table
+from dataset_factory import ENDS_ITS_PROCESS, FILLS_THE_DISK, NEVER_ENDS, table
+from mien.cli.app import app
 from mien.errors import EngineError, SourceError
 from onnx_factory import write_model
 from picture_factory import encode, gradient, huge_png
@@ -75,7 +76,7 @@ def test_the_rows_are_those_of_one_process(place: Path) -> None:
         assert {key: "" if cell is None else str(cell) for key, cell in row.items()} == other
     # The same command again finds all done, and changes nothing.
     before = {path: path.stat().st_mtime_ns for path in (place / "out").rglob("part-*")}
-    assert finish(place)[0] == 0
+    assert run_mien(*command(), cwd=place).returncode == 0
     after = {path: path.stat().st_mtime_ns for path in (place / "out").rglob("part-*")}
     assert {path: time for path, time in after.items() if "_mien" not in str(path)} == {
         path: time for path, time in before.items() if "_mien" not in str(path)
@@ -84,24 +85,29 @@ def test_the_rows_are_those_of_one_process(place: Path) -> None:
 
 @pytest.mark.parametrize("whom", ["worker", "driver", "terminal"])
 def test_a_killed_process_loses_nothing(place: Path, whom: str) -> None:
-    factory.write_pictures(place / "in", N, marks=dict.fromkeys(range(N), IS_SLOW))
-    environment = factory.plug_in(place / "plug-in")
-    process = factory.start(command(), place, environment)
+    factory.write_pictures(place / "in", N, marks=factory.marks_to_wait(N))
+    process = factory.start(command(), place, factory.plug_in(place / "plug-in"))
     factory.wait_for(lambda: list((place / "out" / "pictures").glob("*/*.parquet")))
     workers = factory.children(process.pid)
     assert len(workers) == 2
     if whom == "worker":
         os.kill(workers[0], signal.SIGKILL)
+        factory.let_go(place / "plug-in", 0)
+        factory.let_go(place / "plug-in", 1)
         _, stderr = process.communicate(timeout=factory.PATIENCE_S)
         assert (process.returncode, stderr) == (0, "")
     else:
         process.send_signal(signal.SIGKILL if whom == "driver" else signal.SIGINT)
         _, stderr = process.communicate(timeout=factory.PATIENCE_S)
-        assert process.returncode == (-9 if whom == "driver" else 130), stderr
+        if whom == "driver":
+            assert process.returncode == -9
+        else:
+            words = "mien: ended before all was done; the same command goes on\n"
+            assert (process.returncode, stderr) == (130, words)
         factory.wait_for(lambda: not any(map(factory.is_running, workers)))
         n_done = len(list((place / "out" / "pictures").glob("*/*.parquet")))
         assert 0 < n_done < N // 20
-        assert finish(place, environment=environment)[0] == 0
+        assert run_mien(*command(), cwd=place).returncode == 0
     assert_each_once(place)
 
 
@@ -110,28 +116,28 @@ def test_pictures_that_end_their_process_are_quarantined(place: Path) -> None:
     factory.write_pictures(place / "in", N, marks=poison)
     environment = factory.plug_in(place / "plug-in")
     code, stderr = finish(place, "--timeout", 2, environment=environment)
-    assert (code, stderr) == (1, "")
+    assert code == 1
     statuses = {5: "crashed", 45: "crashed", 46: "crashed", 200: "timeout"}
     assert_each_once(place, statuses)
+    said = {Path(line.split(": ")[1]).stem: line.split(": ")[2] for line in stderr.splitlines()}
+    assert said == {
+        **dict.fromkeys(("00005", "00045", "00046"), "it ended the process that read it, twice"),
+        "00200": "it took longer than the limit, twice",
+    }
     # Where nothing ends the process any more, only those are done again.
     kept = {row["source"]: row for row in table(place / "out", "faces")}
-    assert finish(place, "--timeout", 2, "--retry-failed")[0] == 0
+    assert run_mien(*command("--timeout", 2, "--retry-failed"), cwd=place).returncode == 0
     assert_each_once(place)
     faces = {row["source"]: row for row in table(place / "out", "faces")}
     assert {source: faces[source] for source in kept} == kept
 
 
 def test_a_full_disk_ends_the_job_and_loses_nothing(place: Path) -> None:
-    factory.write_pictures(place / "in", N)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2500, hard))
-    try:
-        code, stderr = finish(place)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    factory.write_pictures(place / "in", N, marks={100: FILLS_THE_DISK})
+    code, stderr = finish(place, environment=factory.plug_in(place / "plug-in"))
     assert code == 2
     assert len(stderr.splitlines()) == 1 and "cannot write" in stderr and len(stderr) < 300
-    assert finish(place)[0] == 0
+    assert run_mien(*command(), cwd=place).returncode == 0
     assert_each_once(place)
 
 
@@ -144,7 +150,13 @@ def test_statuses_say_what_is_wrong(place: Path) -> None:
     (folder / "notes.txt").write_text("no picture")
     done = run_mien(*command(), cwd=place)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["mien: in: 1 file of other kinds (.txt) left out"]
+    first, *named = done.stderr.splitlines()
+    assert first == "mien: in: 1 file of other kinds (.txt) left out"
+    assert [line.split()[1] for line in named] == [
+        f"in/{name}" if name != "nowhere.jpg" else "no"
+        for name in ("broken.jpg", "huge.png", "nowhere.jpg", "text.jpg")
+    ]
+    assert all(len(line) < 300 for line in named)
     assert "3 of 3" not in done.stdout and "1 of 1 shards" in done.stdout
     found = {Path(row["source"]).name: row for row in table(place / "out", "pictures")}
     statuses = {name: row["status"] for name, row in found.items() if row["status"] != "ok"}
@@ -157,6 +169,40 @@ def test_statuses_say_what_is_wrong(place: Path) -> None:
     assert "--max-pixels" in found["huge.png"]["error"]
     assert found["00000.jpg"]["size_bytes"] == (folder / "b" / "00000.jpg").stat().st_size
     assert found["00000.jpg"]["n_faces"] == 1
+
+
+def test_the_first_that_cannot_be_read_are_named_and_the_others_counted(place: Path) -> None:
+    folder = factory.write_pictures(place / "in", 2)
+    for number in range(45):
+        (folder / f"text{number:02d}.jpg").write_text("no picture")
+    done = run_mien(*command(), cwd=place)
+    *named, last = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert len(set(named)) == 20 and all("is not a picture" in line for line in named)
+    assert last == "mien: 25 more could not be read; the column error of out/pictures says why"
+    # What an earlier command named is only counted.
+    done = run_mien(*command(), cwd=place)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "mien: 45 could not be read; the column error of out/pictures says why\n",
+    )
+
+
+def test_sources_that_are_not_there_leave_no_trace(place: Path) -> None:
+    (place / "in").mkdir()
+    for source, words in (("in", "holds no pictures"), ("none", "no such file or folder: none")):
+        for out in ("out", "new/out"):
+            done = run_mien("recognize", source, "--dataset", out, *OPTIONS, cwd=place)
+            assert_fails_on_one_line(done, words)
+            assert not (place / out).exists() and not (place / "new").exists()
+    (place / "out").mkdir()
+    assert_fails_on_one_line(run_mien(*command(), cwd=place), "holds no pictures")
+    assert not list((place / "out").iterdir())
+    # Beside one that is there, it is named, and the other one is done.
+    factory.write_pictures(place / "in", 2)
+    done = run_mien(*command("none"), cwd=place)
+    assert (done.returncode, done.stderr) == (1, "mien: no such file or folder: none\n")
+    assert len(table(place / "out", "faces")) == 2
 
 
 def test_another_job_is_refused_in_one_line(place: Path) -> None:
@@ -189,8 +235,6 @@ def test_wrong_options_are_told(place: Path) -> None:
         ("recognize", "in", "--retry-failed"),
     ):
         assert run_mien(*arguments, cwd=place).returncode == 2
-    done = run_mien("recognize", "nothing", "--dataset", "out", *OPTIONS, cwd=place)
-    assert done.returncode == 2 and "no such file or folder: nothing" in done.stderr
     done = run_mien(*("recognize", "in", "--dataset", "out", "--model", "no.onnx"), cwd=place)
     assert done.returncode == 2 and "no such model file" in done.stderr
 
@@ -242,8 +286,8 @@ def test_a_broken_archive_has_a_row_or_a_line(place: Path) -> None:
     (place / "in" / "no.zip").write_bytes(b"PK no zip")
     done = run_mien(*command(), cwd=place)
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert "no.zip is damaged" in line
+    first, second = done.stderr.splitlines()
+    assert "no.zip is damaged" in first and "cut.tar" in second
     found = {row["source"]: row["status"] for row in table(place / "out", "pictures")}
     assert found["in/cut.tar"] == "unreadable"
     assert found["in/b/00000.jpg"] == found["in/a/00001.jpg"] == "ok"
@@ -310,6 +354,36 @@ def test_duckdb_polars_and_pandas_read_it_alike(place: Path) -> None:
     assert {int(bucket): share for bucket, share in by_polars.collect().iter_rows()} == by_duckdb
     shares = (by_pandas["expression"] == "happy").groupby(by_pandas["bucket"].astype(int)).mean()
     assert shares.to_dict() == by_duckdb
+
+
+def test_the_job_for_kubernetes_is_one_that_kuberay_takes() -> None:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+    page = (Path(__file__).parent.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    job = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    spec = job["spec"]
+    # Fields of RayJobSpec, RayClusterSpec, HeadGroupSpec and WorkerGroupSpec; source: KubeRay's
+    # ray-operator/apis/ray/v1.
+    assert set(spec) == {"entrypoint", "backoffLimit", "shutdownAfterJobFinishes", "rayClusterSpec"}
+    assert set(spec["rayClusterSpec"]) == {"headGroupSpec", "workerGroupSpecs"}
+    head, (workers,) = spec["rayClusterSpec"].values()
+    assert set(head) == {"rayStartParams", "template"}
+    assert set(workers) == {"groupName", "replicas", "rayStartParams", "template"}
+    volumes = set()
+    for group in (head, workers):
+        parameters = group["rayStartParams"]
+        assert all(isinstance(value, str) for value in parameters.values())
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["resources"]["limits"] and container["image"]
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    words = spec["entrypoint"].split()
+    assert words[:2] == ["mien", "recognize"]
+    recognize = typer.main.get_command(app).commands["recognize"]
+    with recognize.make_context("recognize", words[2:]) as context:
+        assert context.params["dataset"] == Path("/data/out")
+        assert context.params["ray_address"] == "auto"
 
 
 def test_fails_on_one_line_where_the_place_is_a_file(place: Path) -> None:

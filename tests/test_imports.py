@@ -71,7 +71,10 @@ MAY_IMPORT = {
     "requests": {"model.store"},
     "urllib": {"model.store"},
     "http": {"model.store", "serving.problems"},
-    "socket": {"model.store", "serving.server", "workflows.engines.processes"},
+    "socket": {
+        *("model.store", "serving.server"),
+        *("workflows.engines.processes", "workflows.engines.ray_tasks"),
+    },
     "pickle": set(),
     "av": {"sources", "outputs", "images.heif"},
     "scipy": set(),

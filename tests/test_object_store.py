@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ pytest.importorskip("pyarrow", reason="data sets need the extra table")
 pytest.importorskip("s3fs", reason="needs the extra remote")
 pytest.importorskip("moto.server", reason="needs moto's server")
 
+import gcs_server
 import mien
 from dataset_factory import table
 from mien.errors import SourceError
@@ -81,4 +83,46 @@ def test_a_bucket_becomes_a_data_set(bucket: str, tmp_path: Path) -> None:
         "/in/2.png": 0,
         "/in/clip.mp4": 6,
         "/in/some.tar/in tar.png": 1,
+    }
+
+
+def test_a_bucket_of_google_becomes_a_data_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gcsfs = pytest.importorskip("gcsfs", reason="needs gcsfs")
+    png = encode(gradient(), "PNG")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("in zip/2.png", png)
+    clip = make_clip(tmp_path / "clip.mp4", 6).read_bytes()
+    objects = {
+        "in/below/1 ü.png": png,
+        "in/bad.png": b"no picture",
+        "in/clip.mp4": clip,
+        "in/some.zip": packed.getvalue(),
+        "else/3.png": png,
+    }
+    write_model(tmp_path / "tiny.onnx")
+    with gcs_server.serve("mien-test", objects) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        # Or gcsfs looks for credentials, to ask what kind of bucket it is.
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        gcsfs.GCSFileSystem.clear_instance_cache()
+        with pytest.raises(SourceError, match="holds no pictures"):
+            list(list_items("gs://mien-test/nothing"))
+        found = mien.recognize_dataset(
+            "gs://mien-test/in",
+            tmp_path / "out",
+            model=tmp_path / "tiny.onnx",
+            detector="whole",
+            workers=1,
+        )
+        gcsfs.GCSFileSystem.clear_instance_cache()
+    assert found.is_complete and found.counts.statuses == {"ok": 3, "damaged": 1}
+    rows = {row["source"]: row["n_frames"] for row in table(tmp_path / "out", "pictures")}
+    assert rows == {
+        "gs://mien-test/in/bad.png": 0,
+        "gs://mien-test/in/below/1 ü.png": 1,
+        "gs://mien-test/in/clip.mp4": 6,
+        "gs://mien-test/in/some.zip/in zip/2.png": 1,
     }

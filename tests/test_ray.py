@@ -19,7 +19,7 @@ pytest.importorskip("pyarrow", reason="data sets need the extra table")
 
 import dataset_factory as factory
 from command_line import mien as run_mien
-from dataset_factory import ENDS_ITS_PROCESS, IS_SLOW, table
+from dataset_factory import ENDS_ITS_PROCESS, FILLS_THE_DISK, table
 from onnx_factory import write_model
 
 pytestmark = pytest.mark.slow
@@ -119,17 +119,18 @@ def test_ray_here_gives_the_rows_of_processes(tmp_path: Path) -> None:
     write_model(tmp_path / "tiny.onnx")
     factory.write_pictures(tmp_path / "in", N, marks={30: ENDS_ITS_PROCESS})
     environment = factory.plug_in(tmp_path / "plug-in")
-    assert run(command("--workers", 2), tmp_path, environment) == (1, "")
+    words = "mien: in/b/00030.jpg: it ended the process that read it, twice\n"
+    assert run(command("--workers", 2), tmp_path, environment) == (1, words)
     assert_each_once(tmp_path, crashed=1)
     arguments = [word if word != "ray" else "processes" for word in command(out="other")]
-    assert run(arguments, tmp_path, environment) == (1, "")
+    assert run(arguments, tmp_path, environment) == (1, words)
     for name in ("faces", "pictures"):
         assert table(tmp_path / "out", name) == table(tmp_path / "other", name)
 
 
 def test_a_cluster_survives_its_nodes_and_its_driver(tmp_path: Path) -> None:
     write_model(tmp_path / "tiny.onnx")
-    factory.write_pictures(tmp_path / "in", N, marks=dict.fromkeys(range(N), IS_SLOW))
+    factory.write_pictures(tmp_path / "in", N, marks=factory.marks_to_wait(N))
     environment = {**factory.plug_in(tmp_path / "plug-in"), **TOKEN}
     parts = tmp_path / "out" / "pictures"
     with cluster(environment) as nodes:
@@ -139,12 +140,27 @@ def test_a_cluster_survives_its_nodes_and_its_driver(tmp_path: Path) -> None:
         driver.kill()
         driver.communicate()
         n_done = len(list(parts.glob("*/*.parquet")))
-        assert 0 < n_done < N // 20
+        assert 0 < n_done <= 3
+        factory.let_go(tmp_path / "plug-in", 0)
         driver = factory.start(arguments, tmp_path, environment)
-        factory.wait_for(lambda: len(list(parts.glob("*/*.parquet"))) > n_done)
+        factory.wait_for(lambda: len(list(parts.glob("*/*.parquet"))) > 3)
         nodes.kill(1)
+        factory.let_go(tmp_path / "plug-in", 1)
         _, stderr = driver.communicate(timeout=2 * factory.PATIENCE_S)
         assert (driver.returncode, stderr) == (0, "")
+    assert_each_once(tmp_path)
+
+
+def test_a_full_disk_ends_the_job_and_loses_nothing(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx")
+    factory.write_pictures(tmp_path / "in", N, marks={100: FILLS_THE_DISK})
+    environment = factory.plug_in(tmp_path / "plug-in")
+    code, stderr = run(command("--workers", 2), tmp_path, environment)
+    assert code == 2
+    assert len(stderr.splitlines()) == 1 and "cannot write" in stderr and len(stderr) < 300
+    # The rest by the other engine: the data set does not know who made it.
+    arguments = [word if word != "ray" else "processes" for word in command()]
+    assert run_mien(*arguments, cwd=tmp_path).returncode == 0
     assert_each_once(tmp_path)
 
 
@@ -153,4 +169,5 @@ def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     factory.write_pictures(tmp_path / "in", 2)
     done = run_mien(*command("--ray-address", f"127.0.0.1:{free_port()}"), cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1 and "no Ray can be reached" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "no Ray can be reached" in done.stderr and "refused" in done.stderr

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from mien.workflows.calibrating import CalibrationResult, calibrate
     from mien.workflows.cards import CardResult, card, notice
     from mien.workflows.comparing import ComparisonResult, compare
-    from mien.workflows.datasets.run import DatasetResult, recognize_dataset
+    from mien.workflows.datasets.results import DatasetResult
+    from mien.workflows.datasets.run import recognize_dataset
     from mien.workflows.evaluating import EvaluationResult, evaluate
     from mien.workflows.explained import ExplainResult
     from mien.workflows.explaining import explain, explain_data
@@ -87,7 +88,7 @@ _MODULE_OF_NAME = {
     "Classifier": "mien.recognition.classifier",
     "ComparisonResult": "mien.workflows.comparing",
     "DatasetError": "mien.errors",
-    "DatasetResult": "mien.workflows.datasets.run",
+    "DatasetResult": "mien.workflows.datasets.results",
     "Detection": "mien.results",
     "DetectorError": "mien.errors",
     "EngineError": "mien.errors",

@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 
@@ -72,18 +73,44 @@ def print_line(text: str) -> None:
         raise OutputError(f"cannot write to stdout: {error.strerror}") from error
 
 
+class MoveBar(Protocol):
+    """Moves a bar: so many of all are done; words beside it."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Move it."""
+
+
 @contextmanager
-def progress_bar(what: str, *, shown: bool = True) -> "Iterator[Callable[[int, int], None]]":
-    """Yield a function that moves a bar on stderr: (done, total); nothing off a terminal.
+def progress_bar(what: str, *, shown: bool = True, with_note: bool = False) -> "Iterator[MoveBar]":
+    """Yield a function that moves a bar on stderr; nothing off a terminal.
 
     Args:
         what: words before the bar.
         shown: False for no bar at all.
+        with_note: whether there are words beside it, in place of the share and the time left.
     """
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.table import Column
 
+    columns = Progress.get_default_columns()
+    if with_note:
+        # One line in every window: the note is cut where there is no room.
+        note = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False, table_column=note),
+        )
     disable = not (shown and errors.is_terminal)
     # Rich would send what is printed to stdout meanwhile to the bar's stderr.
-    with Progress(console=errors, transient=True, disable=disable, redirect_stdout=False) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with Progress(
+        *columns,
+        console=errors,
+        transient=True,
+        disable=disable,
+        redirect_stdout=False,
+        expand=with_note,
+    ) as bar:
+        task = bar.add_task(what, total=None, note="")
+        yield lambda done, total, note="": bar.update(task, completed=done, total=total, note=note)

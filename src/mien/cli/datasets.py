@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.console import errors, output, print_line, progress_bar, terminable, warn
-from mien.errors import MienError
+from mien.errors import MienError, SourceError
 
 if TYPE_CHECKING:
     from mien.recognition.classifier import Classifier
-    from mien.workflows.datasets.run import DatasetProgress, DatasetResult
+    from mien.workflows.datasets.results import DatasetProgress, DatasetResult
+    from mien.workflows.datasets.worker import ShardReport
 
 NOT_FINISHED = 2
 """Exit code of a job that is not done; the same command goes on with it."""
+_LINE_S = 300.0
+"""How often a line tells how far the job is, where stderr is no terminal."""
 
 
 class EngineName(StrEnum):
@@ -34,7 +38,8 @@ DatasetOption = Annotated[
         "--dataset",
         metavar="DIR",
         help="For very many: write Parquet files into this folder, shard by shard. The same "
-        "command continues. See docs/scale.md; the next eight options belong to it.",
+        "command continues. Exit code 0: all done; 1: something could not be read, all else is "
+        "done; 2: not finished. See docs/scale.md; the next eight options belong to it.",
     ),
 ]
 """``--dataset``."""
@@ -124,7 +129,8 @@ def recognize_into(
     open_classifier: Callable[[], "Classifier"],
     **options: Any,
 ) -> None:
-    """Do a job and end with its exit code: 0 done, 1 some quarantined, 2 not finished.
+    """Do a job and end with its exit code: 0 all done; 1 something could not be read, and all else
+    is done; 2 not finished.
 
     Args:
         dataset: the folder.
@@ -136,16 +142,27 @@ def recognize_into(
     from mien.workflows.datasets.run import recognize_dataset
 
     given = {name: value for name, value in options.items() if value is not None}
+    told: set[str] = set()
+
+    def tell(line: str) -> None:
+        told.add(line)
+        warn(line)
+
     try:
         given["model"] = open_classifier()
         with terminable(), _shown(as_json=as_json) as show:
-            result = recognize_dataset(sources, dataset, on_problem=warn, on_progress=show, **given)
+            result = recognize_dataset(sources, dataset, on_problem=tell, on_progress=show, **given)
     except MienError as error:
-        warn(str(error))
-        raise typer.Exit(NOT_FINISHED) from error
+        if str(error) not in told:
+            warn(str(error))
+        raise typer.Exit(1 if isinstance(error, SourceError) else NOT_FINISHED) from error
+    except KeyboardInterrupt:
+        warn("ended before all was done; the same command goes on")
+        raise
     _print_summary(result, as_json=as_json)
     if not result.is_complete:
-        warn(f"{result.n_shards - result.n_done} shards are not done; give the command again")
+        n_left = result.n_shards - result.n_done
+        warn(f"{n_left:,} of {result.n_shards:,} shards are not done; give the command again")
         raise typer.Exit(NOT_FINISHED)
     if result.n_quarantined or result.problems:
         raise typer.Exit(1)
@@ -153,30 +170,28 @@ def recognize_into(
 
 @contextmanager
 def _shown(*, as_json: bool) -> Iterator[Callable[["DatasetProgress"], None]]:
-    """A function that shows progress: a bar on a terminal, and JSON where that is wanted."""
-    with progress_bar("shards", shown=not (as_json and sys.stdout.isatty())) as move:
+    """A function that shows progress: a bar on a terminal, now and then a line elsewhere, and JSON
+    where that is wanted."""
+    shown_s = time.monotonic()
+    with progress_bar(
+        "shards", shown=not (as_json and sys.stdout.isatty()), with_note=True
+    ) as move:
 
         def show(progress: "DatasetProgress") -> None:
-            move(progress.n_done, progress.n_shards)
-            if errors.is_terminal and not as_json:
-                errors.print(_words(progress), soft_wrap=True)
+            nonlocal shown_s
+            move(progress.n_done, progress.n_shards, progress.words)
             if as_json:
-                print_line(json.dumps(_members(progress)))
+                if progress.report is not None:
+                    print_line(json.dumps(_members(progress, progress.report)))
+            elif not errors.is_terminal and time.monotonic() - shown_s >= _LINE_S:
+                shown_s = time.monotonic()
+                done = f"{progress.n_done:,} of {progress.n_shards:,} shards"
+                errors.print(f"{done}, {progress.words}", soft_wrap=True)
 
         yield show
 
 
-def _words(progress: "DatasetProgress") -> str:
-    statuses = ", ".join(f"{n:,} {status}" for status, n in progress.counts.statuses.items())
-    left = "" if progress.remaining_s is None else f", {progress.remaining_s / 60:.0f} min left"
-    return (
-        f"{progress.n_done} of {progress.n_shards} shards, {progress.frames_per_s:.0f} a second; "
-        f"{statuses}{left}"
-    )
-
-
-def _members(progress: "DatasetProgress") -> dict[str, Any]:
-    report = progress.report
+def _members(progress: "DatasetProgress", report: "ShardReport") -> dict[str, Any]:
     counts = report.counts
     return {
         "shard": report.task.shard,

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -51,10 +51,13 @@ class ShardRow:
 def locked(layout: Layout) -> Iterator[None]:
     """Hold the data set, so that two commands do not work on it at once.
 
+    Where no job was begun in the block, folders that were made for it are removed again.
+
     Raises:
         EngineError: somebody else does.
         OutputError: its folder cannot be written to.
     """
+    made = [folder for folder in (layout.root, *layout.root.parents) if not folder.exists()]
     try:
         layout.inside.mkdir(parents=True, exist_ok=True)
         handle = os.open(layout.lock, os.O_CREAT | os.O_RDWR, 0o644)
@@ -63,13 +66,33 @@ def locked(layout: Layout) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(handle), os.stat(layout.lock)):
+                raise OSError("its holder is just ending")
         except OSError as error:
             raise EngineError(
                 f"another command works on {layout.root}; wait for it, or end it"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            if not layout.job.exists():
+                _remove_unbegun(layout, made)
     finally:
         os.close(handle)
+
+
+def _remove_unbegun(layout: Layout, made: Sequence[Path]) -> None:
+    """Remove what lies inside, and folders that were made, as far as nothing else is in them."""
+    for name in ("manifest.new", "manifest"):
+        shutil.rmtree(layout.inside / name, ignore_errors=True)
+    layout.sweep()
+    with suppress(OSError):
+        layout.lock.unlink()
+        for folder in (layout.temporary, layout.attempts):
+            if folder.exists():
+                folder.rmdir()
+        for folder in (layout.inside, *made):
+            folder.rmdir()
 
 
 def write_manifest(layout: Layout, shards: Iterable[Sequence[ShardRow]]) -> tuple[Path, int, str]:

@@ -232,6 +232,29 @@ def read_counts(path: Path) -> Counts:
     return Counts(statuses, n_frames, n_faces)
 
 
+def quarantined_lines(path: Path, most: int) -> list[str]:
+    """What is not ok in a file of pictures and why, a line each.
+
+    Args:
+        path: the file; one that cannot be read just now gives no lines.
+        most: how many at most.
+    """
+    pa, pa_parquet = _pyarrow()
+    try:
+        with pa_parquet.ParquetFile(path) as file:
+            found = file.read(["source", "status", "error"]).to_pylist()
+    except (OSError, pa.ArrowException):
+        return []
+    lines = []
+    for row in found:
+        if row["status"] != "ok":
+            error = row["error"] or row["status"]
+            lines.append(error if row["source"] in error else f"{row['source']}: {error}")
+            if len(lines) == most:
+                break
+    return lines
+
+
 def _text(cell: Any) -> Any:
     """Names of files need not be valid text."""
     if isinstance(cell, str):

@@ -9,7 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ from mien.outputs.dataset.job import (
     write_manifest,
 )
 from mien.outputs.dataset.layout import Layout
-from mien.outputs.dataset.parts import Counts, read_counts
+from mien.outputs.dataset.parts import Counts, quarantined_lines, read_counts
 from mien.recognition.classifier import Classifier
 from mien.recognition.smoothing import HALF_LIFE_S
 from mien.recognition.turning import Rotate
-from mien.reports.wording import counted
 from mien.results import Tta
 from mien.workflows.attempts import TIMEOUT_S, forget, forget_last_of_each
 from mien.workflows.datasets.plan import PART_S, SHARD_PICTURES, Cutter, find_items
+from mien.workflows.datasets.results import DatasetProgress, DatasetResult
 from mien.workflows.datasets.worker import JobSpec, ShardReport, Task, make_worker
 from mien.workflows.engines import Engine, EngineName, open_engine
 from mien.workflows.files import Paths, paths_of
@@ -40,60 +40,8 @@ from mien.workflows.workers import worker_spec
 DATASET_MAX_PIXELS = 50_000_000
 """Largest picture or frame of a data set unless the caller allows more: each worker needs 6 bytes
 a pixel for a moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetResult:
-    """What a data set holds."""
-
-    path: Path
-    """Its folder; ``faces`` and ``pictures`` in it are the tables."""
-    counts: Counts
-    """Sums over its pictures and parts of videos."""
-    n_shards: int
-    """Shards of the job."""
-    n_done: int
-    """Shards that are done."""
-    seconds: float
-    """How long this call took."""
-    problems: tuple[str, ...] = ()
-    """A line for every source that could not be read at all, and every shard that was not done."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all shards are done."""
-        return self.n_done == self.n_shards
-
-    @property
-    def n_quarantined(self) -> int:
-        """Pictures and parts of videos that are not ok."""
-        return self.counts.n_quarantined
-
-    def __repr__(self) -> str:
-        """One line."""
-        return (
-            f"DatasetResult({str(self.path)!r}, {self.n_done} of "
-            f"{counted(self.n_shards, 'shard')} done, {counted(self.counts.n_faces, 'face')}, "
-            f"{self.n_quarantined} quarantined)"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetProgress:
-    """How far a job is, after one more shard."""
-
-    report: ShardReport
-    """The shard that ended just now."""
-    counts: Counts
-    """Sums over everything that is done, by earlier calls, too."""
-    n_done: int
-    """Shards that are done."""
-    n_shards: int
-    """Shards of the job."""
-    frames_per_s: float
-    """Pictures and frames a second, since the first shard of this call was given."""
-    remaining_s: float | None
-    """Time that the other shards will take at this rate."""
+MOST_TOLD = 20
+"""Pictures and videos that are not ok and are named, until the others are only counted."""
 
 
 def recognize_dataset(
@@ -148,8 +96,9 @@ def recognize_dataset(
         max_pixels: largest picture or frame that is decoded.
         timeout_s: how long one picture may take.
         offline: never fetch model files.
-        on_problem: told of what cannot be read at all, and of what is left out.
-        on_progress: told of each shard.
+        on_problem: told of what cannot be read at all, of what is left out, and of the first
+            pictures and videos that are not ok; then how many more there are.
+        on_progress: told at the beginning and after each shard.
 
     Raises:
         ValueError: a value that means nothing.
@@ -208,8 +157,9 @@ def recognize_dataset(
             timeout_s,
         )
         begin(layout, _job_of(spec, manifest_sha256, shard_size, shard_s), new_manifest)
-        job = _Run(layout, n_shards, chosen, spec, on_progress, fail)
+        job = _Run(layout, n_shards, chosen, spec, on_progress, fail, on_problem)
         job.run(retry_failed=retry_failed)
+        job.tell_the_rest()
     return DatasetResult(
         layout.root,
         job.counts,
@@ -258,6 +208,7 @@ class _Run:
         spec: JobSpec,
         on_progress: Callable[[DatasetProgress], None],
         on_problem: Callable[[str], None],
+        on_quarantined: Callable[[str], None],
     ) -> None:
         self._layout = layout
         self._n_shards = n_shards
@@ -265,6 +216,8 @@ class _Run:
         self._make_worker = partial(make_worker, spec)
         self._on_progress = on_progress
         self._on_problem = on_problem
+        self._on_quarantined = on_quarantined
+        self._n_told = 0
         self._start_s = time.monotonic()
         self._n_frames = 0
         self._n_given_up = 0
@@ -275,6 +228,7 @@ class _Run:
         """Videos whose parts were all looked at."""
         self.counts = Counts({})
         self.n_done = 0
+        self._n_done_before = 0
 
     def run(self, *, retry_failed: bool) -> None:
         """Do what is not done.
@@ -292,6 +246,8 @@ class _Run:
             else:
                 self.counts += counts
                 self.n_done += 1
+        self._n_done_before = self.n_done
+        self._tell_progress(None)
         try:
             for tasks in (self._tasks(done, failed), self._rest()):
                 for report in self._engine.run(self._noted(tasks), self._make_worker):
@@ -357,10 +313,17 @@ class _Run:
                 del self._lacking[task.first]
                 self._ready.append(Task(task.first, "follow", task.n_parts))
         if report.counts is not None:
+            n_shards = task.n_parts if task.step == "follow" else 1
             self.counts += report.counts
             self._n_frames += report.counts.n_frames
-            self.n_done += task.n_parts if task.step == "follow" else 1
+            self.n_done += n_shards
+            if report.counts.n_quarantined:
+                self._tell_quarantined(range(task.shard, task.shard + n_shards))
+        self._tell_progress(report)
+
+    def _tell_progress(self, report: ShardReport | None) -> None:
         elapsed_s = max(1e-3, time.monotonic() - self._start_s)
+        n_done = self.n_done - self._n_done_before
         left = self._n_shards - self.n_done
         self._on_progress(
             DatasetProgress(
@@ -369,9 +332,28 @@ class _Run:
                 self.n_done,
                 self._n_shards,
                 self._n_frames / elapsed_s,
-                None if not self._n_frames else left * elapsed_s / max(1, self.n_done),
+                left * elapsed_s / n_done if n_done > 0 else None,
             )
         )
+
+    def _tell_quarantined(self, shards: range) -> None:
+        """Name what is not ok in shards that were done just now, as long as it is little."""
+        for shard in shards:
+            if self._n_told < MOST_TOLD:
+                path = self._layout.pictures(shard)
+                for line in quarantined_lines(path, MOST_TOLD - self._n_told):
+                    self._n_told += 1
+                    self._on_quarantined(line)
+
+    def tell_the_rest(self) -> None:
+        """Say how much more is not ok, also since earlier calls."""
+        n_more = self.counts.n_quarantined - self._n_told
+        if n_more:
+            more = " more" if self._n_told else ""
+            where = self._layout.root / "pictures"
+            self._on_quarantined(
+                f"{n_more:,}{more} could not be read; the column error of {where} says why"
+            )
 
     def _forget_video(self, parts: range, failed: set[int]) -> None:
         """Let a video of which a part failed be done anew; parts that were ok count again, too."""

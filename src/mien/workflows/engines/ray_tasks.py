@@ -8,6 +8,8 @@ Ray's makers.
 
 import logging
 import os
+import signal
+import socket
 import threading
 import time
 import uuid
@@ -22,6 +24,8 @@ _AHEAD = 2
 """Shards given to Ray for each processor: the next one waits where the last one ends."""
 _MORE_NODES_S = 10.0
 """How often the cluster is asked how large it is now."""
+_KNOCK_S = 10.0
+"""How long a machine may take to answer that it is there."""
 _OBJECT_STORE_BYTES = 100 << 20
 """Shared memory of a Ray that we start: models and reports are small."""
 
@@ -59,6 +63,9 @@ class RayTasks:
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
+        if address:
+            _knock(address)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 **({"address": address} if address else here),
@@ -66,6 +73,9 @@ class RayTasks:
                 logging_level=logging.ERROR,
                 configure_logging=False,
             )
+            if threading.current_thread() is threading.main_thread():
+                # Ray puts a handler of its own there, which exits with code 15.
+                signal.signal(signal.SIGTERM, on_sigterm)
         except Exception as error:  # Ray's and gRPC's own, without a common base
             where = f"at {address}" if address else "on this machine"
             reason = str(error).strip().split("\n")[0] or type(error).__name__
@@ -137,6 +147,22 @@ class RayTasks:
     ) -> None:
         """Leave the cluster, or end the Ray that was started."""
         self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out at once whether anybody listens there, which Ray needs more than a minute for.
+
+    Raises:
+        EngineError: nobody does.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # ``auto`` and the like, which Ray knows
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EngineError(f"no Ray can be reached at {address}: {reason}") from error
 
 
 def _do(job: str, make_worker: Any, shard: Any) -> Any:
