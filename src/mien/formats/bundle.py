@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
+from mien.formats.activations import batch_faces
 from mien.formats.graph_rewrites import renumber, spell_out_erfc
 from mien.formats.onnx_cards import golden_rows, with_card
 from mien.formats.reasons import reason_of
@@ -190,5 +191,15 @@ def _store_constants(graph: Any, network: keras.Model) -> None:
 
 
 def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a Keras network gives: float32 (n, h, w, c) in 0..255 -> float32 (n, classes)."""
-    return np.asarray(keras.ops.convert_to_numpy(network(inputs, training=False)), np.float32)
+    """What a Keras network gives: float32 (n, h, w, c) in 0..255 -> float32 (n, classes).
+
+    Faces go through in batches that fit into memory; n is at least 1.
+    """
+    at_once = batch_faces(network)
+    parts = [
+        network(inputs[start : start + at_once], training=False)
+        for start in range(0, len(inputs), at_once)
+    ]
+    return np.concatenate(
+        [np.asarray(keras.ops.convert_to_numpy(part), np.float32) for part in parts]
+    )

@@ -24,9 +24,6 @@ from mien.recognition.sessions import ExecutionProvider, Session, open_session
 from mien.results import Expression
 from mien.samples import Image
 
-BATCH_FACES = 256
-"""Faces that go through the network at a time: bounds the memory, whatever comes in."""
-
 _REMEDY = "get a good copy or export it again"
 
 
@@ -63,6 +60,7 @@ class Classifier:
         self._session = _open_session(content, name, threads, provider)
         self.card = _read_card(self._session, content, name)
         """The card inside the file."""
+        self._at_once = self.card.input.batch_faces
         self._input_name = _check_graph(self._session, self.card, name)
         _check_golden(self, name)
 
@@ -90,7 +88,11 @@ class Classifier:
             )
         if not len(inputs):
             return np.empty((0, len(self.card.labels)), np.float32)
-        return np.asarray(self._session.run(None, {self._input_name: inputs})[0], np.float32)
+        parts = [
+            self._session.run(None, {self._input_name: inputs[start : start + self._at_once]})[0]
+            for start in range(0, len(inputs), self._at_once)
+        ]
+        return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), np.float32)
 
     def probabilities(self, faces: Iterable[Image]) -> NDArray[np.float64]:
         """Classify cropped faces.
@@ -107,9 +109,11 @@ class Classifier:
         spec = self.card.input
         batches = [
             softmax(self.logits(to_network_input(batch, spec)), self.card.temperature)
-            for batch in _batches(faces)
+            for batch in _batches(faces, self._at_once)
         ]
-        return np.concatenate([np.empty((0, len(self.card.labels))), *batches])
+        if not batches:
+            return np.empty((0, len(self.card.labels)))
+        return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
     def classify(self, faces: Iterable[Image]) -> tuple[Expression, ...]:
         """As `probabilities`, one `Expression` per face."""
@@ -126,9 +130,9 @@ def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
 
 
-def _batches(faces: Iterable[Image]) -> Iterator[Sequence[Image]]:
+def _batches(faces: Iterable[Image], at_once: int) -> Iterator[Sequence[Image]]:
     rest = iter(faces)
-    while batch := list(islice(rest, BATCH_FACES)):
+    while batch := list(islice(rest, at_once)):
         yield batch
 
 
