@@ -5,6 +5,7 @@ tf2onnx, so it needs the TensorFlow backend. A bundle is made only if, loaded as
 loads it, it gives the probabilities that Keras gives, on golden inputs and on real faces.
 """
 
+import gc
 import logging
 import os
 import tempfile
@@ -35,6 +36,8 @@ PARITY_FACES = 256
 """How many real faces are compared."""
 
 _OPSET = 17
+_COPIES = "TF2ONNX_CATCH_ERRORS"
+"""Variable of the environment by which tf2onnx is told whether its passes work on copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +133,39 @@ def _to_onnx(network: keras.Model) -> bytes:
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         path = os.path.join(folder, "network.onnx")
         try:
-            network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+            _export(network, path)
         except MemoryError:
             raise
         except Exception as error:  # those of Keras, TensorFlow and tf2onnx have no common base
             raise ModelError(f"{network.name} has no ONNX form: {reason_of(error)}") from error
         model = onnx.load(path)
+    # Graphs refer to themselves, so each would stay, weights included, until Python looks for such.
+    gc.collect()
     _store_constants(model.graph, network)
     spell_out_erfc(model.graph)
     renumber(model.graph)
     return bytes(model.SerializeToString())
+
+
+def _export(network: keras.Model, path: str) -> None:
+    """Let tf2onnx convert a network; its passes change one graph, or copies where one fails.
+
+    With copies, which is its default, it leaves out passes that fail. But it copies all weights
+    before each of some 50 passes: 5 GB for ResNet-50.
+    """
+    before = os.environ.get(_COPIES)
+    os.environ[_COPIES] = "FALSE"
+    try:
+        network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    except MemoryError:
+        raise
+    except Exception:
+        os.environ[_COPIES] = "TRUE"
+        network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    finally:
+        os.environ.pop(_COPIES)
+        if before is not None:
+            os.environ[_COPIES] = before
 
 
 @contextmanager
