@@ -6,7 +6,8 @@ import pytest
 from mien.errors import ModelError
 from mien.labels import FER2013, FERPLUS
 from mien.model.network import softmax
-from mien.recognition.classifier import BATCH_FACES, Classifier
+from mien.preprocessing import MAX_BATCH
+from mien.recognition.classifier import Classifier
 from onnx_factory import make_card, make_graph, make_model_bytes, with_card, write_model
 from picture_factory import gradient, noise
 
@@ -73,8 +74,8 @@ def test_long_streams_go_in_batches(classifier, monkeypatch):
 
     monkeypatch.setattr(Classifier, "logits", spy)
     face = noise(48, 48)
-    assert classifier.probabilities(face for _ in range(BATCH_FACES + 3)).shape == (259, 7)
-    assert sizes == [BATCH_FACES, 3]
+    assert classifier.probabilities(face for _ in range(MAX_BATCH + 3)).shape == (259, 7)
+    assert sizes == [MAX_BATCH, 3]
 
 
 def test_classify_gives_distributions(classifier):
@@ -216,3 +217,11 @@ def test_nothing_is_printed_for_files_that_do_not_work(capfd) -> None:
         with pytest.raises(ModelError):
             Classifier(content)
     assert capfd.readouterr() == ("", "")
+
+
+def test_large_batches_go_in_parts(classifier, monkeypatch):
+    faces = np.stack([noise(48, 48, seed)[..., :1] for seed in range(5)]).astype(np.float32)
+    whole = classifier.logits(faces)
+    monkeypatch.setattr(classifier, "_at_once", 2)
+    np.testing.assert_allclose(classifier.logits(faces), whole, atol=1e-5)
+    assert classifier.probabilities(faces[:0].astype(np.uint8)).shape == (0, 7)

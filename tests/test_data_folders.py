@@ -6,6 +6,7 @@ import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -464,3 +465,17 @@ def test_whatever_a_damaged_archive_raises_is_one_line(tmp_path, monkeypatch, er
     monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", fail)
     with pytest.raises(DatasetError, match=r"a\.zip is damaged \(a reason\)"):
         read_samples(path)
+
+
+def test_an_archive_in_an_archive_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.writestr("data/archive.zip", b"PK")
+    with pytest.raises(DatasetError, match=r"holds another archive, data/archive\.zip; unpack"):
+        read_samples(tmp_path / "outer.zip")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "b.XLSX", "c.json"])
+def test_tables_of_other_kinds_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\3\4")
+    with pytest.raises(SourceError, match=r"table of another kind; save it as \.csv"):
+        read_samples(tmp_path / name)

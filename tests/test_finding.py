@@ -119,3 +119,10 @@ def test_what_lies_at_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(os, "stat", refuse)
     with pytest.raises(SourceError, match="Permission denied"):
         look_at(tmp_path / "a.jpg")
+
+
+def test_pipes_and_devices_are_told() -> None:
+    assert left_out([], devices=1) == "1 pipe or device left out"
+    assert left_out(["a.txt"], devices=2, hidden=1) == (
+        "1 file of other kinds (.txt), 2 pipes or devices, 1 hidden file left out"
+    )

@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL.EpsImagePlugin
 import PIL.Image
@@ -457,3 +458,9 @@ def test_the_turn_is_kept_where_something_else_is_wrong():
     broken = struct.pack(">I", 4) + b"tEXt" + b"abcd" + bytes(4)
     png = encode(gradient(), "PNG", exif=exif_block())
     assert read_image(png[:33] + broken + png[33:]).shape == (60, 40, 3)
+
+
+def test_a_tiff_of_floats_in_colour_says_what_it_may_be():
+    stored = cv2.imencode(".tif", gradient().astype(np.float32) / 255)[1].tobytes()
+    with pytest.raises(ImageError, match="of a kind that is not read, such as colours in floats"):
+        read_image(stored)

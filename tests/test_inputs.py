@@ -180,3 +180,12 @@ def test_texts_that_are_no_paths(text: str) -> None:
     for call in (find_inputs, open_frames):
         with pytest.raises(SourceError, match="cannot read"):
             call(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_in_a_folder_are_told_and_not_opened(folder: Path) -> None:
+    os.mkfifo(folder / "in" / "fifo.jpg")
+    os.mkfifo(folder / "in" / "fifo.mp4")
+    told: list[str] = []
+    find_inputs(str(folder / "in"), on_left_out=told.append)
+    assert len(told) == 1 and "2 pipes or devices" in told[0]

@@ -1,5 +1,6 @@
 """What is named for a large job: folders, patterns, archives and addresses, as items and bytes."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -129,3 +130,12 @@ def test_manifests_in_csv_and_parquet(tmp_path: Path) -> None:
     columns = {"source": ["x.jpg", "m.bin"], "kind": [None, "video"]}
     pa_parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
     assert list(read_manifest(tmp_path / "a.parquet")) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    os.mkfifo(tmp_path / "fifo.jpg")
+    said: list[str] = []
+    assert len(list(list_items(str(tmp_path), on_left_out=said.append))) == 1
+    assert said == [f"{tmp_path}: 1 pipe or device left out"]

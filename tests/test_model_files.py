@@ -1,5 +1,6 @@
 """MODEL on a command line: names, folders, files, and what to do where there is none."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,46 @@ def test_what_is_no_model(tmp_path: Path) -> None:
             resolve_model(missing)
     with pytest.raises(ModelError, match="File name too long"):
         resolve_model("x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("net.pt", b"", "PyTorch"),
+        ("net.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "PyTorch"),
+        ("old.bin", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "PyTorch"),
+        ("net.pkl", b"\x80\x04N.", "is a pickle, which runs code"),
+        ("net.safetensors", b"\2\0\0\0\0\0\0\0{}", "without their network"),
+        ("frozen.pb", b"\n\5abc", "TensorFlow"),
+        ("model.ckpt.index", b"x", "checkpoint"),
+        ("net.mlmodel", b"\x08\4", "Core ML"),
+        ("cascade.xml", b"<opencv_storage/>", "OpenVINO"),
+        ("page.onnx", b"<!DOCTYPE html><html>", "web page"),
+        ("lfs.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("photo.jpg", b"\xff\xd8\xff", "not a model"),
+    ],
+)
+def test_files_of_other_programs_are_called_what_they_are(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=words) as caught:
+        resolve_model(str(tmp_path / name))
+    assert str(caught.value).startswith(f"{tmp_path / name} ")
+
+
+def test_what_torch_saves_is_known_by_its_content(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "weights.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\0.")
+    with pytest.raises(ModelError, match="PyTorch"):
+        resolve_model(str(tmp_path / "weights.bin"))
+
+
+@pytest.mark.parametrize("name", ["lfs.h5", "lfs.keras"])
+def test_pointers_in_place_of_keras_files_are_told(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("keras", reason="needs the train extra")
+    from mien.formats.keras_files import load_network
+
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(ModelError, match="git lfs pull"):
+        load_network(tmp_path / name)

@@ -3,12 +3,15 @@ import numpy as np
 import pytest
 
 from mien.preprocessing import (
+    BATCH_BYTES,
+    MAX_BATCH,
     TURN_FROM_DEG,
     TURNED_SIDE_PX,
     CropGeometry,
     InputSpec,
     crop_face,
     crop_square,
+    faces_at_once,
     to_grey,
     to_network_input,
 )
@@ -200,3 +203,12 @@ def test_what_is_no_picture(face):
 def test_impossible_inputs(shape):
     with pytest.raises(ValueError, match="expected a size"):
         InputSpec(*shape)
+
+
+def test_batches_are_bounded_by_what_their_faces_take():
+    assert faces_at_once(1) == faces_at_once(BATCH_BYTES // MAX_BATCH) == MAX_BATCH
+    assert faces_at_once(BATCH_BYTES // 5) == 5
+    assert faces_at_once(BATCH_BYTES // 5 + 1) == 4
+    assert faces_at_once(10 * BATCH_BYTES) == 1
+    assert InputSpec(48, 48, 1).batch_faces == InputSpec(64, 64, 3).batch_faces == MAX_BATCH
+    assert InputSpec(224, 224, 3).batch_faces == 20

@@ -9,6 +9,8 @@ from mien.data import read_samples
 from mien.labels import FER2013
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.haar import Haar
+from mien.reports.findings import picture_rows
+from mien.results import FrameResult
 from mien.workflows.calibrating import calibrate
 from mien.workflows.comparing import compare
 from mien.workflows.evaluating import evaluate
@@ -88,3 +90,8 @@ def test_a_video_in_a_window_from_python(
     assert pace is not None
     with pytest.raises(mien.MienError, match="no such file"):
         show_live(str(tmp_path / "none.mp4"), model=place / "first.onnx", detector="whole")
+
+
+def test_names_of_pictures_stay_on_their_line() -> None:
+    rows = picture_rows([FrameResult(9, 9, "haar", source="a\nb\x1b[31m\udcff \u00e4.jpg")])
+    assert rows[0][0] == "a\\nb\\x1b[31m\\udcff \u00e4.jpg"

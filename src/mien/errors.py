@@ -47,17 +47,22 @@ def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
     says where, its end what to do.
     """
     # Bounded before it is escaped, so that a text of megabytes costs nothing.
-    text = " ".join(_shortened(text, 8 * limit).splitlines())
-    line = "".join(
-        sign if sign.isprintable() or category(sign) == "Zs" else ascii(sign)[1:-1] for sign in text
-    )
-    words = line.split(" ")
+    words = printable(" ".join(_shortened(text, 8 * limit).splitlines())).split(" ")
     for index in sorted(range(len(words)), key=lambda index: -len(words[index])):
         too_long = sum(len(word) + 1 for word in words) - 1 - limit
         if too_long <= 0 or len(words[index]) <= _WORD:
             break
         words[index] = _shortened(words[index], max(_WORD, len(words[index]) - too_long))
     return _shortened(" ".join(words), limit)
+
+
+def printable(text: str) -> str:
+    """A text on one line in which everything that is not printed, line breaks too, is an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or category(sign) == "Zs" else ascii(sign)[1:-1] for sign in text
+    )
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -110,6 +110,7 @@ def left_out(
     others: Iterable[str],
     *,
     outside: int = 0,
+    devices: int = 0,
     hidden: int = 0,
     repeated: Collection[str] = (),
     same_names: int = 0,
@@ -119,6 +120,7 @@ def left_out(
     Args:
         others: names of files of other kinds.
         outside: pictures outside of the folders that are meant.
+        devices: pipes, sockets and devices with the name of a picture or video.
         hidden: hidden files.
         repeated: links to folders that are read already.
         same_names: files in an archive whose name another one has.
@@ -134,6 +136,8 @@ def left_out(
         names = [ending for ending, _ in endings.most_common(_KINDS_SHOWN)]
         names += ["..."] * (len(endings) > _KINDS_SHOWN)
         parts.append(f"{_count(endings.total(), 'file')} of other kinds ({', '.join(names)})")
+    if devices:
+        parts.append(_count(devices, "pipe or device", "pipes or devices"))
     if hidden:
         parts.append(_count(hidden, "hidden file"))
     if repeated:
@@ -179,5 +183,5 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
+def _count(n: int, what: str, many: str = "") -> str:
+    return f"{n:,} {what if n == 1 else many or what + 's'}"

@@ -27,6 +27,26 @@ TURNED_SIDE_PX = 144
 """Larger faces are reduced to this while they are turned, so that it takes 0.1 ms a face."""
 
 
+BATCH_BYTES = 1 << 30
+"""What the maps of one batch may take, whatever the network and the size of its input."""
+
+MAX_BATCH = 256
+"""Faces that go through a network at a time at most; more of them gain nothing."""
+
+_BYTES_PER_PIXEL = 1024
+"""Maps that are held at a time, for each pixel of the input, where a graph lets go of those that
+are used up: three float32 ones of 64 channels and the whole size, as VGG's first layers have."""
+
+
+def faces_at_once(face_bytes: int) -> int:
+    """How many faces may go through a network in one batch, 1 to `MAX_BATCH`.
+
+    Args:
+        face_bytes: what the maps of one face take while they are held, above 0.
+    """
+    return max(1, min(MAX_BATCH, BATCH_BYTES // face_bytes))
+
+
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """What a network takes: float32 (n, height_px, width_px, channels), values 0..255.
@@ -50,6 +70,11 @@ class InputSpec:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         return self.height_px, self.width_px, self.channels
+
+    @property
+    def batch_faces(self) -> int:
+        """Faces that go through a graph at a time: 256 up to 64 x 64 pixels, 20 of 224 x 224."""
+        return faces_at_once(self.height_px * self.width_px * _BYTES_PER_PIXEL)
 
 
 @dataclass(frozen=True, slots=True)

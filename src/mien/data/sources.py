@@ -23,6 +23,10 @@ from mien.images import IMAGE_SUFFIXES, MAX_PIXELS
 from mien.labels import FER2013, FERPLUS
 from mien.samples import Samples
 
+_OTHER_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".rar", ".7z")
+_OTHER_TABLES = (".parquet", ".xlsx", ".xls", ".ods", ".feather", ".arrow", ".json", ".jsonl")
+"""Endings of tables that are no csv."""
+
 
 def read_samples(
     source: Path | str,
@@ -55,8 +59,10 @@ def read_samples(
     kind = look_at(path)
     if kind == "nothing":
         raise SourceError(f"no such file or folder: {path}; give a fer2013.csv or class folders")
-    if path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".rar", ".7z")):
+    if path.name.lower().endswith(_OTHER_ARCHIVES):
         raise SourceError(f"{path} is an archive of another kind; unpack it, or give a .zip")
+    if kind == "file" and path.name.lower().endswith(_OTHER_TABLES):
+        raise SourceError(f"{path} is a table of another kind; save it as .csv")
     if kind == "other":
         raise SourceError(f"{path} is a pipe or device; save what comes from it and name the file")
     if kind != "folder" and not _is_archive_of_pictures(path):
@@ -67,7 +73,16 @@ def read_samples(
         )
     if kind == "folder":
         return replace(read_folder(path, max_pixels=max_pixels), source=str(source))
+    _check_for_archives(path)
     return replace(read_archive(path, max_pixels=max_pixels), source=str(source))
+
+
+def _check_for_archives(path: Path) -> None:
+    """Refuse an archive whose pictures are in another archive inside."""
+    members = [member.lower() for member in Archive(path).members]
+    inside = [member for member in members if member.endswith((".zip", *_OTHER_ARCHIVES))]
+    if inside and not any(member.endswith(tuple(IMAGE_SUFFIXES)) for member in members):
+        raise DatasetError(f"{path} holds another archive, {inside[0]}; unpack it and name that")
 
 
 def holds_csv(source: Path) -> bool:

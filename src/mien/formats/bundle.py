@@ -5,6 +5,7 @@ tf2onnx, so it needs the TensorFlow backend. A bundle is made only if, loaded as
 loads it, it gives the probabilities that Keras gives, on golden inputs and on real faces.
 """
 
+import gc
 import logging
 import os
 import tempfile
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError, ParityError, needs_extra
+from mien.formats.activations import batch_faces
 from mien.formats.graph_rewrites import renumber, spell_out_erfc
 from mien.formats.onnx_cards import golden_rows, with_card
 from mien.formats.reasons import reason_of
@@ -35,6 +37,8 @@ PARITY_FACES = 256
 """How many real faces are compared."""
 
 _OPSET = 17
+_COPIES = "TF2ONNX_CATCH_ERRORS"
+"""Variable of the environment by which tf2onnx is told whether its passes work on copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +134,39 @@ def _to_onnx(network: keras.Model) -> bytes:
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         path = os.path.join(folder, "network.onnx")
         try:
-            network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+            _export(network, path)
         except MemoryError:
             raise
         except Exception as error:  # those of Keras, TensorFlow and tf2onnx have no common base
             raise ModelError(f"{network.name} has no ONNX form: {reason_of(error)}") from error
         model = onnx.load(path)
+    # Graphs refer to themselves, so each would stay, weights included, until Python looks for such.
+    gc.collect()
     _store_constants(model.graph, network)
     spell_out_erfc(model.graph)
     renumber(model.graph)
     return bytes(model.SerializeToString())
+
+
+def _export(network: keras.Model, path: str) -> None:
+    """Let tf2onnx convert a network; its passes change one graph, or copies where one fails.
+
+    With copies, which is its default, it leaves out passes that fail. But it copies all weights
+    before each of some 50 passes: 5 GB for ResNet-50.
+    """
+    before = os.environ.get(_COPIES)
+    os.environ[_COPIES] = "FALSE"
+    try:
+        network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    except MemoryError:
+        raise
+    except Exception:
+        os.environ[_COPIES] = "TRUE"
+        network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+    finally:
+        os.environ.pop(_COPIES)
+        if before is not None:
+            os.environ[_COPIES] = before
 
 
 @contextmanager
@@ -191,5 +218,15 @@ def _store_constants(graph: Any, network: keras.Model) -> None:
 
 
 def logits_of(network: keras.Model, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a Keras network gives: float32 (n, h, w, c) in 0..255 -> float32 (n, classes)."""
-    return np.asarray(keras.ops.convert_to_numpy(network(inputs, training=False)), np.float32)
+    """What a Keras network gives: float32 (n, h, w, c) in 0..255 -> float32 (n, classes).
+
+    Faces go through in batches that fit into memory; n is at least 1.
+    """
+    at_once = batch_faces(network)
+    parts = [
+        network(inputs[start : start + at_once], training=False)
+        for start in range(0, len(inputs), at_once)
+    ]
+    return np.concatenate(
+        [np.asarray(keras.ops.convert_to_numpy(part), np.float32) for part in parts]
+    )

@@ -26,6 +26,7 @@ from mien.formats.keras_config import layers_of_applications
 from mien.formats.keras_words import Origin, checked
 from mien.formats.reasons import reason_of
 from mien.formats.theano import turn_kernels
+from mien.model.foreign_files import foreign_file
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""
@@ -229,6 +230,9 @@ def _kind(path: Path) -> str:
         raise ModelError(f"{path} is empty; {_REMEDY}")
     if start.startswith(_PICKLE):
         raise ModelError(f"{path} is a pickle, which could run any code, so it is never opened")
+    told = foreign_file(path)
+    if told:
+        raise ModelError(f"{path} {told}")
     raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {_REMEDY}")
 
 

@@ -7,6 +7,7 @@ the card inside. A runner takes (path, the original network, inputs) and returns
 import importlib
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mien.errors import MissingExtraError, needs_extra
 from mien.formats.bundle import logits_of
 from mien.formats.keras_files import CARD_ATTRIBUTE, CARD_MEMBER, load_network, load_weights
 from mien.model.card import ModelCard
+from mien.preprocessing import InputSpec
 
 LABELS_FILE = "labels.txt"
 """Keys of the classes, one per line, where a format holds files of its own."""
@@ -40,11 +42,15 @@ def run_litert(
     """Run a ``.tflite`` file."""
     interpreter = _interpreter(path)
     source = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(source, inputs.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(source, inputs)
-    interpreter.invoke()
-    return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    result = interpreter.get_output_details()[0]["index"]
+    parts = []
+    for batch in _batches(inputs):
+        interpreter.resize_tensor_input(source, batch.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source, batch)
+        interpreter.invoke()
+        parts.append(np.array(interpreter.get_tensor(result)))
+    return np.concatenate(parts)
 
 
 def _interpreter(path: Path) -> Any:
@@ -89,7 +95,7 @@ def run_saved_model(
     import tensorflow
 
     loaded = tensorflow.saved_model.load(str(path))  # held: its variables die with it
-    return np.asarray(loaded.serve(inputs))
+    return np.concatenate([np.asarray(loaded.serve(batch)) for batch in _batches(inputs)])
 
 
 def make_keras(network: keras.Model, card: ModelCard, folder: Path) -> Path:
@@ -146,6 +152,13 @@ def run_weights(
     copy = keras.models.clone_model(network)
     load_weights(path, copy)
     return logits_of(copy, inputs)
+
+
+def _batches(inputs: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Inputs (n, h, w, c) in parts that a graph can compute within bounded memory."""
+    at_once = InputSpec(*inputs.shape[1:]).batch_faces
+    for start in range(0, len(inputs), at_once):
+        yield inputs[start : start + at_once]
 
 
 def _associated_files(card: ModelCard) -> dict[str, str]:

@@ -250,6 +250,9 @@ def _has_deep_colour(picture: PIL.Image.Image) -> bool:
     return picture.mode in ("RGB", "RGBA") and (";16" in str(told[0]) or told == ("RGB", 65535))
 
 
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+
+
 def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Image:
     """Open a picture by its header alone, as one of `FORMATS`, and check its size.
 
@@ -265,7 +268,13 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
             picture = PIL.Image.open(file, formats=FORMATS)
         except PIL.UnidentifiedImageError as error:
             file.seek(0)
-            if _begins_as_a_picture(file.read(HEAD_BYTES)):
+            head = file.read(HEAD_BYTES)
+            if head.startswith(_TIFF_STARTS):
+                raise ImageError(
+                    f"{name} is damaged, or a TIFF of a kind that is not read, such as colours in "
+                    "floats; save it as PNG"
+                ) from error
+            if _begins_as_a_picture(head):
                 raise ValueError("its header is broken, or of a rare kind") from error
             raise ImageError(
                 f"{name} is not a picture that can be read; use JPEG, PNG, WebP, HEIC, AVIF, "
@@ -281,7 +290,7 @@ def open_with_pillow(file: BinaryIO, name: str, max_pixels: int) -> PIL.Image.Im
 
 def _begins_as_a_picture(head: bytes) -> bool:
     """Whether a file that Pillow does not know begins as those that it should know."""
-    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return head.startswith(starts) or is_webp or head[4:12] in (b"ftypavif", b"ftypavis")
 

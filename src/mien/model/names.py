@@ -2,14 +2,15 @@
 
 ``default`` and the names that `mien.model.store` knows come first, then folders of trainings, then
 files; to mean a file that is called like a known name, write ``./name``. Keras files are told
-from ONNX files by their ending alone: nothing is opened here. Keras files need Keras, so they
-are opened elsewhere (`mien.training.opening`).
+from ONNX files by their ending alone, and of others the first bytes are looked at, to say what they
+are. Keras files need Keras, so they are opened elsewhere (`mien.training.opening`).
 """
 
 from pathlib import Path
 
 from mien.errors import ModelError, WeightsError
 from mien.model import store
+from mien.model.foreign_files import foreign_file
 
 DEFAULT_MODEL = "mien-small-int8"
 """What ``default`` stands for: as accurate as mien-small, and faster."""
@@ -74,12 +75,13 @@ def _from_path(model: str) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         return _model_of_run(path)
+    told = foreign_file(path) if path.is_file() else ""
+    if told:
+        raise ModelError(f"{model} {told}")
     if path.suffix.lower() in _KERAS_SUFFIXES and path.is_file():
         raise ModelError(
             f"{model} is a Keras file; make an ONNX file of it with: mien export {model} --data SRC"
         )
-    if path.suffix.lower() == ".tflite" and path.is_file():
-        raise ModelError(f"{model} is a LiteRT file; {_USE_ITS_ORIGIN}")
     if path.suffix.lower() == ".onnx" and path.is_file():
         return path
     if path.exists():

@@ -53,6 +53,7 @@ class Network:
         self._session = _open_session(self.content, name, threads, provider)
         self.card = _read_card(self._session, self.content, name)
         """The card inside the file."""
+        self._at_once = self.card.input.batch_faces
         self._input_name = _check_graph(self._session, self.card, name)
         _check_golden(self, name)
 
@@ -75,7 +76,11 @@ class Network:
             )
         if not len(inputs):
             return np.empty((0, len(self.card.labels)), np.float32)
-        return np.asarray(self._session.run(None, {self._input_name: inputs})[0], np.float32)
+        parts = [
+            self._session.run(None, {self._input_name: inputs[start : start + self._at_once]})[0]
+            for start in range(0, len(inputs), self._at_once)
+        ]
+        return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), np.float32)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:

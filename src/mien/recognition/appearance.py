@@ -50,6 +50,10 @@ class Appearances:
     weights: NDArray[np.float32]
     """(n, `SIZE`): how much of each pixel is seen, 0..1."""
 
+    def rows(self, chosen: slice) -> "Appearances":
+        """Some of the faces."""
+        return Appearances(self.colours[chosen], self.weights[chosen])
+
 
 def describe(
     crops: Sequence[Image],
@@ -84,25 +88,36 @@ def distances(first: Appearances, second: Appearances) -> NDArray[np.float32]:
         float32 (n, m): 0 alike, 1 unrelated, 2 opposite; less where the two have little in
         common, and 0 where one is plain, for that says nothing.
     """
-    a, wa, b, wb = first.colours, first.weights, second.colours.T, second.weights.T
-    shared = wa @ wb
-    total = np.maximum(shared, 1.0)
-    mean_a, mean_b = (wa * a) @ wb / total, wa @ (wb * b) / total
-    variance = ((wa * a * a) @ wb / total - mean_a**2) * (wa @ (wb * b * b) / total - mean_b**2)
-    covariance = (wa * a) @ (wb * b) / total - mean_a * mean_b
+    # One product has all sums: of weights, of what is weighed, and of its squares.
+    sums = _weighed(first).reshape(-1, SIZE) @ _weighed(second).reshape(-1, SIZE).T
+    sums = sums.reshape(3, len(first.colours), 3, len(second.colours))
+    shared = sums[0, :, 0]
+    means = sums / np.maximum(shared, 1.0)[:, np.newaxis]
+    mean_a, mean_b = means[1, :, 0], means[0, :, 1]
+    variance = (means[2, :, 0] - mean_a * mean_a) * (means[0, :, 2] - mean_b * mean_b)
+    covariance = means[1, :, 1] - mean_a * mean_b
     correlation = np.clip(covariance / np.sqrt(np.maximum(variance, _PLAIN**2)), -1.0, 1.0)
     certainty = np.minimum(shared / _ENOUGH, 1.0) * (variance > _PLAIN**2)
     return np.asarray(certainty * (1.0 - correlation), np.float32)
 
 
-def mixed(past: Appearances, present: Appearances, weight: NDArray[np.float32]) -> Appearances:
+def _weighed(faces: Appearances) -> NDArray[np.float32]:
+    """Weights, weighed colours and weighed squares of colours, (3, n, `SIZE`)."""
+    weighed = np.empty((3, *faces.colours.shape), np.float32)
+    weighed[0] = faces.weights
+    np.multiply(faces.weights, faces.colours, out=weighed[1])
+    np.multiply(weighed[1], faces.colours, out=weighed[2])
+    return weighed
+
+
+def mixed(past: Appearances, present: Appearances, weight: float) -> Appearances:
     """Remembered appearances with new sightings.
 
     Args:
         past: n faces as they were.
         present: the same faces now.
-        weight: float32 (n, 1), what the present weighs against the past, 0..1. What was never
-            seen before is taken as it is.
+        weight: what the present weighs against the past, 0..1. What was never seen before is
+            taken as it is.
     """
     gain = present.weights * (weight + (1.0 - weight) * (1.0 - past.weights))
     hidden = (1.0 - past.weights) * (1.0 - present.weights)
@@ -127,6 +142,11 @@ def _seen(
     frame_size_px: tuple[int, int],
 ) -> NDArray[np.float32]:
     """Share of each thumbnail pixel that shows its own face, (n, rows, columns)."""
+    if len(squares_px) == 1:
+        left, top, side = squares_px[0].tolist()
+        width, height = frame_size_px
+        if min(left, top) >= 0.0 and left + side <= width and top + side <= height:
+            return np.ones((1, _SIDE, _SIDE), np.float32)
     pixel = squares_px[:, 2:] / _SIDE
     left = squares_px[:, :1] + pixel * np.arange(_SIDE)
     top = squares_px[:, 1:2] + pixel * np.arange(_SIDE)

@@ -29,6 +29,9 @@ def cheapest_pairs(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArr
         order = np.argsort(rows)
         return rows[order], columns[order]
     n_rows, n_columns = costs.shape
+    cheapest = costs.argmin(axis=1) if n_columns else np.empty(0, np.int64)
+    if len(set(cheapest.tolist())) == n_rows:
+        return np.arange(n_rows), cheapest  # nobody wants what another one has
     row_prices, column_prices = np.zeros(n_rows), np.zeros(n_columns)
     column_of = np.full(n_rows, -1)
     row_of = np.full(n_columns, -1)

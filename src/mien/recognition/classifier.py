@@ -14,9 +14,6 @@ from mien.preprocessing import to_network_input
 from mien.results import Expression
 from mien.samples import Image
 
-BATCH_FACES = 256
-"""Faces that go through the network at a time: bounds the memory, whatever comes in."""
-
 
 class Classifier:
     """A network and its card, ready to classify. May be shared by threads.
@@ -75,9 +72,11 @@ class Classifier:
         spec = self.card.input
         batches = [
             softmax(self.logits(to_network_input(batch, spec)), self.card.temperature)
-            for batch in _batches(faces)
+            for batch in _batches(faces, spec.batch_faces)
         ]
-        return np.concatenate([np.empty((0, len(self.card.labels))), *batches])
+        if not batches:
+            return np.empty((0, len(self.card.labels)))
+        return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
     def classify(self, faces: Iterable[Image]) -> tuple[Expression, ...]:
         """As `probabilities`, one `Expression` per face."""
@@ -87,7 +86,7 @@ class Classifier:
         )
 
 
-def _batches(faces: Iterable[Image]) -> Iterator[Sequence[Image]]:
+def _batches(faces: Iterable[Image], at_once: int) -> Iterator[Sequence[Image]]:
     rest = iter(faces)
-    while batch := list(islice(rest, BATCH_FACES)):
+    while batch := list(islice(rest, at_once)):
         yield batch

@@ -8,8 +8,10 @@ seconds, so sizes and frame rates do not matter. Libraries that were considered 
 semantics in docs/tracks.md.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median_low
 
 import numpy as np
@@ -66,19 +68,23 @@ NUMBERS = {
 }
 """All of the above, for those who compute the same elsewhere: the page in the browser."""
 
-_TRACK = np.dtype(
-    [
-        ("number", np.int64),
-        ("centre_px", np.float64, 2),
-        ("velocity_px_s", np.float64, 2),
-        ("width_px", np.float64),
-        ("colours", np.float32, SIZE),
-        ("weights", np.float32, SIZE),
-        ("seen_s", np.float64),
-    ]
-)
-Tracks = NDArray[np.void]
-"""One `_TRACK` per track that has not ended."""
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """A track that has not ended, as it was last seen. Plain numbers: for the few faces of a frame
+    they take half as long as arrays of one number each."""
+
+    number: int
+    """0 where it has none yet."""
+    x_px: float
+    """Centre."""
+    y_px: float
+    width_px: float
+    looks: Appearances
+    """One row."""
+    seen_s: float
+    velocity_x_px_s: float = 0.0
+    velocity_y_px_s: float = 0.0
 
 
 class Tracker:
@@ -101,7 +107,7 @@ class Tracker:
             raise ValueError(f"expected a max_gap_s of at least 0, got {max_gap_s}")
         self._max_gap_s = max_gap_s
         self._last_number = 0
-        self._tracks: Tracks = np.empty(0, _TRACK)
+        self._tracks: list[_Track] = []
         self._last_s: float | None = None
         self._intervals_s: deque[float] = deque(maxlen=_N_INTERVALS)
         self._now_s = 0.0
@@ -110,11 +116,11 @@ class Tracker:
     @property
     def waiting_or_in_view(self) -> frozenset[int]:
         """Numbers of the tracks that have not ended."""
-        return frozenset(self._tracks["number"].tolist())
+        return frozenset(track.number for track in self._tracks)
 
     def end_all(self) -> None:
         """End all tracks, as a cut does; the next faces get new numbers."""
-        self._tracks = np.empty(0, _TRACK)
+        self._tracks = []
 
     def update(
         self,
@@ -140,16 +146,19 @@ class Tracker:
                 f"expected {len(detections)} appearances, got {len(appearances.colours)}"
             )
         now_s = self._tick(time_s)
-        self._tracks = self._tracks[now_s - self._tracks["seen_s"] <= self._max_gap_s]
+        tracks = [track for track in self._tracks if now_s - track.seen_s <= self._max_gap_s]
         faces = _as_tracks(detections, appearances, now_s)
-        old, seen = _pairs(self._tracks, faces, now_s)
-        faces["number"][seen] = self._tracks["number"][old]
-        new = np.flatnonzero(faces["number"] == 0)
-        faces["number"][new] = np.arange(len(new)) + self._last_number + 1
-        self._last_number += len(new)
-        self._tracks[old] = _continued(self._tracks[old], faces[seen])
-        self._tracks = np.concatenate([self._tracks, faces[new]])
-        return tuple(faces["number"].tolist())
+        for old, new in _pairs(tracks, faces, now_s):
+            faces[new].number = tracks[old].number
+            _go_on(faces[new], tracks[old])
+            tracks[old] = faces[new]
+        for face in faces:
+            if not face.number:
+                self._last_number += 1
+                face.number = self._last_number
+                tracks.append(face)
+        self._tracks = tracks
+        return tuple(face.number for face in faces)
 
     def _tick(self, time_s: float) -> float:
         """Let time go on to the next frame; returns it as the tracks know it."""
@@ -161,67 +170,76 @@ class Tracker:
         return self._now_s
 
 
-def _as_tracks(detections: Sequence[Detection], appearances: Appearances, time_s: float) -> Tracks:
+def _as_tracks(
+    detections: Sequence[Detection], appearances: Appearances, time_s: float
+) -> list[_Track]:
     """Faces of one frame as tracks that begin, still without a number."""
-    boxes = np.array([face.box_xywh_px for face in detections], np.float64).reshape(-1, 4)
-    faces = np.zeros(len(boxes), _TRACK)
-    faces["centre_px"] = boxes[:, :2] + boxes[:, 2:] / 2
-    faces["width_px"] = boxes[:, 2]
-    faces["colours"] = appearances.colours
-    faces["weights"] = appearances.weights
-    faces["seen_s"] = time_s
-    return faces
+    tracks = []
+    for row, face in enumerate(detections):
+        x, y, width, height = face.box_xywh_px
+        looks = appearances.rows(slice(row, row + 1))
+        tracks.append(_Track(0, x + width / 2, y + height / 2, width, looks, time_s))
+    return tracks
 
 
-def _pairs(
-    tracks: Tracks, faces: Tracks, time_s: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(tracks: list[_Track], faces: list[_Track], now_s: float) -> list[tuple[int, int]]:
     """Positions of the tracks and of the faces that belong together."""
-    gaps_s = (time_s - tracks["seen_s"])[:, np.newaxis]
-    coasted_s = _COASTING_S * -np.expm1(-gaps_s / _COASTING_S)
-    expected_px = tracks["centre_px"] + tracks["velocity_px_s"] * coasted_s
-    place = _squared_distances(expected_px, faces["centre_px"])
-    place /= np.multiply.outer(tracks["width_px"], faces["width_px"])
-    ratio = np.subtract.outer(np.log(tracks["width_px"]), np.log(faces["width_px"]))
-    looks = (distances(_looks(tracks), _looks(faces)) / _APPEARANCE) ** 2
-    costs = (
-        place / (_PLACE[0] + _PLACE[1] * gaps_s) ** 2
-        + (ratio / (_SIZE_RATIO[0] + _SIZE_RATIO[1] * gaps_s)) ** 2
-        + np.where(gaps_s <= _IN_VIEW_S, np.minimum(looks, _APPEARANCE_AT_MOST), looks)
-        + _WAITING_COST * gaps_s
+    if not tracks or not faces:
+        return []
+    costs = _costs(tracks, faces, now_s)
+    pairs = zip(*(each.tolist() for each in cheapest_pairs(costs)), strict=True)
+    return [(row, column) for row, column in pairs if costs[row, column] < _MOST_COST]
+
+
+def _costs(tracks: list[_Track], faces: list[_Track], now_s: float) -> NDArray[np.float64]:
+    """What it costs to take each face for each track, (tracks, faces).
+
+    Cut off, so that pairs that are none do not push the others apart.
+    """
+    looks = distances(_looks(tracks), _looks(faces)).tolist()
+    costs = []
+    for track, distance_to in zip(tracks, looks, strict=True):
+        gap_s = now_s - track.seen_s
+        coasted_s = _COASTING_S * -math.expm1(-gap_s / _COASTING_S)
+        x_px = track.x_px + track.velocity_x_px_s * coasted_s
+        y_px = track.y_px + track.velocity_y_px_s * coasted_s
+        place = (_PLACE[0] + _PLACE[1] * gap_s) ** 2 * track.width_px
+        size = _SIZE_RATIO[0] + _SIZE_RATIO[1] * gap_s
+        most = _APPEARANCE_AT_MOST if gap_s <= _IN_VIEW_S else math.inf
+        costs.append(
+            [
+                min(
+                    ((x_px - face.x_px) ** 2 + (y_px - face.y_px) ** 2) / (place * face.width_px)
+                    + (math.log(track.width_px / face.width_px) / size) ** 2
+                    + min((distance / _APPEARANCE) ** 2, most)
+                    + _WAITING_COST * gap_s,
+                    _MOST_COST,
+                )
+                for face, distance in zip(faces, distance_to, strict=True)
+            ]
+        )
+    return np.array(costs)
+
+
+def _looks(tracks: Sequence[_Track]) -> Appearances:
+    if len(tracks) == 1:
+        return tracks[0].looks
+    return Appearances(
+        np.concatenate([track.looks.colours for track in tracks]),
+        np.concatenate([track.looks.weights for track in tracks]),
     )
-    # Cut off, so that pairs that are none do not push the others apart.
-    costs = np.minimum(costs, _MOST_COST)
-    rows, columns = cheapest_pairs(costs)
-    paired = costs[rows, columns] < _MOST_COST
-    return rows[paired], columns[paired]
 
 
-def _looks(tracks: Tracks) -> Appearances:
-    return Appearances(tracks["colours"], tracks["weights"])
+def _go_on(face: _Track, track: _Track) -> None:
+    """Give a face what its track knows of the time before."""
+    gap_s = face.seen_s - track.seen_s
+    weight = _weight(gap_s, _VELOCITY_HALF_LIFE_S)
+    x_px_s, y_px_s = (face.x_px - track.x_px) / gap_s, (face.y_px - track.y_px) / gap_s
+    face.velocity_x_px_s = track.velocity_x_px_s + weight * (x_px_s - track.velocity_x_px_s)
+    face.velocity_y_px_s = track.velocity_y_px_s + weight * (y_px_s - track.velocity_y_px_s)
+    face.looks = mixed(track.looks, face.looks, _weight(gap_s, _APPEARANCE_HALF_LIFE_S))
 
 
-def _continued(tracks: Tracks, faces: Tracks) -> Tracks:
-    """Tracks with their new sightings."""
-    gaps_s = (faces["seen_s"] - tracks["seen_s"])[:, np.newaxis]
-    measured_px_s = (faces["centre_px"] - tracks["centre_px"]) / gaps_s
-    continued = faces.copy()
-    continued["velocity_px_s"] = tracks["velocity_px_s"] + _weights(
-        gaps_s, _VELOCITY_HALF_LIFE_S
-    ) * (measured_px_s - tracks["velocity_px_s"])
-    weights = _weights(gaps_s, _APPEARANCE_HALF_LIFE_S).astype(np.float32)
-    looks = mixed(_looks(tracks), _looks(faces), weights)
-    continued["colours"], continued["weights"] = looks.colours, looks.weights
-    return continued
-
-
-def _weights(gaps_s: NDArray[np.float64], half_life_s: float) -> NDArray[np.float64]:
+def _weight(gap_s: float, half_life_s: float) -> float:
     """What a new value weighs against the past after a gap."""
-    return np.asarray(1.0 - 0.5 ** (gaps_s / half_life_s))
-
-
-def _squared_distances(
-    first: NDArray[np.float64], second: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    offsets = first[:, np.newaxis] - second
-    return np.asarray(np.einsum("ijk,ijk->ij", offsets, offsets))
+    return float(1.0 - 0.5 ** (gap_s / half_life_s))

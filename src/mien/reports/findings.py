@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mien.clock import clock
+from mien.errors import printable
 from mien.recognition.summary import TrackSummary, VideoSummary
 from mien.reports.wording import counted
 from mien.results import Expression, FrameResult
@@ -22,7 +23,7 @@ def picture_rows(results: Iterable[FrameResult]) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for result in results:
         if not result.faces:
-            found.append((result.source, "", "", "no face found", ""))
+            found.append((printable(result.source), "", "", "no face found", ""))
         for number, face in enumerate(result.faces, 1):
             if face.expression is None:
                 continue
@@ -30,7 +31,7 @@ def picture_rows(results: Iterable[FrameResult]) -> list[tuple[str, ...]]:
             first, *others = _ranked(face.expression)
             if face.expression.is_uncertain:
                 first, others = face.expression.label.display_name, [first, *others]
-            source = result.source if number == 1 else ""
+            source = printable(result.source) if number == 1 else ""
             found.append((source, str(number), box, first, ", ".join(others)))
     return found
 
@@ -47,8 +48,8 @@ def video_line(info: SourceInfo, summary: VideoSummary, detector: str, smallest_
     tracks = "no face found" if not summary.n_faces else counted(summary.n_tracks, "track")
     manner = "" if summary.tta == "none" else f", tta {summary.tta}"
     return (
-        f"{info.name}: {counted(summary.n_frames, 'frame')}, {clock(summary.duration_s, 1)}, "
-        f"{info.width_px} x {info.height_px}, {tracks} "
+        f"{printable(info.name)}: {counted(summary.n_frames, 'frame')}, "
+        f"{clock(summary.duration_s, 1)}, {info.width_px} x {info.height_px}, {tracks} "
         f"({detector}, faces from {smallest_px:.0f} px{manner})"
     )
 

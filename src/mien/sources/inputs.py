@@ -105,18 +105,20 @@ def _in_folder(
     for below, reason in tree.unreadable:
         on_failure(f"cannot read {folder / below}: {reason}; its files are left out")
     found: list[Input] = []
-    others = []
+    others, devices = [], 0
     for name in tree.files:
         path = folder / name
         suffix = path.suffix.lower()
-        if suffix in VIDEO_SUFFIXES and is_file_or_broken(path):
+        if suffix not in VIDEO_SUFFIXES and suffix not in IMAGE_SUFFIXES:
+            others.append(name)
+        elif not is_file_or_broken(path):
+            devices += 1
+        elif suffix in VIDEO_SUFFIXES:
             found.append(Video(path, PurePath(name)))
-        elif suffix in IMAGE_SUFFIXES and is_file_or_broken(path):
+        else:
             item = Video if is_animation(path) else Picture
             found.append(item(path, PurePath(name)))
-        else:
-            others.append(name)
-    line = left_out(others, hidden=tree.hidden, repeated=tree.repeated)
+    line = left_out(others, devices=devices, hidden=tree.hidden, repeated=tree.repeated)
     if not found:
         raise SourceError(
             f"{folder} holds no pictures and no videos; "

@@ -83,7 +83,7 @@ def _of_folder(
     tree = walk(folder)
     for below, reason in tree.unreadable:
         on_failure(f"cannot read {folder / below}: {reason}; its files are left out")
-    others, n_items = [], 0
+    others, devices, n_items = [], 0, 0
     start = "" if str(folder) == "." else f"{str(folder).rstrip('/')}/"
     for name in tree.files:
         path = start + name
@@ -93,10 +93,12 @@ def _of_folder(
                 for item in _of_name(path, on_failure):
                     found += 1
                     yield item
+            else:
+                devices += 1
         else:
             others.append(name)
         n_items += found
-    line = left_out(others, hidden=tree.hidden, repeated=tree.repeated)
+    line = left_out(others, devices=devices, hidden=tree.hidden, repeated=tree.repeated)
     if not n_items:
         raise SourceError(
             f"{folder} holds no pictures, videos or archives; "

@@ -29,9 +29,6 @@ from mien.training.run_folder import BEST
 CALIBRATION = "calibration.json"
 """Name of the file in the run folder."""
 
-BATCH_FACES = 64
-"""Faces that go through the network at a time; evaluation holds 256 of them in memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunTemperature:
@@ -94,11 +91,7 @@ def _fitted(run: Path, validation: Samples) -> RunTemperature:
     spec = InputSpec(*network.input_shape[1:])
 
     def probabilities_of(faces: Iterable[Image]) -> NDArray[np.float64]:
-        inputs = to_network_input(list(faces), spec)
-        parts = range(0, len(inputs), BATCH_FACES)
-        return np.concatenate(
-            [softmax(logits_of(network, inputs[i : i + BATCH_FACES])) for i in parts]
-        )
+        return softmax(logits_of(network, to_network_input(list(faces), spec)))
 
     try:
         fit = calibration.fit(predict(probabilities_of, validation, Split.VALIDATION))

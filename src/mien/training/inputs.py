@@ -18,8 +18,6 @@ from mien.training.teachers import Teaching
 from mien.training.trainable import TEACHER_HEAD
 from mien.training.views import Views
 
-VALIDATION_BATCH = 256
-"""Faces of a validation step."""
 SOME = 2048
 """Faces that are enough for the statistics of a layer."""
 _REMEDY = {
@@ -114,7 +112,13 @@ def batches_of(
             validation,
             spec,
             *objective.targets(validation, recipe),
-            batch_size=VALIDATION_BATCH - VALIDATION_BATCH % (devices or 1),
+            batch_size=_validation_batch(spec, devices),
             whole=devices is not None,
         ),
     )
+
+
+def _validation_batch(spec: InputSpec, devices: int | None) -> int:
+    """Faces of a validation step: as many as memory allows, a multiple of the devices."""
+    share = devices or 1
+    return max(1, spec.batch_faces // share) * share

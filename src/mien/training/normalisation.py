@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-_BATCH = 256
+from mien.formats.activations import batch_faces
 
 
 def settle(network: keras.Model, names: Sequence[str], faces: NDArray[Any]) -> None:
@@ -22,8 +22,9 @@ def settle(network: keras.Model, names: Sequence[str], faces: NDArray[Any]) -> N
     probe = keras.Model(network.input, [layer.input for layer in layers])
     sums = [np.zeros((2, layer.gamma.shape[0])) for layer in layers]
     pixels = [0] * len(layers)
-    for start in range(0, len(faces), _BATCH):
-        batch = np.asarray(faces[start : start + _BATCH], np.float32)
+    at_once = batch_faces(probe)
+    for start in range(0, len(faces), at_once):
+        batch = np.asarray(faces[start : start + at_once], np.float32)
         arrived = probe(batch, training=False)
         for index, values in enumerate(arrived):
             flat = np.asarray(keras.ops.convert_to_numpy(values), np.float64)

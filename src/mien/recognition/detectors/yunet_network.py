@@ -8,7 +8,6 @@ Source: https://github.com/opencv/opencv/blob/4.x/modules/objdetect/src/face_det
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -26,6 +25,8 @@ _STRIDES_PX = (8, 16, 32)
 _MULTIPLE_PX = 32
 _MOST_CANDIDATES = 5000
 """So many of the highest scores are looked at; `FaceDetectorYN`'s default."""
+_NEARLY = 0.999
+"""So far below the threshold squared a product of two scores is looked at, for it is rounded."""
 _KINDS = ("cls", "obj", "bbox", "kps")
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
 
@@ -73,10 +74,11 @@ class YuNetNetwork:
         """
         inputs = _inputs(image_rgb)
         outputs = self._session.run(_OUTPUTS, {"input": inputs})
-        levels = [outputs[at :: len(_KINDS)] for at in range(len(_KINDS))]
-        values = [np.concatenate(kind, axis=1)[0] for kind in levels]
-        rows = _candidates(values, inputs.shape[2:], score_threshold)
-        return _without_repetitions(rows, score_threshold)
+        rows = [
+            _candidates(outputs[at : at + len(_KINDS)], stride_px, inputs.shape[3], score_threshold)
+            for at, stride_px in zip(range(0, len(outputs), len(_KINDS)), _STRIDES_PX, strict=True)
+        ]
+        return _without_repetitions(np.concatenate(rows), score_threshold)
 
     def rest(self) -> None:
         """Give back the memory that large pictures took: ONNX Runtime does so after a run that
@@ -111,41 +113,38 @@ def _inputs(image_rgb: Image) -> NDArray[np.float32]:
     """
     height, width = image_rgb.shape[:2]
     padded = (height + -height % _MULTIPLE_PX, width + -width % _MULTIPLE_PX)
-    inputs = np.zeros((1, 3, *padded), np.float32)
+    inputs = np.empty((1, 3, *padded), np.float32)
+    inputs[..., height:, :] = inputs[..., width:] = 0.0
     for channel, plane in zip((2, 1, 0), cv2.split(image_rgb), strict=True):
         inputs[0, channel, :height, :width] = plane
     return inputs
 
 
 def _candidates(
-    values: Sequence[NDArray[np.float32]], size_px: tuple[int, int], score_threshold: float
+    values: Sequence[NDArray[np.float32]], stride_px: int, width_px: int, score_threshold: float
 ) -> NDArray[np.float32]:
-    """Rows of the places of all levels that score enough, (n, 15).
+    """Rows of the places of one level that score enough, (n, 15).
 
     Args:
-        values: for each of `_KINDS`, (places, numbers), the levels one after the other.
-        size_px: height and width of the network's input.
+        values: for each of `_KINDS`, (1, places, numbers).
+        stride_px: from one place to the next.
+        width_px: of the network's input.
         score_threshold: smallest score.
     """
-    classes, objects, boxes, landmarks = values
-    scores = np.sqrt(np.clip(classes, 0.0, 1.0) * np.clip(objects, 0.0, 1.0))
-    (found,) = np.nonzero(scores[:, 0] >= score_threshold)
-    at, stride_px = _places(size_px)
-    at, stride_px = at[found], stride_px[found]
-    size = np.exp(boxes[found, 2:]) * stride_px
-    corner = (at + boxes[found, :2]) * stride_px - size / 2
-    points = (at[:, np.newaxis] + landmarks[found].reshape(-1, 5, 2)) * stride_px[:, np.newaxis]
-    return np.concatenate([corner, size, points.reshape(-1, 10), scores[found]], axis=1)
-
-
-@lru_cache(maxsize=16)
-def _places(size_px: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Column and row of every place of all levels, float32 (n, 2), and its stride, (n, 1)."""
-    height, width = size_px
-    grids = [np.mgrid[: height // side, : width // side] for side in _STRIDES_PX]
-    at = np.concatenate([grid[::-1].reshape(2, -1).T for grid in grids]).astype(np.float32)
-    stride_px = np.repeat(np.array(_STRIDES_PX, np.float32), [grid[0].size for grid in grids])
-    return at, stride_px[:, np.newaxis]
+    classes, objects, boxes, landmarks = (value[0] for value in values)
+    # Both are sigmoids, so the few that may pass are found without looking at all roots.
+    (found,) = np.nonzero((classes * objects)[:, 0] >= _NEARLY * score_threshold**2)
+    if not len(found):
+        return np.empty((0, 15), np.float32)
+    scores = np.sqrt(np.clip(classes[found], 0.0, 1.0) * np.clip(objects[found], 0.0, 1.0))
+    found, scores = found[scores[:, 0] >= score_threshold], scores[scores[:, 0] >= score_threshold]
+    row, column = np.divmod(found, width_px // stride_px)
+    at = np.stack([column, row], axis=1).astype(np.float32)
+    stride = np.float32(stride_px)
+    size = np.exp(boxes[found, 2:]) * stride
+    corner = (at + boxes[found, :2]) * stride - size / 2
+    points = (at[:, np.newaxis] + landmarks[found].reshape(-1, 5, 2)) * stride
+    return np.concatenate([corner, size, points.reshape(-1, 10), scores], axis=1)
 
 
 def _without_repetitions(rows: NDArray[np.float32], score_threshold: float) -> NDArray[np.float32]:
