@@ -40,7 +40,14 @@ class Cluster:
     def __init__(self, environment: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets have short names
         self.address = f"127.0.0.1:{free_port()}"
-        self.environment = {**os.environ, **TOKEN, **environment, "RAY_USAGE_STATS_ENABLED": "0"}
+        self.environment = {
+            **os.environ,
+            **TOKEN,
+            **environment,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # How soon a node that is gone is missed: 15 s with what Ray takes.
+            "RAY_health_check_period_ms": "500",
+        }
         self.nodes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
