@@ -69,7 +69,7 @@ export function contextOf(canvas) {
  * have larger text, so what is drawn on pictures grows, too.
  * @param {number} [most] pixels of the canvas per pixel of the screen
  */
-export function drawingScale(most = 3) {
+export function drawingScale(most = Infinity) {
   const usual = 16;
   const text = parseFloat(getComputedStyle(document.documentElement).fontSize) || usual;
   return (Math.min(window.devicePixelRatio || 1, most) * text) / usual;
