@@ -23,7 +23,7 @@ import real_data
 from mien.model import store
 from mien.page import runtime
 from mien.recognition.detectors.yunet import YuNet
-from serving_factory import Running, running
+from serving_factory import Running, running, wait_until
 
 VARIABLE = "MIEN_TEST_CHROMIUM"
 """Environment variable: the browser to use."""
@@ -149,6 +149,10 @@ class Visit:
     def shows(self, selector: str, text: str) -> None:
         """Wait until an element shows a text."""
         self.page.locator(selector, has_text=text).first.wait_for()
+
+    def waits_for(self, expression: str) -> None:
+        """Wait until an expression is true. (Playwright's own waiting is against the policy.)"""
+        wait_until(lambda: bool(self.page.evaluate(expression)))
 
     def choose_photos(self, *files: Path) -> None:
         """Give photos to the page, as the dialog does."""

@@ -34,7 +34,7 @@ def test_tags_and_bars_have_their_numbers_at_any_width(chromium: Browser, addres
         visit.open()
         visit.choose_photos(media(MANY))
         visit.photos(1)
-        page.wait_for_function("drawn.length >= 5")
+        visit.waits_for("drawn.length >= 5")
         drawn = page.evaluate("drawn.slice(-5)")
         shown = page.locator(".photo .shown").all_inner_texts()
         assert [text for text, _ in drawn] == [f"{k}  {text}" for k, text in enumerate(shown, 1)]
@@ -62,7 +62,7 @@ def test_labels_are_announced_at_most_every_two_seconds(chromium: Browser, addre
         )
         assert page.locator("#heard").get_attribute("aria-live") == "polite"
         page.click("#camera-start")
-        page.wait_for_function("heard.length >= 4")
+        visit.waits_for("heard.length >= 4")
         heard = page.evaluate("heard")
         gaps_ms = [later[0] - sooner[0] for sooner, later in itertools.pairwise(heard)]
         assert min(gaps_ms) > 1950  # observers are told a little later than at once
@@ -108,10 +108,10 @@ def test_a_video_stops_while_nobody_sees_it(chromium: Browser, address: str):
         )
         visit.open()
         page.click("#tab-video")
+        page.evaluate("document.querySelector('#video-video').loop = true")
         page.set_input_files("#video-input", media(SINGLE))
         page.wait_for_selector("#video-faces .face")
-        page.evaluate("document.querySelector('#video-video').loop = true")
-        page.wait_for_function(f"!{paused}")
+        visit.waits_for(f"!{paused}")
         page.evaluate("hide(true)")
         assert page.evaluate(paused)
         visit.shows("#video-pace", "Paused while this tab is hidden.")
@@ -121,10 +121,8 @@ def test_a_video_stops_while_nobody_sees_it(chromium: Browser, address: str):
         more = page.evaluate("document.querySelector('#video-pace').dataset.frames")
         assert int(more) <= int(shown) + 2
         page.evaluate("hide(false)")
-        page.wait_for_function(f"!{paused}")
-        page.wait_for_function(
-            f"document.querySelector('#video-pace').dataset.frames > {int(more) + 3}"
-        )
+        visit.waits_for(f"!{paused}")
+        visit.waits_for(f"document.querySelector('#video-pace').dataset.frames > {int(more) + 3}")
         page.click("#tab-photos")
         assert page.evaluate(paused)
 

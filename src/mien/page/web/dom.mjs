@@ -65,6 +65,17 @@ export function contextOf(canvas) {
 }
 
 /**
+ * Pixels of a canvas for what is one pixel of the page in a window of common size; large windows
+ * have larger text, so what is drawn on pictures grows, too.
+ * @param {number} [most] pixels of the canvas per pixel of the screen
+ */
+export function drawingScale(most = Infinity) {
+  const usual = 16;
+  const text = parseFloat(getComputedStyle(document.documentElement).fontSize) || usual;
+  return (Math.min(window.devicePixelRatio || 1, most) * text) / usual;
+}
+
+/**
  * Hands a file to the visitor.
  * @param {Blob} blob
  * @param {string} name

@@ -1,7 +1,7 @@
 // @ts-check
 /** The loop over the frames of something that plays: take, have it worked on, show. */
 
-import { contextOf, save } from "./dom.mjs";
+import { contextOf, drawingScale, save } from "./dom.mjs";
 import { FacePanel, labelsOf } from "./faces.mjs";
 import { TagMemory, drawFaces } from "./overlay.mjs";
 import { Seen } from "./record.mjs";
@@ -12,6 +12,8 @@ import { PAUSED } from "./words.mjs";
 /** @typedef {import("./local.mjs").BrowserPlace | import("./server.mjs").ServerPlace} Place */
 
 const PACE_EVERY_MS = 1000;
+/** Pixels of the overlay per pixel of the screen: more takes longer and is not seen. */
+const MOST_DENSITY = 2;
 
 export class Live {
   /**
@@ -145,16 +147,16 @@ export class Live {
 
   draw() {
     const { overlay } = this.parts;
-    const scale = Math.min(window.devicePixelRatio || 1, 2);
-    const width = Math.round(overlay.clientWidth * scale);
-    const height = Math.round(overlay.clientHeight * scale);
+    const density = Math.min(window.devicePixelRatio || 1, MOST_DENSITY);
+    const width = Math.round(overlay.clientWidth * density);
+    const height = Math.round(overlay.clientHeight * density);
     if (overlay.width !== width || overlay.height !== height) {
       [overlay.width, overlay.height] = [width, height];
     }
     const context = contextOf(overlay);
     context.clearRect(0, 0, width, height);
     if (this.result) {
-      const view = { width, height, scale, mirrored: this.mirrored };
+      const view = { width, height, scale: drawingScale(MOST_DENSITY), mirrored: this.mirrored };
       drawFaces(context, this.result, this.labels, view, this.tags);
     }
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Photos: dropped, pasted or chosen, many at once. */
 
-import { button, byId, contextOf, make, save, tell } from "./dom.mjs";
+import { button, byId, contextOf, drawingScale, make, save, tell } from "./dom.mjs";
 import { FaceCard, labelsOf } from "./faces.mjs";
 import { drawFaces } from "./overlay.mjs";
 import { asCsv, asJson } from "./record.mjs";
@@ -12,7 +12,10 @@ import { NO_FACE, Told, count, hiddenPhoto, leftOut } from "./words.mjs";
 /** @typedef {import("./live.mjs").Place} Place */
 /** @typedef {{file: File, card: HTMLElement, result: Result | null, hasFailed: boolean}} Photo */
 
-const SHOWN_PX = 1280;
+/** Longest side of the pictures that are shown, in small and in large windows. */
+const [SHOWN_PX, MOST_SHOWN_PX] = [1280, 2560];
+/** Small pictures are shown enlarged by this much at most. */
+const MOST_ENLARGED = 2;
 const AT_A_TIME = 2;
 /** So many have room beside their picture. */
 const FEW_FACES = 2;
@@ -132,19 +135,23 @@ export class Photos {
    * @param {Result} result
    */
   #framed(bitmap, result) {
-    const picture = this.#drawn(bitmap, Math.min(1, SHOWN_PX / Math.max(bitmap.width, bitmap.height)));
+    const density = window.devicePixelRatio || 1;
+    const longest = Math.min(Math.max(SHOWN_PX, window.innerWidth * density), MOST_SHOWN_PX);
+    const picture = this.#drawn(bitmap, Math.min(1, longest / Math.max(bitmap.width, bitmap.height)));
     const shown = result.faces.map((face) => this.labels.get(face.expression)?.name).join(", ");
     picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", `${result.source}: ${count(result.faces.length, "face")}. ${shown}`);
     const overlay = make("canvas", { class: "overlay", "aria-hidden": "true" });
     new ResizeObserver(() => {
-      const scale = window.devicePixelRatio || 1;
-      overlay.width = Math.round(overlay.clientWidth * scale);
-      overlay.height = Math.round(overlay.clientHeight * scale);
+      overlay.width = Math.round(overlay.clientWidth * density);
+      overlay.height = Math.round(overlay.clientHeight * density);
       const { width, height } = overlay;
-      drawFaces(contextOf(overlay), result, this.labels, { width, height, scale });
+      drawFaces(contextOf(overlay), result, this.labels, { width, height, scale: drawingScale() });
     }).observe(overlay);
-    return make("div", { class: "framed" }, picture, overlay);
+    const frame = make("div", { class: "framed" }, picture, overlay);
+    frame.style.setProperty("--ratio", `${bitmap.width / bitmap.height}`);
+    frame.style.setProperty("--most", `${MOST_ENLARGED * bitmap.width}px`);
+    return frame;
   }
 
   /**

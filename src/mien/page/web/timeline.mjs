@@ -7,8 +7,8 @@ import { contextOf, css } from "./dom.mjs";
 /** @typedef {{time: number, values: number[]}} Moment */
 
 export const SPAN_S = 20;
-/** A face that was away for longer leaves a hole. */
-const HOLE_S = 0.7;
+/** A face that was away for longer leaves a hole; slow machines see one frame a second. */
+const HOLE_S = 1.5;
 
 export class Timeline {
   /** @param {Label[]} labels */
