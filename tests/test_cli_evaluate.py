@@ -89,10 +89,9 @@ def test_report_of_class_folders(faces: Path, model: Path, tmp_path: Path) -> No
         "ECE",
         "surprise",
         "weighted",
-        str(out / "report.html"),
     ):
         assert text in result.stdout, text
-    assert result.stderr == ""
+    assert result.stderr == f"written: {out / 'report.html'}\n"
 
 
 @pytest.mark.usefixtures("quick_plots")

@@ -1,6 +1,7 @@
 """Roll, yaw and pitch: of points that are known, and of real faces that are turned."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,12 @@ from mien.outputs.rows import PLACE_COLUMNS, columns, rows
 from mien.preprocessing import CropGeometry
 from mien.recognition.detectors.second_look import looked_at_again
 from mien.recognition.detectors.yunet import YuNet
+from mien.recognition.fakes import FixedFaces
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.tilts import TiltedTracks
+from mien.recognition.video_recognizer import VideoRecognizer
 from mien.results import LANDMARKS, Detection, Face, FrameResult, HeadPose
+from video_factory import make_clip
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 
@@ -177,3 +183,107 @@ def test_real_faces_that_are_rolled(shared_folder):
                 errors.append(abs(rolls[0] - rolls[1] - turn))
     assert len(errors) > 35
     assert np.median(errors) < 3.0
+
+
+class Turned:
+    """A detector whose second look finds the landmarks that a test says."""
+
+    search_side_px = None
+
+    def __init__(self):
+        self.landmarks, self.n_looks = None, 0
+
+    def look_again(self, image_rgb, faces, *, from_deg=0.0):
+        self.n_looks += len(faces)
+        if self.landmarks is None:
+            return tuple(faces)
+        return tuple(replace(face, landmarks_px=self.landmarks) for face in faces)
+
+
+def test_tracks_are_looked_at_now_and_then_and_remember_what_that_moved():
+    image = np.zeros((480, 640, 3), np.uint8)
+    first, true = seen(HeadPose(10.0, 0.0, 0.0)), seen(HeadPose(30.0, 0.0, 0.0))
+    detector = Turned()
+    tracks = TiltedTracks(detector, UPRIGHT)
+
+    def roll(landmarks, time_s, track=1):
+        face = Detection((270.0, 180.0, 100.0, 120.0), 0.9, landmarks)
+        (better,) = tracks.better(image, [face], [track], time_s)
+        assert (better.box_xywh_px, better.score) == (face.box_xywh_px, face.score)
+        return head_pose(better.landmarks_px).roll_deg
+
+    detector.landmarks = true
+    assert roll(first, 0.0) == pytest.approx(30.0, abs=0.5)
+    # Between two looks the landmarks move as the last one moved them.
+    detector.landmarks = None
+    assert roll(first, 0.04) == pytest.approx(30.0, abs=0.5) and detector.n_looks == 1
+    shifted = tuple((x + 50.0, y) for x, y in first)
+    assert roll(shifted, 0.08) == pytest.approx(30.0, abs=0.5) and detector.n_looks == 1
+    # A look that finds nothing leaves them for half a second.
+    assert roll(first, 0.3) == pytest.approx(30.0, abs=0.5) and detector.n_looks == 2
+    assert roll(first, 1.0) == pytest.approx(10.0, abs=0.5)
+    # Another track has looks of its own; one that ended is forgotten; an upright face needs none.
+    detector.landmarks = true
+    assert roll(first, 1.01, track=2) == pytest.approx(30.0, abs=0.5)
+    tracks.keep(frozenset({1}))
+    n_looks, detector.landmarks = detector.n_looks, None
+    assert roll(first, 1.02, track=2) == pytest.approx(10.0, abs=0.5)
+    assert detector.n_looks == n_looks + 1
+    upright = seen(HeadPose(0.5, 0.0, 0.0))
+    assert roll(upright, 3.0, track=3) == pytest.approx(0.5, abs=0.3)
+    assert detector.n_looks == n_looks + 1
+
+
+def test_tilted_faces_of_videos(shared_folder):
+    """A swaying photo as a video: roll with the second look, and without as it was before."""
+    image = read_image(shared_folder / "media" / "Image_with_alpha.png")
+    image = cv2.resize(image, (640, round(640 * image.shape[0] / image.shape[1])))
+    height, width = image.shape[:2]
+    errors = {}
+    for exact_tilt in (False, True):
+        yunet = YuNet(shared_folder / "models" / YUNET_FILE, search_side_px=320)
+        video = VideoRecognizer(
+            Recognizer("default", yunet), search_side_px=320, exact_tilt=exact_tilt
+        )
+        rolls, turns = [], []
+        for frame in range(24):
+            turn = 30.0 * math.sin(2 * math.pi * frame / 48)
+            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -turn, 1.0)
+            turned = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            faces = video.recognize(turned, frame=frame, time_s=frame / 25).faces
+            if faces:
+                rolls.append(faces[0].pose.roll_deg)
+                turns.append(turn)
+        assert len(rolls) >= 20
+        away = np.array(rolls) - turns
+        errors[exact_tilt] = np.median(np.abs(away - away[0]))
+    assert errors[True] < 4.0
+    assert errors[False] > 1.5 * errors[True]
+
+
+def test_a_table_has_the_exact_tilt(tmp_path, monkeypatch):
+    """Only where landmarks are written are faces looked at again."""
+    from mien.recognition import video_recognizer
+    from mien.recognition.classifier import Classifier
+    from mien.workflows.videos import recognize_video
+    from onnx_factory import make_model_bytes
+
+    made = []
+    real = video_recognizer.TiltedTracks
+    monkeypatch.setattr(
+        video_recognizer, "TiltedTracks", lambda *words: made.append(1) or real(*words)
+    )
+
+    class Fixed(FixedFaces, Turned):
+        def __init__(self):
+            FixedFaces.__init__(self, [(5.0, 5.0, 40.0, 50.0)])
+            Turned.__init__(self)
+
+    make_clip(tmp_path / "a.mp4", 3)
+    model = Classifier(make_model_bytes())
+    recognize_video(tmp_path / "a.mp4", model=model, detector=Fixed())
+    assert not made
+    recognize_video(tmp_path / "a.mp4", model=model, detector=Fixed(), table=tmp_path / "t.csv")
+    assert made == [1]
+    recognize_video(tmp_path / "a.mp4", model=model, detector=Fixed(), exact_tilt=True)
+    assert made == [1, 1]

@@ -32,7 +32,7 @@ h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding
 p { margin: .6rem 0; max-width: 44rem; }
 .subtitle, figcaption, dt { color: var(--soft); }
 .subtitle { margin: .4rem 0 0; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin: .9rem 0; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }

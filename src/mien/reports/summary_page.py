@@ -16,7 +16,7 @@ from mien.reports.summary_text import (
     who_counts,
     with_interval,
 )
-from mien.reports.wording import counted, percent
+from mien.reports.wording import counted, percent, shown_names
 from mien.summaries.summary import (
     LATENCY,
     MOST_DIFFERENCES_OF,
@@ -101,7 +101,7 @@ def _how_to_read(summary: Summary) -> str:
         texts.append(
             f"{counted(len(summary.left_out), 'file')} of the tables left out, of which the "
             "conditions say nothing: "
-            + ", ".join(summary.left_out[:_MOST_SOURCES])
+            + ", ".join(shown_names(summary.left_out)[:_MOST_SOURCES])
             + (" ..." if len(summary.left_out) > _MOST_SOURCES else "")
         )
     return "".join(map(pages.paragraph, texts))

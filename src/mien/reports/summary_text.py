@@ -157,7 +157,12 @@ def how_to_read(summary: Summary) -> list[str]:
             "30 % is +10 points."
         )
     if any(not math.isnan(one.estimate.low) for one in summary.values):
-        lines.append("In brackets: 95 % intervals over persons.")
+        line = "In brackets: 95 % intervals over persons"
+        is_open = any(
+            math.isnan(one.estimate.high) and not math.isnan(one.estimate.low)
+            for one in summary.values
+        )
+        lines.append(f"{line}; a ? is an end that is not known." if is_open else f"{line}.")
     return lines
 
 

@@ -13,6 +13,7 @@ from mien.outputs.summary_tables import (
 )
 from mien.reports.summary_page import summary_page
 from mien.reports.summary_text import headline, how_to_read, summary_table
+from mien.reports.wording import shown_names
 from mien.summaries.faces import joined
 from mien.summaries.summarizing import MIN_SEEN_S, summarized
 from mien.summaries.summary import Summary
@@ -80,7 +81,8 @@ def summarize(
         min_seen_s=min_seen_s,
     )
     if summary.left_out:
-        names = ", ".join(summary.left_out[:3]) + (" ..." if len(summary.left_out) > 3 else "")
+        shown = shown_names(summary.left_out)
+        names = ", ".join(shown[:3]) + (" ..." if len(shown) > 3 else "")
         on_notice(
             f"{conditions} says nothing of {len(summary.left_out)} of {summary.n_sources} files, "
             f"which are left out: {names}"

@@ -82,6 +82,11 @@ class FaceDetector(Protocol):
 class LooksAgain(Protocol):
     """A detector that can find the landmarks of tilted faces better than at first."""
 
+    @property
+    def search_side_px(self) -> int | None:
+        """As of `FaceDetector`."""
+        ...
+
     def look_again(
         self, image_rgb: Image, faces: Sequence[Detection], *, from_deg: float = ...
     ) -> tuple[Detection, ...]:
