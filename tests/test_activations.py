@@ -1,5 +1,7 @@
 """Batches of Keras networks are as large as the memory for all of their layers allows."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 import keras
 
 from mien import preprocessing
+from mien.formats import bundle
 from mien.formats.activations import batch_faces
 from mien.formats.bundle import logits_of
 
@@ -57,3 +60,25 @@ def test_parts_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(keras.Model, "__call__", spy)
     np.testing.assert_allclose(logits_of(model, FACES), whole, atol=1e-4)
     assert (whole.shape, sizes) == ((7, 3), [3, 3, 1])
+
+
+@pytest.mark.parametrize("before", [None, "TRUE"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_pass_that_fails_is_tried_on_copies(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, fails: bool
+) -> None:
+    """tf2onnx is told by a variable of the environment, which is as before afterwards."""
+    told = []
+
+    class Network:
+        def export(self, path: str, **settings: object) -> None:
+            told.append(os.environ["TF2ONNX_CATCH_ERRORS"])
+            if fails and told[-1] == "FALSE":
+                raise RuntimeError("a pass failed")
+
+    monkeypatch.delenv("TF2ONNX_CATCH_ERRORS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", before)
+    bundle._export(Network(), "network.onnx")
+    assert told == (["FALSE", "TRUE"] if fails else ["FALSE"])
+    assert os.environ.get("TF2ONNX_CATCH_ERRORS") == before

@@ -190,3 +190,27 @@ def test_erfc_is_spelt_out():
     x = np.linspace(-2, 2, 9, dtype=np.float32)
     expected = [math.erfc(math.erfc(-value)) for value in x]
     np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, atol=1e-6)
+
+
+def test_it_does_not_matter_whose_constant_stayed():
+    def clipped(layer: str, after: str):
+        nodes = [
+            helper.make_node("Min", ["x", f"{layer}/Relu6_min__7"], ["a"], "a"),
+            helper.make_node("Max", ["a", f"{after}/Relu6_max__5"], ["y"], "b"),
+        ]
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy"]
+        stored = [
+            numpy_helper.from_array(np.float32(6), f"{layer}/Relu6_min__7"),
+            numpy_helper.from_array(np.float32(0), f"{after}/Relu6_max__5"),
+        ]
+        stored.sort(key=lambda tensor: tensor.name)
+        graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], stored)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+    one, other = clipped("block_1", "block_2"), clipped("block_9", "block_3")
+    for model in (one, other):
+        renumber(model.graph)
+    assert one.SerializeToString() == other.SerializeToString()
+    x = np.array([-1, 3, 9], np.float32)
+    session = onnxruntime.InferenceSession(one.SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"x": x})[0], [0, 3, 6])

@@ -464,3 +464,19 @@ def test_a_tiff_of_floats_in_colour_says_what_it_may_be():
     stored = cv2.imencode(".tif", gradient().astype(np.float32) / 255)[1].tobytes()
     with pytest.raises(ImageError, match="of a kind that is not read, such as colours in floats"):
         read_image(stored)
+
+
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_paths_of_other_classes(tmp_path, as_bytes):
+    class Place:
+        def __fspath__(self):
+            return os.fsencode(tmp_path / "a.png") if as_bytes else str(tmp_path / "a.png")
+
+    (tmp_path / "a.png").write_bytes(encode(gradient(), "PNG"))
+    for read in (read_image, as_image):
+        assert np.array_equal(read(Place()), gradient())
+
+
+def test_an_empty_name_is_told():
+    with pytest.raises(SourceError, match="name of the picture is empty"):
+        as_image("")

@@ -184,11 +184,14 @@ def renumber(graph: Any) -> None:
             outputs have names without a number.
     """
     names: dict[str, str] = {}
+    constants = {tensor.name for tensor in graph.initializer}
 
     def of(name: str) -> str:
         if not _NUMBER.search(name):
             return name
-        return names.setdefault(name, _NUMBER.sub("", name) + f"__{len(names)}")
+        # Of equal constants one stays, with a name of any of their layers.
+        kind = "const" if name in constants else _NUMBER.sub("", name)
+        return names.setdefault(name, f"{kind}__{len(names)}")
 
     for node in graph.node:
         node.name = of(node.name)
@@ -196,6 +199,7 @@ def renumber(graph: Any) -> None:
         node.output[:] = [of(name) for name in node.output]
     for tensor in (*graph.initializer, *graph.value_info):
         tensor.name = of(tensor.name)
+    graph.initializer.sort(key=lambda tensor: tensor.name)
     for value in (*graph.input, *graph.output, *graph.value_info):
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:

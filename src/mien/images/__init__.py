@@ -12,6 +12,7 @@ was rejected, because damaged files found new ones for years, and each cost a wh
 import ctypes
 import functools
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF")
 and some start programs (EPS: Ghostscript). MPO comes with JPEG; HEIC is read
 by `mien.images.heif`."""
 
-Readable = Path | str | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image
+Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PIL.Image.Image
 """What a picture is read from: a path, a file's bytes, an open file, or Pillow's picture."""
 
 Picture = Readable | Image
@@ -146,8 +147,11 @@ def _read(source: object, name: str | None, max_pixels: int, *, keep_grey: bool)
         _check(source.size, name, max_pixels)
         with whole(name):
             return pixels_of(source, keep_grey)
-    if isinstance(source, Path | str):
-        name = name or str(source)
+    if isinstance(source, str | os.PathLike):
+        source = os.fsdecode(source)  # whatever class a program has for its paths
+        if not source:
+            raise SourceError("the name of the picture is empty; name a file")
+        name = name or source
         with opened(source, name) as file:
             return _read_file(file, name, max_pixels, keep_grey)
     name = name or "the picture"
