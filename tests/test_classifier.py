@@ -222,6 +222,6 @@ def test_nothing_is_printed_for_files_that_do_not_work(capfd) -> None:
 def test_large_batches_go_in_parts(classifier, monkeypatch):
     faces = np.stack([noise(48, 48, seed)[..., :1] for seed in range(5)]).astype(np.float32)
     whole = classifier.logits(faces)
-    monkeypatch.setattr(classifier, "_at_once", 2)
+    monkeypatch.setattr(classifier.network, "_at_once", 2)
     np.testing.assert_allclose(classifier.logits(faces), whole, atol=1e-5)
     assert classifier.probabilities(faces[:0].astype(np.uint8)).shape == (0, 7)

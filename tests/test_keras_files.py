@@ -225,7 +225,8 @@ def test_what_is_no_keras_file_is_one_clear_line(tmp_path: Path, monkeypatch: py
     archive = save(tutorial_cnn(), tmp_path / "good.keras").read_bytes()
     cases = {
         "empty.h5": (b"", "is empty"),
-        "text.h5": (b"version https://git-lfs.github.com/spec/v1", "is not a Keras file"),
+        "text.h5": (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
+        "words.h5": (b"these are words", "is not a Keras file"),
         "pickle.h5": (pickle.dumps(Evil()), "is a pickle.*never opened"),
         "cut.h5": (h5[: len(h5) // 2], "is damaged: broken off"),
         "cut.keras": (archive[: len(archive) // 2], "is damaged"),

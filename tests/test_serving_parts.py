@@ -222,7 +222,7 @@ def test_the_engine_has_one_thread_for_a_picture(
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
-    for part in (engine.detector._network, engine.classifier):  # type: ignore[attr-defined]
+    for part in (engine.detector._network, engine.classifier.network):  # type: ignore[attr-defined]
         assert part._session.get_session_options().intra_op_num_threads == 1
     assert engine.live(0.0, "none", 0.1)
 

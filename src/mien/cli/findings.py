@@ -15,7 +15,7 @@ from rich.table import Table
 from mien.cli.console import output, print_line
 from mien.errors import OutputError
 from mien.results import FrameResult
-from mien.workflows.recognizing import PICTURE_COLUMNS, VideoFindings, picture_rows
+from mien.workflows.findings import PICTURE_COLUMNS, VideoFindings, picture_rows
 
 _BETWEEN = "  "
 """What Rich puts between two columns."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 from mien.cli.console import print_line, progress_bar, warn
 from mien.cli.findings import PictureRows, print_video
 from mien.results import FrameResult
-from mien.workflows.recognizing import Listener, json_line, video_findings
+from mien.workflows.findings import video_findings
+from mien.workflows.recognizing import Listener, json_line
 
 if TYPE_CHECKING:
     from mien.sources.source import SourceInfo

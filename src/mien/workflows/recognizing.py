@@ -5,7 +5,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,7 +21,6 @@ from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.turning import Rotate
-from mien.reports import findings
 from mien.results import FrameResult, Tta
 from mien.sources.inputs import Input, Picture, Video, find_inputs
 from mien.sources.source import SourceInfo
@@ -39,21 +38,14 @@ if TYPE_CHECKING:
     from mien.recognition.video_recognizer import VideoRecognizer
     from mien.workflows.videos import VideoRun
 
-PICTURE_COLUMNS = findings.PICTURE_COLUMNS
-"""Columns of `picture_rows`."""
-
 __all__ = [
-    "PICTURE_COLUMNS",
     "Job",
     "Listener",
     "OneVideoError",
     "Plan",
-    "VideoFindings",
     "WantedFiles",
     "json_line",
-    "picture_rows",
     "plan",
-    "video_findings",
 ]
 
 
@@ -109,20 +101,6 @@ class Plan:
     def n_videos(self) -> int:
         """How many of the inputs are videos."""
         return sum(isinstance(item, Video) for item in self.inputs)
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFindings:
-    """What a video came to, as text."""
-
-    line: str
-    """The video in one line."""
-    columns: tuple[str, ...]
-    """Titles of the columns."""
-    rows: tuple[tuple[str, ...], ...]
-    """A row for every track."""
-    left_out: str
-    """About the tracks that have no row; empty where all have one."""
 
 
 class Listener:
@@ -390,23 +368,3 @@ class Job:
                 tta=self.tta,
             )
         return self._recognizer
-
-
-def picture_rows(
-    results: Iterable[FrameResult],
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Columns, and a row for every face of every picture, as text."""
-    return findings.PICTURE_COLUMNS, findings.picture_rows(results)
-
-
-def video_findings(run: "VideoRun") -> VideoFindings:
-    """What a video came to, as text, once it is over."""
-    detector = run.recognizer.recognizer.detector
-    smallest_px = detector.minimum_face_px(run.info.width_px, run.info.height_px)
-    summary = run.sums.summary
-    return VideoFindings(
-        findings.video_line(run.info, summary, detector.name, smallest_px),
-        findings.TRACK_COLUMNS,
-        tuple(findings.track_rows(summary)),
-        findings.tracks_left_out(summary),
-    )
