@@ -16,7 +16,7 @@ with the second look at tilted faces.
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -29,7 +29,7 @@ from mien.recognition.detectors import load_detector
 from mien.recognition.detectors.detector import FaceDetector, LooksAgain
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video_recognizer import VideoRecognizer
-from mien.results import Detection, HeadPose
+from mien.results import Detection, Face, HeadPose
 
 SIDE_PX = 400
 DISTANCE_MM, EYES_MM, PIXELS_PER_MM = 1000.0, 63.0, 1.55
@@ -129,28 +129,39 @@ def seen_by(detector: FaceDetector, image: np.ndarray) -> tuple[Detection, ...]:
     return detector.look_again(image, found) if is_photo else found
 
 
+def on_a_larger_ground(image: np.ndarray, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """A picture turned about its middle, and the affine map (2, 3) from its points."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -turn_deg, 1.0)
+    matrix[:, 2] += 0.25 * np.array([width, height])
+    size = (int(1.5 * width), int(1.5 * height))
+    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), matrix
+
+
+def rolls(
+    upright: Sequence[Detection | Face], found: Sequence[Detection | Face], matrix: np.ndarray
+) -> Iterator[float]:
+    """By how many degrees the roll of each upright face differs where it is found again."""
+    for face in upright:
+        center = matrix[:, :2] @ np.mean(face.landmarks_px, axis=0) + matrix[:, 2]
+        for other in found:
+            away = math.dist(np.mean(other.landmarks_px, axis=0), center)
+            if away < face.box_xywh_px[2] / 3:
+                there, here = (angles(head_pose(one.landmarks_px))[0] for one in (other, face))
+                yield there - here
+                break
+
+
 def turned(photos: list[str], side_px: int | None) -> Iterator[tuple[float, float]]:
     """By how much each face of each photo was turned, and by how much mien says it was."""
     detector = load_detector("yunet", search_side_px=side_px)
     for photo in photos:
         image = read_image(Path(photo))
-        height, width = image.shape[:2]
         upright = seen_by(detector, image)
         for turn in np.linspace(-40.0, 40.0, 13):
-            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -turn, 1.0)
-            matrix[:, 2] += 0.25 * np.array([width, height])
-            size = (int(1.5 * width), int(1.5 * height))
-            found = seen_by(
-                detector, cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-            )
-            for face in upright:
-                center = matrix[:, :2] @ np.mean(face.landmarks_px, axis=0) + matrix[:, 2]
-                for other in found:
-                    away = math.dist(np.mean(other.landmarks_px, axis=0), center)
-                    if away < face.box_xywh_px[2] / 3:
-                        rolls = [angles(head_pose(one.landmarks_px))[0] for one in (other, face)]
-                        yield turn, rolls[0] - rolls[1]
-                        break
+            picture, matrix = on_a_larger_ground(image, turn)
+            for rolled in rolls(upright, seen_by(detector, picture), matrix):
+                yield turn, rolled
 
 
 def swaying(photos: list[str], side_px: int, exact_tilt: bool) -> Iterator[tuple[float, float]]:
@@ -163,24 +174,14 @@ def swaying(photos: list[str], side_px: int, exact_tilt: bool) -> Iterator[tuple
     )
     for photo in photos:
         image = read_image(Path(photo))
-        height, width = image.shape[:2]
         upright = seen_by(still, image)
         video.restart()
         for frame in range(FRAMES):
             turn = MOST_SWAY * math.sin(2 * math.pi * frame / FRAMES)
-            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -turn, 1.0)
-            matrix[:, 2] += 0.25 * np.array([width, height])
-            size = (int(1.5 * width), int(1.5 * height))
-            picture = cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+            picture, matrix = on_a_larger_ground(image, turn)
             found = video.recognize(picture, frame=frame, time_s=frame / FRAME_RATE_HZ).faces
-            for face in upright:
-                center = matrix[:, :2] @ np.mean(face.landmarks_px, axis=0) + matrix[:, 2]
-                for other in found:
-                    away = math.dist(np.mean(other.landmarks_px, axis=0), center)
-                    if away < face.box_xywh_px[2] / 3:
-                        rolls = [angles(head_pose(one.landmarks_px))[0] for one in (other, face)]
-                        yield turn, rolls[0] - rolls[1]
-                        break
+            for rolled in rolls(upright, found, matrix):
+                yield turn, rolled
 
 
 def angles(pose: HeadPose | None) -> np.ndarray:

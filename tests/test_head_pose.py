@@ -265,6 +265,7 @@ def test_a_table_has_the_exact_tilt(tmp_path, monkeypatch):
     """Only where landmarks are written are faces looked at again."""
     from mien.recognition import video_recognizer
     from mien.recognition.classifier import Classifier
+    from mien.workflows import recognizing
     from mien.workflows.videos import recognize_video
     from onnx_factory import make_model_bytes
 
@@ -287,3 +288,12 @@ def test_a_table_has_the_exact_tilt(tmp_path, monkeypatch):
     assert made == [1]
     recognize_video(tmp_path / "a.mp4", model=model, detector=Fixed(), exact_tilt=True)
     assert made == [1, 1]
+
+    # As the command does it.
+    for tables in ((), (tmp_path / "other.csv",)):
+        made.clear()
+        planned = recognizing.plan(
+            [str(tmp_path / "a.mp4")], files=recognizing.WantedFiles(tables=tables)
+        )
+        assert recognizing.Job(model, Fixed()).run(planned) == 0
+        assert len(made) == len(tables)

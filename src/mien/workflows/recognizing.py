@@ -328,7 +328,7 @@ class Job:
                     self._ready(),
                     half_life_s=HALF_LIFE_S if self.half_life_s is None else self.half_life_s,
                     search_side_px=self.search_side_px,
-                    exact_tilt=self.exact_tilt or bool(tables),
+                    exact_tilt=self.exact_tilt or bool(files.tables),
                 )
             run = VideoRun(
                 source,
