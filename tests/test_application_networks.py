@@ -15,6 +15,8 @@ import keras
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import Reading
 from mien.labels import FER2013
+from mien.model.card import golden_inputs
+from mien.preprocessing import InputSpec
 from mien.recognition.classifier import Classifier
 from mien.training.opening import open_network
 
@@ -58,13 +60,15 @@ def fine_tuned(name: str) -> keras.Model:
 
 
 def _settle(network: keras.Model) -> None:
-    """Give normalisations the statistics of the faces, and let LayerScale pass something on."""
+    """Give normalisations the statistics of all pictures that the network will see, and let
+    LayerScale pass something on."""
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
         if type(layer).__name__ == "LayerScale":
             layer.set_weights([np.full_like(weight, 0.5) for weight in layer.get_weights()])
-    network(FACES.astype(np.float32) / 255, training=True)
+    pictures = np.concatenate([FACES, golden_inputs(InputSpec(96, 96, 3))])
+    network(pictures.astype(np.float32) / 255, training=True)
 
 
 @pytest.mark.slow

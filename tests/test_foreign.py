@@ -13,7 +13,7 @@ import keras
 
 from keras_factory import edit_keras, mini_xception, outputs, pictures, save, tutorial_cnn
 from mien.cli.model_argument import Scaling
-from mien.errors import ModelError
+from mien.errors import ModelError, ParityError
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import SCALINGS, Reading, adopt
 from mien.formats.saving import export_to
@@ -105,6 +105,17 @@ def test_the_softmax_is_taken_off(end: str):
     np.testing.assert_allclose(softmax(logits), expected, atol=2e-6)
     _, parity = to_bundle(adopted, card, list(faces[..., 0]))
     assert parity.largest_difference <= PARITY_TOLERANCE
+
+
+def test_a_network_that_rounding_decides_is_refused_for_that():
+    inputs = keras.Input((24, 24, 1))
+    x = L.Activation("sigmoid")(L.Dense(7)(L.Flatten()(L.Rescaling(1 / 255)(inputs))))
+    for _ in range(60):  # the logistic map, which doubles every difference
+        x = 4.0 * x * (1.0 - x)
+    network = keras.Model(inputs, L.Activation("softmax")(x))
+    adopted, card = adopt(network, FILE, reading("0..255"))
+    with pytest.raises(ParityError, match=r"rounding.* up to"):
+        to_bundle(adopted, card, list(pictures((24, 24, 1))[..., 0]))
 
 
 def test_logits_stay_logits():

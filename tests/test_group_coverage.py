@@ -81,7 +81,10 @@ def calibration(n: int, slope: float) -> tuple[Draw, float]:
     return draw, float(np.abs(gaps).sum() / len(confidence))
 
 
-@pytest.mark.parametrize(("n", "slope"), [(60, 0.9), (300, 0.9), (1500, 0.7), (300, 1.6)])
+@pytest.mark.parametrize(
+    ("n", "slope"),
+    [(60, 0.9), (60, 0.7), (60, 0.5), (300, 0.9), (300, 0.7), (300, 0.5), (1500, 0.7), (300, 1.6)],
+)
 def test_calibration_error(n: int, slope: float) -> None:
     part = covered(*calibration(n, slope))
     assert 0.93 <= part <= 0.97, part
