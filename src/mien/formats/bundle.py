@@ -144,7 +144,12 @@ def _to_onnx(network: keras.Model) -> bytes:
         import tensorflow  # noqa: F401
         import tf2onnx  # noqa: F401
     network(np.zeros((1, *network.input_shape[1:]), np.float32))  # export wants a called network
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), without_xla():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        without_xla(),
+        weights_once(),
+    ):
         warnings.simplefilter("ignore")  # tf2onnx's, about NumPy 2
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         path = os.path.join(folder, "network.onnx")
@@ -205,6 +210,32 @@ def without_xla() -> Iterator[None]:
         yield
     finally:
         tensorflow.function = function
+
+
+@contextmanager
+def weights_once() -> Iterator[None]:
+    """Let tf2onnx write a weight into its node once, not after each of its passes.
+
+    A node keeps the memory of all that was ever written into it, as protobuf has it; some 45 times
+    the size of the network.
+    """
+    from tf2onnx.graph import Node
+
+    write = Node.update_proto
+
+    def write_once(node: Any, external_tensor_storage: Any = None) -> None:
+        value = node.attr.get("value") if node.is_const() else None
+        if value is None or external_tensor_storage is not None:
+            write(node, external_tensor_storage)
+        elif (written := (value, *node.output)) != getattr(node, "_mien_written", None):
+            write(node)
+            node._mien_written = written
+
+    Node.update_proto = write_once
+    try:
+        yield
+    finally:
+        Node.update_proto = write
 
 
 def _store_constants(graph: Any, network: keras.Model) -> None:
