@@ -21,8 +21,9 @@ demo: $(VENV)/.demo
 test: lint $(VENV)/.browser
 	$(PYTEST) -m "not slow"
 
-test-all: lint $(VENV)/.browser
-	$(PYTEST)
+# Those that take gigabytes run one after another, beside the others.
+test-all: test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 # Tests take about 40 % longer so. Shown are the least covered modules, and the total.
 coverage: $(VENV)/.test

@@ -78,11 +78,15 @@ _SLOW_CASES = {
     for case in cases
 }
 """Cases of tests that are quick but for these: large networks, second ways to the same place."""
+_LARGE = ("test_all_recipes", "test_application_networks", "test_pipelines", "test_zoo")
+"""Modules whose slow tests take up to 20 GB."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the slow cases to `make test-all`."""
+    """Leave slow cases to `make test-all`, and those that take gigabytes to one process of it."""
     for item in items:
         if item.name in _SLOW_CASES:
             item.add_marker(pytest.mark.slow)
+        if item.path.stem in _LARGE and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group("gigabytes"))
