@@ -52,7 +52,7 @@ def test_fields_are_set_by_name():
         ("batch_size=0", "r: batch_size must be at least 1"),
         ("epochs=1.5", "cannot be 1.5"),
         ("drop_duplicates=1", "cannot be 1"),
-        ("optimizer=lion", "must be one of sgd, adam, adamw"),
+        ("optimizer=lion", "must be one of sgd, adam, adamw, muon"),
         ("augmentation=1", "is a group"),
         ("augmentation.spin=1", "Augmentation in the recipe has no field 'spin'; known"),
         ("augmentation.zoom=2", "zoom must be below 1"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from mien.training.muon import ConvolutionMuon
 from mien.training.phases import Phase
 from mien.training.recipe import Recipe
 from mien.training.schedule import schedule
@@ -30,10 +31,13 @@ def optimizer(recipe: Recipe, phase: Phase, steps_per_epoch: int) -> keras.optim
     }
     if recipe.optimizer == "sgd":
         made = keras.optimizers.SGD(momentum=MOMENTUM, nesterov=True, **options)
+    elif recipe.optimizer == "muon":
+        made = ConvolutionMuon(momentum=MOMENTUM, nesterov=True, **options)
     elif recipe.optimizer == "adam":
         made = keras.optimizers.Adam(**options)
     else:
         made = keras.optimizers.AdamW(**options)
     if recipe.weight_decay:
+        # Under Muon the length of kernels is fixed, so decay acts on the classifier alone.
         made.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return made

@@ -59,8 +59,9 @@ class Recipe:
     """Parts of the training, one after the other; none: one part in which every layer learns."""
     batch_size: int = 128
     """Rows per step."""
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    """SGD has Nesterov momentum 0.9."""
+    optimizer: Literal["sgd", "adam", "adamw", "muon"] = "sgd"
+    """SGD has Nesterov momentum 0.9; ``muon`` is SGD with orthogonal steps of convolutions (see
+    `training.muon`), for networks with a normalisation behind each."""
     learning_rate: float = 0.1
     """Peak learning rate."""
     schedule: Literal["constant", "cosine", "step"] = "cosine"
