@@ -12,6 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra")
 
 import keras
 
+from mien.errors import ModelError
 from mien.formats.bundle import PARITY_TOLERANCE, to_bundle
 from mien.formats.foreign import Reading
 from mien.labels import FER2013
@@ -80,7 +81,12 @@ def test_it_is_read_exported_and_used(name: str, tmp_path: Path):
     expected = np.asarray(network(FACES.astype(np.float32) / 255, training=False))
     assert expected.std(axis=0).max() > 0.01
     opened = open_network(path, Reading(labels=FER2013.keys, scaling="0..1"))
-    bundle, parity = to_bundle(opened.network, opened.card, list(FACES))
+    try:
+        bundle, parity = to_bundle(opened.network, opened.card, list(FACES))
+    except ModelError as error:
+        if "too large for this machine" not in str(error):
+            raise
+        pytest.skip(str(error))
     assert parity.largest_difference <= PARITY_TOLERANCE
     classifier = Classifier(bundle)
     np.testing.assert_allclose(classifier.probabilities(FACES), expected, atol=PARITY_TOLERANCE)

@@ -13,12 +13,14 @@ import keras
 from tf2onnx.graph import Node
 
 from keras_factory import pictures, tutorial_cnn
+from mien.errors import ModelError
 from mien.formats import bundle
 from mien.formats.foreign import Reading, adopt
 from mien.labels import FER2013
 
 
 def exported() -> bytes:
+    """A bundle; every call makes the same network."""
     keras.backend.clear_session()  # names count anew
     keras.utils.set_random_seed(3)
     network = tutorial_cnn()
@@ -44,3 +46,11 @@ def test_a_weight_is_written_once_and_the_file_is_the_same(monkeypatch: pytest.M
     monkeypatch.setattr(bundle, "weights_once", nullcontext)
     assert exported() == once
     assert max(written.values()) > 10
+
+
+def test_a_network_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "memory_bytes", lambda: 1_000)
+    with pytest.raises(ModelError, match="too large for this machine"):
+        exported()
+    monkeypatch.setattr(bundle, "memory_bytes", lambda: None)
+    exported()

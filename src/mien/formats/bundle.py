@@ -37,6 +37,9 @@ PARITY_FACES = 256
 """How many real faces are compared."""
 
 _OPSET = 17
+_WEIGHT_COPIES = 20
+"""Copies of the weights that TensorFlow and tf2onnx hold at once: 21 to 23 in networks of 20 to 196
+million parameters, their own included."""
 _COPIES = "TF2ONNX_CATCH_ERRORS"
 """Variable of the environment by which tf2onnx is told whether its passes work on copies."""
 
@@ -70,12 +73,14 @@ def to_bundle(
         The bundle and the proof.
 
     Raises:
-        ModelError: no faces were given, the active backend cannot export, or the network has no
-            ONNX form.
-        ParityError: the largest difference of probabilities exceeds `PARITY_TOLERANCE`.
+        ModelError: no faces were given, the active backend cannot export, the network has no ONNX
+            form, or the machine too little memory to make it.
+        ParityError: the largest difference of probabilities exceeds `PARITY_TOLERANCE`, or rounding
+            alone makes one.
     """
     if not len(faces):
         raise ModelError("an export is proven on real faces, and none were given")
+    _check_memory(network)
     card = with_golden(network, card)
     bundle = with_card(_to_onnx(network), card)
     inputs = to_network_input(faces[:PARITY_FACES], card.input)
@@ -100,6 +105,26 @@ def compared(exported: NDArray[np.float32], original: NDArray[np.float32]) -> Pa
             f"more than {PARITY_TOLERANCE:.0e}; nothing was written"
         )
     return Parity(len(original), largest)
+
+
+def _check_memory(network: keras.Model) -> None:
+    """Refuse what would fill all memory, for then the system ends the program without a word."""
+    needed = _WEIGHT_COPIES * 4 * network.count_params()
+    there = memory_bytes()
+    if there is not None and needed > there:
+        raise ModelError(
+            f"{network.name} is too large for this machine: converting its "
+            f"{network.count_params() / 1e6:.0f} million parameters takes about "
+            f"{needed / 1e9:.0f} GB of memory, and there are {there / 1e9:.0f}"
+        )
+
+
+def memory_bytes() -> int | None:
+    """Memory of this machine; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def _instability(network: keras.Model, card: ModelCard) -> str:
