@@ -86,14 +86,14 @@ def test_a_file_plays_to_its_end(place, tmp_path):
     assert outputs["--timeline"].stat().st_size > 0
 
 
-def test_uncertain_faces_and_mirror_images(place, tmp_path):
+def test_uncertain_faces_mirror_images_and_a_camera_on_its_side(place, tmp_path):
     table, recorded = tmp_path / "t.jsonl", tmp_path / "r.mp4"
-    options = ("--min-confidence", "0.99", "--tta", "flip")
+    options = ("--min-confidence", "0.99", "--tta", "flip", "--rotate", "90")
     done = live(place, "clip.mp4", *options, "--table", table, "--record", recorded)
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in table.read_text().splitlines()]
     assert results
-    assert {result["tta"] for result in results} == {"flip"}
+    assert {(result["tta"], result["turned"]) for result in results} == {("flip", 90)}
     assert {result["faces"][0]["expression"] for result in results} == {"uncertain"}
     assert n_frames(recorded) >= 1
 

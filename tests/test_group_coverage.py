@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mien.evaluation.bootstrap import interval
 from mien.evaluation.confidence import ECE_BINS, bin_of
-from mien.evaluation.group_measures import CalibrationError, MacroRecall, Mean, Measure, Share
+from mien.evaluation.group_calibration import ExpectedCalibrationError
+from mien.evaluation.group_measures import MacroRecall, Mean, Measure, Share
 
 SIMULATIONS = 400
 RECALLS = np.array([0.62, 0.55, 0.48, 0.88, 0.57, 0.8, 0.68])
@@ -76,7 +77,7 @@ def calibration(n: int, slope: float) -> tuple[Draw, float]:
 
     def draw(generator: np.random.Generator) -> Measure:
         confidence, right = answers(n, slope, generator)
-        return CalibrationError("ECE", confidence, generator.random(n) < right)
+        return ExpectedCalibrationError("ECE", confidence, generator.random(n) < right)
 
     return draw, float(np.abs(gaps).sum() / len(confidence))
 

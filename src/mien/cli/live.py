@@ -22,6 +22,7 @@ from mien.cli.recognition_options import (
     OfflineOption,
     ProviderName,
     ProviderOption,
+    RotateName,
     Tta,
     TtaOption,
     wanted_files,
@@ -117,6 +118,13 @@ def live(
     offline: OfflineOption = False,
     min_confidence: MinConfidenceOption = 0.0,
     tta: TtaOption = Tta.NONE,
+    rotate: Annotated[
+        RotateName,
+        typer.Option(
+            help="Turn frames clockwise by so many degrees to search for faces, where a camera "
+            "stands on its side or its head; auto turns none.",
+        ),
+    ] = RotateName.NONE,
     half_life: HalfLifeOption = None,
     search_side: Annotated[
         int,
@@ -164,6 +172,7 @@ def live(
         search_side_px=search_side,
         min_confidence=min_confidence,
         tta=tta.value,
+        rotate=rotate.degrees,
         size_px=size_px,
         files=files,
         record=record,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.evaluation.group_calibration import ExpectedCalibrationError
 from mien.evaluation.group_measures import (
-    CalibrationError,
     MacroRecall,
     Mean,
     Measure,
@@ -71,7 +71,7 @@ def error_measures(
     measures: list[Measure] = [
         Share(ACCURACY, predictions.correct, "high"),
         MacroRecall(RECALL, predictions.labels, predictions.correct, classes, keys),
-        CalibrationError(ECE, predictions.confidence, predictions.correct),
+        ExpectedCalibrationError(ECE, predictions.confidence, predictions.correct),
         Share(UNCERTAIN, predictions.confidence < min_confidence, "low"),
     ]
     if missed is not None:

@@ -22,6 +22,7 @@ from mien.paths import VIDEO_SUFFIX, check_outputs, check_suffix
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import HALF_LIFE_S
+from mien.recognition.turning import Rotate
 from mien.recognition.video_recognizer import LIVE_SEARCH_SIDE_PX, VideoRecognizer
 from mien.results import Tta
 from mien.sources import open_frames
@@ -63,6 +64,8 @@ class Session:
     """As in `Recognizer`."""
     tta: Tta = "none"
     """As in `Recognizer`."""
+    rotate: Rotate = 0
+    """As in `VideoRecognizer`: frames are turned by it to search for faces."""
     half_life_s: float | None = None
     """As in `VideoRecognizer`; its default where None."""
     size_px: tuple[int, int] | None = None
@@ -99,6 +102,7 @@ class Session:
                 on_fallback=on_line,
                 min_confidence=self.min_confidence,
                 tta=self.tta,
+                rotate=self.rotate,
             ),
             half_life_s=HALF_LIFE_S if self.half_life_s is None else self.half_life_s,
             search_side_px=self.search_side_px,
@@ -206,6 +210,7 @@ def show_live(
     record: str | Path | None = None,
     min_confidence: float = 0.0,
     tta: Tta = "none",
+    rotate: Rotate = 0,
     offline: bool = False,
     lsl: LslScope = "off",
     on_line: Callable[[str], None] = lambda line: None,
@@ -223,6 +228,8 @@ def show_live(
         record: an ``.mp4`` that is recorded from the first frame on; nothing is overwritten.
         min_confidence: as in `Recognizer`.
         tta: as in `Recognizer`.
+        rotate: degrees by which frames are turned clockwise to search for faces, where a camera
+            stands on its side or its head.
         offline: never touch the network.
         lsl: who finds the streams of the Lab Streaming Layer: ``machine``, or ``network``: other
             machines, too.
@@ -248,6 +255,7 @@ def show_live(
         offline=offline,
         min_confidence=min_confidence,
         tta=tta,
+        rotate=rotate,
         files=files,
         record=record,
         lsl=lsl,
