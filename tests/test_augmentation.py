@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,12 @@ def test_the_seed_decides():
 def test_impossible_ranges_are_refused(fields: dict):
     with pytest.raises(ValueError, match=r"must|below"):
         Augmentation(**fields)
+
+
+def test_alternating_flips_are_not_the_layers_affair() -> None:
+    both = Augmentation(horizontal_flip=True, alternating_flip=True)
+    assert augmentation_layers(both, 1) == []
+    shifted = replace(both, width_shift=0.01)
+    assert np.isclose(centers(apply(shifted, spot(34, 20)))[:, 0], 34, atol=1).all()
+    with pytest.raises(ValueError, match="needs horizontal_flip"):
+        Augmentation(alternating_flip=True)

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -216,3 +217,38 @@ def test_a_blend_with_an_unlabelled_picture_keeps_its_label_at_less_weight():
     np.testing.assert_allclose(targets["expression"][labelled].sum(axis=1), 1, atol=1e-6)
     assert not targets["expression"][~labelled].any()
     assert not float(weights["expression"].sum()).is_integer()
+
+
+def is_mirrored(picture: np.ndarray) -> bool:
+    """Whether the number in the upper left corner stands in the upper right one."""
+    assert picture[0, 0, 0] == 0 or picture[0, -1, 0] == 0
+    return bool(picture[0, -1, 0])
+
+
+def test_alternating_flips_show_every_picture_both_ways_in_two_epochs() -> None:
+    images = np.zeros((10, 48, 48), np.uint8)
+    images[:, 0, 0] = np.arange(1, 11)
+    batches = make(images=images, seed=3, alternating_flip=True)
+    ways: list[dict[int, bool]] = [{}, {}, {}]
+    for epoch, step in itertools.product(range(3), range(batches.steps_per_epoch)):
+        pictures, _, weights = batches[epoch * batches.steps_per_epoch + step]
+        for picture, row in zip(pictures, weights["expression"].astype(int), strict=True):
+            assert picture[0].max() == row + 1
+            ways[epoch][int(row)] = is_mirrored(picture)
+    assert len(ways[0]) == 10 and set(ways[0].values()) == {False, True}
+    assert ways[2] == ways[0] == {row: not way for row, way in ways[1].items()}
+    assert not any(map(is_mirrored, make(images=images, seed=3)[0][0]))  # the layers' affair
+    assert not any(map(is_mirrored, make(images=images, alternating_flip=True)[0][0]))
+
+
+def test_unlabelled_pictures_alternate_by_their_own_passes() -> None:
+    batches = with_others(unlabelled_share=0.5, alternating_flip=True)
+    ways: dict[int, list[bool]] = {}
+    for step in range(20):
+        for picture in batches[step][0][2:]:
+            number = int(picture[0].max())
+            if number:
+                ways.setdefault(number, []).append(is_mirrored(picture))
+    assert sorted(ways) == [1, 2, 3, 4]
+    for seen in ways.values():
+        assert len(seen) == 8 and all(one != then for one, then in itertools.pairwise(seen))

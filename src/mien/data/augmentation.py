@@ -3,8 +3,8 @@
 They run where the network runs, alike on every backend, and are never part of what is saved.
 All geometry (rotation, shear, zoom, shift, flip) is one affine map with one interpolation:
 Keras has a layer for each, but five in a row blur five times and cost five passes. Brightness,
-contrast and erasing are Keras's own layers. Mixup changes targets too, so it is done where
-batches are made (see `mixup`).
+contrast and erasing are Keras's own layers. Mixup changes targets too, and alternating flips depend
+on the epoch, so they are done where batches are made (see `mixup`, `batches`).
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,10 @@ class Augmentation:
     """
 
     horizontal_flip: bool = False
-    """Mirror every second picture left to right."""
+    """Mirror every second picture left to right, by chance."""
+    alternating_flip: bool = False
+    """With ``horizontal_flip``: mirror each picture in every other epoch, not by chance, so that
+    two epochs show all pictures both ways (Jordan, 2024, arXiv 2404.00498)."""
     vertical_flip: bool = False
     """Turn every second picture upside down."""
     rotation_deg: float = 0.0
@@ -65,10 +68,18 @@ class Augmentation:
             raise ValueError("zoom must be below 1, shifts at most 1, shear_deg below 90")
         if not 0 <= self.erasing_probability <= 1:
             raise ValueError("erasing_probability must lie in [0, 1]")
+        if self.alternating_flip and not self.horizontal_flip:
+            raise ValueError("alternating_flip needs horizontal_flip")
         if not 0 < self.erasing_area[0] <= self.erasing_area[1] <= 1:
             raise ValueError("erasing_area must be a range within (0, 1]")
         if self.fill_mode not in FILL_MODES:
             raise ValueError(f"fill_mode must be one of {', '.join(FILL_MODES)}")
+
+    @property
+    def flips_by_chance(self) -> bool:
+        """Whether layers mirror left to right; else that is done, if at all, where batches are
+        made."""
+        return self.horizontal_flip and not self.alternating_flip
 
     @property
     def warp(self) -> "Augmentation":
@@ -103,7 +114,7 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
     a = augmentation
     if any(getattr(a, name) for name in _WARP):
         layers.append(RandomAffine(augmentation, seed=seed, name="random_affine"))
-    elif a.horizontal_flip or a.vertical_flip:
+    elif a.flips_by_chance or a.vertical_flip:
         layers.append(_random_flip(a, seed))
     options: dict[str, Any] = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
     if a.brightness:
@@ -121,7 +132,7 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.la
 def _random_flip(augmentation: Augmentation, seed: int) -> "keras.layers.Layer":
     """Flips alone, which need no interpolation."""
     mode = "horizontal_and_vertical" if augmentation.vertical_flip else "horizontal"
-    if not augmentation.horizontal_flip:
+    if not augmentation.flips_by_chance:
         mode = "vertical"
     return keras.layers.RandomFlip(mode, seed=seed, dtype="float32", name="random_flip")
 
@@ -162,7 +173,7 @@ class RandomAffine(keras.layers.Layer):  # type: ignore[misc]
         shear = u[:, 1] * (a.shear_deg * 3.141592653589793 / 180)
         zoom_x, zoom_y = 1 + a.zoom * u[:, 2], 1 + a.zoom * u[:, 3]
         shift_x, shift_y = a.width_shift * width * u[:, 4], a.height_shift * height * u[:, 5]
-        if a.horizontal_flip:
+        if a.flips_by_chance:
             zoom_x = zoom_x * ops.sign(u[:, 6])
         if a.vertical_flip:
             zoom_y = zoom_y * ops.sign(u[:, 7])

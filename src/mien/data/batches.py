@@ -34,19 +34,21 @@ QUEUE_BYTES = 64 << 20
 """Batches of pictures in files that are read ahead, but two at least."""
 _MAX_QUEUE = 16
 _WORKERS = 4
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 divided by the golden ratio: Fibonacci hashing (Knuth, vol. 3, 6.4)."""
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of network input, targets and weights.
 
     With ``seed`` the rows are shuffled anew in every epoch, blended in pairs where
-    ``mixup_alpha`` is above 0, and the sequence never ends; without it they come once, in
-    order. With ``views``, uint8 (views, n, h, w, c), epoch e shows view e modulo their number in
-    place of the pictures. With ``unlabelled`` that share of every batch are other pictures, all
-    of them once before any comes again; their targets are zeros and they weigh what
-    ``unlabelled_weights`` says, in other heads nothing. They stand behind the rows, and are
-    blended with them alike. Pictures are handed over as uint8; those in files are decoded by worker
-    threads, and batches read ahead are bounded in bytes.
+    ``mixup_alpha`` is above 0, mirrored in every other epoch with ``alternating_flip``, and the
+    sequence never ends; without it they come once, in order. With ``views``, uint8 (views, n, h, w,
+    c), epoch e shows view e modulo their number in place of the pictures. With ``unlabelled`` that
+    share of every batch are other pictures, all of them once before any comes again; their targets
+    are zeros and they weigh what ``unlabelled_weights`` says, in other heads nothing. They stand
+    behind the rows, and are blended with them alike. Pictures are handed over as uint8; those in
+    files are decoded by worker threads, and batches read ahead are bounded in bytes.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         seed: int | None = None,
         mixup_alpha: float = 0.0,
+        alternating_flip: bool = False,
         views: NDArray[np.uint8] | None = None,
         unlabelled: Images | None = None,
         unlabelled_share: float = 0.0,
@@ -87,6 +90,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._seed = seed
         self._whole = whole
         self._mixup_alpha = mixup_alpha
+        self._alternates = alternating_flip and seed is not None
         self._views = views
         self.first_epoch = 0
         """Epoch that index 0 belongs to; above 0 in a resumed training."""
@@ -134,11 +138,31 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
         """Pictures, targets and weights of an epoch's rows."""
         if self._views is None:
-            return self._batch(rows), _rows(self._targets, rows), _rows(self._weights, rows)
+            images = self._alternating(self._batch(rows), rows, epoch)
+            return images, _rows(self._targets, rows), _rows(self._weights, rows)
         view = epoch % len(self._views)
         targets = _rows({head: of[view] for head, of in self._targets.items()}, rows)
         weights = _rows({head: of[view] for head, of in self._weights.items()}, rows)
-        return self._views[view][rows], targets, weights
+        return self._alternating(self._views[view][rows], rows, epoch), targets, weights
+
+    def _alternating(
+        self, images: NDArray[np.uint8], rows: NDArray[np.int64], times: NDArray[np.int64] | int
+    ) -> NDArray[np.uint8]:
+        """Pictures of rows, mirrored where it is their turn.
+
+        Args:
+            images: uint8 (n, h, w, c).
+            rows: their rows, (n,).
+            times: how often each was shown before.
+        """
+        if not self._alternates:
+            return images
+        # Which come mirrored first is drawn; the products' upper bits are as good as random.
+        begins = (rows.astype(np.uint64) + np.uint64(self._seed or 0)) * _SPREAD >> np.uint64(63)
+        is_mirrored = (begins.astype(np.int64) + times) % 2 == 1
+        return np.where(
+            is_mirrored[:, np.newaxis, np.newaxis, np.newaxis], images[:, :, ::-1], images
+        )
 
     def _filled(
         self, images: NDArray[np.uint8], targets: Targets, weights: Weights
@@ -168,7 +192,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
         """The examples of a step of the training, counted from 0, and faces without labels."""
         n = self._unlabelled_rows
-        faces = self._batch(self._unlabelled_order(position * n, n), self._unlabelled)
+        order = self._unlabelled_order(position * n, n)
+        passes = np.arange(position * n, position * n + n) // len(self._unlabelled or ())
+        faces = self._alternating(self._batch(order, self._unlabelled), order, passes)
         return (
             np.concatenate([images, faces]),
             {

@@ -102,6 +102,7 @@ def batches_of(
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             mixup_alpha=recipe.augmentation.mixup_alpha,
+            alternating_flip=recipe.augmentation.alternating_flip,
             views=None if views is None else views.pictures,
             unlabelled=None if unlabelled is None else unlabelled.images,
             unlabelled_share=recipe.unlabelled_share,
