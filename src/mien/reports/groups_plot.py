@@ -124,7 +124,7 @@ def _worst(part: Breakdown, measure: str) -> str | None:
 def _draw(
     axes: "Axes", grouped: Grouped, part: Breakdown, groups: list[Group], measure: str
 ) -> None:
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.ticker import MaxNLocator
     everyone = next(score for score in grouped.everyone.scores if score.measure == measure)
     if everyone.value is not None:
