@@ -10,7 +10,7 @@ import pytest
 from mien.errors import SourceError, VideoError
 from mien.images import read_image
 from mien.sources import is_video, open_frames
-from mien.sources.animations import is_animation
+from mien.sources.animations import is_animation, pages
 from mien.sources.inputs import Picture, Video, find_inputs
 from video_factory import number_of, numbered_images
 
@@ -110,3 +110,13 @@ def test_limits(tmp_path: Path) -> None:
     path.write_bytes(animation(".gif"))
     with pytest.raises(SourceError, match="64 x 48 pixels, more than the limit"):
         open_frames(path, max_pixels=1000)
+
+
+def test_pages_of_a_tiff_are_counted(tmp_path: Path) -> None:
+    page = PIL.Image.new("RGB", (64, 64))
+    page.save(tmp_path / "pages.tif", save_all=True, append_images=[page, page])
+    page.save(tmp_path / "one.tiff")
+    page.save(tmp_path / "a.png")
+    (tmp_path / "bad.tif").write_bytes(b"II*\0")
+    found = {path.name: pages(path) for path in tmp_path.iterdir()}
+    assert found == {"pages.tif": 3, "one.tiff": 1, "a.png": 1, "bad.tif": 1}

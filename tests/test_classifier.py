@@ -1,8 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+import mien
 from mien.errors import ModelError
 from mien.labels import FER2013, FERPLUS
 from mien.model.network import softmax
@@ -130,6 +133,7 @@ def broken_models():
     yield "broken off", whole[:600], "not a working ONNX file"
     yield "no card", with_card(model, None), "no model card"
     yield "damaged card", with_card(model, "{"), "card is damaged"
+    yield "deep card", with_card(model, "[" * 100_000), "card is damaged"
     yield "no golden", with_card(model, replace(card, golden=())), "0 golden outputs"
     yield "golden", with_card(model, replace(card, golden=shifted)), "golden outputs differ"
     eight = replace(card, labels=FERPLUS.keys, golden=())
@@ -225,3 +229,12 @@ def test_large_batches_go_in_parts(classifier, monkeypatch):
     monkeypatch.setattr(classifier.network, "_at_once", 2)
     np.testing.assert_allclose(classifier.logits(faces), whole, atol=1e-5)
     assert classifier.probabilities(faces[:0].astype(np.uint8)).shape == (0, 7)
+
+
+def test_weights_in_a_second_file_are_named(tmp_path: Path) -> None:
+    shipped = Path(mien.__file__).parent / "model/shipped/mien-tiny.onnx"
+    onnx.save(
+        onnx.load(shipped), tmp_path / "n.onnx", save_as_external_data=True, location="n.data"
+    )
+    with pytest.raises(ModelError, match="keeps weights in a second file"):
+        Classifier(tmp_path / "n.onnx")

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -337,6 +339,37 @@ def test_being_stopped_completes_everything(
     pandas = pytest.importorskip("pandas")
     assert len(pandas.read_parquet(place / "t.parquet")) == len(rows)
     assert not list(place.glob("*.part*")) and not list(place.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_photos_that_were_done_stay_done(
+    place: Path, tmp_path: Path, workers: str, number: signal.Signals, code: int
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
+    PIL.Image.fromarray(pixels).save(folder / "0000.png")
+    for photo in range(1, 2000):
+        os.link(folder / "0000.png", folder / f"{photo:04d}.png")
+    outputs = ("--table", "t.csv", "--out", "copies/", "--workers", workers)
+    running = start_mien("recognize", folder, *outputs, *WHOLE, cwd=place)
+    copies = place / "copies"
+    for _ in range(600):
+        if copies.is_dir() and len(list(copies.glob("*.png"))) >= 60:
+            break
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == code
+    told = re.fullmatch(r"mien: interrupted; files hold the first ([\d,]+) of 2,000\n", stderr)
+    assert told is not None, stderr
+    rows = rows_of(place / "t.csv")
+    assert len(rows) == int(told[1].replace(",", "")) >= 1
+    assert all((copies / Path(row["source"]).name).exists() for row in rows)
+    assert not list(place.rglob("*.part*")) and not list(place.rglob(".*"))
 
 
 def test_kill_leaves_a_video_that_plays_and_all_rows(place: Path, long_clip: Path) -> None:

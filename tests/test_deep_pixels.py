@@ -48,6 +48,12 @@ def test_values_below_zero_shift_the_range() -> None:
     assert np.array_equal(to_eight_bits((RAMP / 255 - 0.5).astype(np.float32)), RAMP)
 
 
+def test_floats_as_networks_take_them() -> None:
+    floats = (RAMP / 127.5 - 1).astype(np.float32)
+    assert np.array_equal(to_eight_bits(floats), RAMP)
+    assert np.array_equal(to_eight_bits(0.9 * floats), np.rint(0.9 * (RAMP - 127.5) + 127.5))
+
+
 def test_what_is_no_number_is_black() -> None:
     floats = np.array([[np.nan, np.inf, -np.inf, 0.5, 1.0]], np.float32)
     assert to_eight_bits(floats).tolist() == [[0, 0, 0, 128, 255]]

@@ -118,6 +118,15 @@ def test_a_network_that_rounding_decides_is_refused_for_that():
         to_bundle(adopted, card, list(pictures((24, 24, 1))[..., 0]))
 
 
+@pytest.mark.parametrize("what", ["input", "output"])
+def test_inputs_and_outputs_in_a_dict_are_named(what: str):
+    inputs = keras.Input((24, 24, 1))
+    output = L.Dense(7)(L.Flatten()(inputs))
+    ends = ({"face": inputs}, output) if what == "input" else (inputs, {"face": output})
+    with pytest.raises(ModelError, match=rf"has its {what} in a dict \(face\)"):
+        adopt(keras.Model(*ends), FILE, reading())
+
+
 def test_logits_stay_logits():
     network = tutorial_cnn(end=lambda x: L.Dense(7)(x))
     faces = pictures((24, 24, 1))

@@ -189,3 +189,9 @@ def test_pipes_in_a_folder_are_told_and_not_opened(folder: Path) -> None:
     told: list[str] = []
     find_inputs(str(folder / "in"), on_left_out=told.append)
     assert len(told) == 1 and "2 pipes or devices" in told[0]
+
+
+def test_playlists_are_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nh264.mp4\n#EXT-X-ENDLIST\n")
+    with pytest.raises(SourceError, match="is a playlist"):
+        find_inputs(str(tmp_path / "list.m3u8"))

@@ -318,6 +318,20 @@ def test_two_outputs_with_one_name(tmp_path, second):
         check_outputs([tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / second])
 
 
+def test_a_loop_of_links_is_an_output_and_a_source_like_any_other(tmp_path):
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    check_outputs([tmp_path / "a.csv"], [tmp_path / "loop.jpg"])
+    with pytest.raises(OutputError, match="is a source and would be overwritten"):
+        check_outputs([tmp_path / "loop.jpg"], [tmp_path / "loop.jpg"])
+
+
+def test_each_of_many_outputs_is_looked_up_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("mien.paths.resolved", lambda path: asked.append(path) or path)
+    check_outputs([tmp_path / f"{number}.png" for number in range(200)])
+    assert len(asked) <= 600
+
+
 def test_outputs_that_are_links_to_a_source(tmp_path):
     source = tmp_path / "in.mp4"
     source.write_text("x")

@@ -9,6 +9,7 @@ import csv
 import json
 import re
 import tomllib
+from typing import Any
 
 _JSON = (
     ("Expecting value", "a value is missing or not in quotation marks"),
@@ -72,6 +73,18 @@ def what_is_broken(error: Exception, *, line: int | None = None) -> str:
     if isinstance(error, KeyError):
         return _placed(line, f"it has no {error.args[0]}" if error.args else "something is missing")
     return _placed(line, str(error))
+
+
+def from_json(text: str) -> Any:
+    """What a JSON text of a file holds.
+
+    Raises:
+        ValueError: it is no JSON, or nested so deeply that Python gives up.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets are nested too deeply") from None
 
 
 def number(text: object, name: str) -> float:

@@ -36,15 +36,25 @@ def check_outputs(paths: Iterable[Path], sources: Iterable[Path | str] = ()) -> 
     """
     paths = list(paths)
     inputs = {_identity(Path(source)) for source in sources} if paths else set()
-    earlier: list[Path] = []
+    earlier: dict[object, Path] = {}
     for path in paths:
-        for other in earlier:
-            if _key(path) == _key(other) or _is_same_file(path, other):
+        # Two names, or two links to one file. A look-up each: there may be a copy of each of
+        # thousands of pictures.
+        identity = _identity(path)
+        for known in (str(resolved(path)).casefold(), identity):
+            if (other := earlier.setdefault(known, path)) is not path:
                 raise OutputError(f"{path} and {other} are one file; name two")
-        if _identity(path) in inputs:
+        if identity in inputs:
             raise OutputError(f"{path} is a source and would be overwritten; name another place")
         _check_place(path)
-        earlier.append(path)
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads; a loop of links, which leads nowhere, is left as it is."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise the latter
+        return path.absolute()
 
 
 def check_onnx_output(out: Path, sources: Iterable[Path] = ()) -> None:
@@ -90,24 +100,13 @@ def check_folder(out: Path, files: Sequence[str]) -> None:
         raise OutputError(f"{out} holds other files ({foreign[0]}); name another folder")
 
 
-def _key(path: Path) -> str:
-    return str(path.resolve()).casefold()
-
-
 def _identity(path: Path) -> tuple[int, int] | Path:
     """What tells a file from all others: quicker than comparing each with each."""
     try:
         stat = os.stat(path)
     except (OSError, ValueError):
-        return path.resolve()  # it is not there
+        return resolved(path)  # it is not there
     return (stat.st_dev, stat.st_ino)
-
-
-def _is_same_file(first: Path, second: Path) -> bool:
-    try:
-        return first.samefile(second)
-    except (OSError, ValueError):
-        return False  # at least one is not there
 
 
 def _check_place(path: Path) -> None:

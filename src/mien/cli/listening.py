@@ -88,10 +88,14 @@ class Terminal(Listener):
         if self._as_json:
             print_line(json_line(result))
 
+    def pictures_cut_short(self, done: int, total: int, reason: BaseException) -> None:
+        """Say what the files hold."""
+        self._bar.close()
+        warn(f"{_cause(reason)}; files hold the first {done:,} of {total:,}")
+
     def video_cut_short(self, info: "SourceInfo", up_to_s: float, reason: BaseException) -> None:
         """Say what the files hold."""
-        why = "stdout closed" if isinstance(reason, BrokenPipeError) else "interrupted"
-        warn(f"{why}; files hold {Path(info.name).name} up to {up_to_s:.1f} s")
+        warn(f"{_cause(reason)}; files hold {Path(info.name).name} up to {up_to_s:.1f} s")
 
     def video_ends(self, run: "VideoRun") -> None:
         """Print what the video showed."""
@@ -102,3 +106,7 @@ class Terminal(Listener):
     def print_pictures(self) -> None:
         """Print what the pictures showed, if that was not printed as it came."""
         self._found.print()
+
+
+def _cause(reason: BaseException) -> str:
+    return "stdout closed" if isinstance(reason, BrokenPipeError) else "interrupted"

@@ -6,14 +6,13 @@ fit is one clear error.
 """
 
 import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mien.broken_text import what_is_broken
+from mien.broken_text import from_json, what_is_broken
 from mien.errors import SourceError
 from mien.evaluation.compare import Candidate
 from mien.evaluation.predictions import Predictions
@@ -46,7 +45,7 @@ def read_report(folder: Path, name: str) -> Candidate:
         SourceError: the files cannot be read, or contradict themselves or each other.
     """
     try:
-        values = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+        values = from_json((folder / _METRICS).read_text(encoding="utf-8"))
         predictions = _predictions(folder / _PREDICTIONS, values)
         if len(predictions) != values["n"]:
             raise ValueError(f"{_PREDICTIONS} has {len(predictions)} rows, not {values['n']}")

@@ -172,6 +172,12 @@ def _ends(network: keras.Model, path: Path, side_px: int | None) -> tuple[InputS
             f"{path} has {len(network.inputs)} inputs and {len(network.outputs)} outputs; "
             "expected one picture and one row of classes"
         )
+    for what, parts in (("input", network.input), ("output", network.output)):
+        if isinstance(parts, dict):
+            raise ModelError(
+                f"{path} has its {what} in a dict ({', '.join(map(str, parts))}); save "
+                "keras.Model(inputs, outputs) of the tensors themselves"
+            )
     shape, output = network.inputs[0].shape, network.outputs[0].shape
     if len(output) != 2 or output[1] is None or output[1] < 2:
         raise ModelError(f"{path} gives {_shape(output)}; expected (n, classes) of a classifier")

@@ -29,7 +29,8 @@ def to_eight_bits(
 
     Args:
         values: whole numbers or floats, (H, W) or (H, W, c). Values below 0 shift the range: the
-            lowest is black. What is no number is black.
+            lowest is black, or -1 where floats lie within -1 to 1 and span more than 1. What is no
+            number is black.
         white: the value that the file tells to be white; from the data where None, or where
             the data goes beyond it.
         inverted: whether the file tells that 0 is white.
@@ -62,8 +63,11 @@ def _from_floats(values: NDArray[Any], white: int | None) -> Image:
         values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if lowest < -_ROUNDING * max(highest, 1.0):
-        values, highest = values - lowest, highest - lowest
-    if white is None or highest > white:
+        if max(-lowest, highest) <= 1 + _ROUNDING < highest - lowest:  # networks' -1 to 1
+            values, highest, white = values + 1.0, highest + 1.0, 2
+        else:
+            values, highest = values - lowest, highest - lowest
+    if white is None or highest > white * (1 + _ROUNDING):
         usual = (value for value in _USUAL_WHITES if highest <= value * (1 + _ROUNDING))
         found = next(usual, highest)
     else:

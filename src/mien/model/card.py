@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.broken_text import from_json
 from mien.errors import ModelError
 from mien.former_names import renamed
 from mien.labels import RESERVED, LabelSet, is_reserved, label_set_of
@@ -216,7 +217,7 @@ class ModelCard:
             ModelError: the text is not a card, or contradicts itself.
         """
         try:
-            values = json.loads(text)
+            values = from_json(text)
             if not isinstance(values, dict):
                 raise TypeError("not an object")
             _check_version(values.get("format_version", FORMAT_VERSION))

@@ -110,6 +110,11 @@ def _open_session(
                 f"{name} does not run with the execution provider {provider} ({error}); leave "
                 "--execution-provider out to use the processor"
             ) from error
+        if "xternal data" in str(error):
+            raise ModelError(
+                f"{name} keeps weights in a second file, which mien does not read; save it as one: "
+                "onnx.save(onnx.load(PATH), NEW)"
+            ) from error
         raise ModelError(f"{name} is not a working ONNX file ({error}); {_REMEDY}") from error
 
 

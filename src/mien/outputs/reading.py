@@ -4,7 +4,6 @@ Only what summaries need is read. A row that a crash broke off at the end is lef
 """
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mien.broken_text import number, what_is_broken, whole_number
+from mien.broken_text import from_json, number, what_is_broken, whole_number
 from mien.errors import SourceError, TableError, needs_extra
 from mien.labels import UNCERTAIN
 from mien.outputs.tables import TABLE_SUFFIXES
@@ -149,7 +148,7 @@ def _from_json(path: Path, stream: Iterable[str], on_notice: Callable[[str], Non
     keys: tuple[str, ...] = ()
     for at, (line, is_last) in enumerate(_with_last(stream), 1):
         try:
-            result = json.loads(line)
+            result = from_json(line)
             sources.append(str(result["source"]))
             for face in result["faces"]:
                 if "expression" not in face:

@@ -124,6 +124,8 @@ class Table:
             self.abandon()
             self.close()
             return
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._file is not None:
             self._file.discard()

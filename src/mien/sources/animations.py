@@ -44,6 +44,19 @@ def is_animation(path: Path) -> bool:
         return False
 
 
+def pages(path: Path) -> int:
+    """How many pages a TIFF has, by its header; 1 for other pictures and what cannot be read."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return 1
+    try:
+        with open(path, "rb") as file, open_with_pillow(file, str(path), MAX_PIXELS) as picture:
+            return int(getattr(picture, "n_frames", 1))
+    except MemoryError:
+        raise
+    except Exception:  # reading it as a picture says what is wrong
+        return 1
+
+
 def _is_animated_png(file: BinaryIO) -> bool:
     file.seek(8)
     for _ in range(_MAX_CHUNKS):

@@ -12,6 +12,8 @@ from mien.sources import VIDEO_SUFFIXES, is_video
 from mien.sources.addresses import is_address, masked
 from mien.sources.animations import is_animation
 
+_PLAYLISTS = (".m3u", ".m3u8", ".mpd", ".pls", ".ffconcat")
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -84,6 +86,8 @@ def find_inputs(
         raise SourceError(f"{path} is a camera; use: mien live {path}")
     if kind == "other":
         raise SourceError(f"{path} is a pipe or device; save what comes from it and name the file")
+    if path.suffix.lower() in _PLAYLISTS:
+        raise SourceError(f"{path} is a playlist, which is not opened; name the videos themselves")
     name = PurePath(path.name)
     return [Video(path, name) if is_video(path) else Picture(path, name)]
 

@@ -19,6 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from mien.broken_text import from_json
 from mien.errors import TrainingError
 from mien.files import atomic_file
 from mien.training.monitors import put_state, state_of
@@ -134,7 +135,7 @@ def _read(path: Path) -> tuple[list[Any], Position]:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             arrays = [stored[name] for name in stored.files if name != "position"]
-            values = json.loads(str(stored["position"]))
+            values = from_json(str(stored["position"]))
             return arrays, Position(**{**values, "stoppers": tuple(values["stoppers"])})
     except _DAMAGE as error:
         raise TrainingError(

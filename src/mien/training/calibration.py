@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.broken_text import from_json
 from mien.errors import CalibrationError, ModelError, TrainingError
 from mien.evaluation import calibration
 from mien.evaluation.predictions import predict
@@ -70,7 +71,7 @@ def read_calibration(run: Path) -> RunTemperature:
     """
     path = run / CALIBRATION
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = from_json(path.read_text(encoding="utf-8"))
         stored = values["calibration"]
         return RunTemperature(
             float(values["temperature"]),

@@ -1,12 +1,11 @@
 """Measured results into a bundle's card, so that a model file says how good it is."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mien.broken_text import what_is_broken
+from mien.broken_text import from_json, what_is_broken
 from mien.errors import ModelError
 from mien.formats.onnx_cards import with_card, write_bundle
 from mien.former_names import renamed
@@ -40,7 +39,7 @@ def add_scores(bundle: Path, metrics: Sequence[Path], out: Path) -> ModelCard:
 
 def _score(path: Path, model_sha256: str) -> Score:
     try:
-        values = renamed(json.loads(path.read_text(encoding="utf-8")))
+        values = renamed(from_json(path.read_text(encoding="utf-8")))
         if values["model_sha256"] != model_sha256:
             raise ModelError(f"{path} is the evaluation of another model file; evaluate this one")
         low, high = values["accuracy_ci95"]

@@ -1,6 +1,5 @@
 """Run folder -> model bundle: its best network as ONNX, with the card that its files make."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import keras
 
+from mien.broken_text import from_json
 from mien.errors import TrainingError
 from mien.formats.bundle import Parity, to_bundle
 from mien.formats.keras_files import load_network
@@ -134,7 +134,7 @@ def _card(
 
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} is missing or damaged; export needs a whole run") from error
     return dict(value)

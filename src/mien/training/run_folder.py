@@ -28,6 +28,7 @@ from typing import Any
 import keras
 
 from mien import provenance
+from mien.broken_text import from_json
 from mien.data.unlabelled import Unlabelled
 from mien.errors import TrainingError
 from mien.files import write_text
@@ -87,7 +88,7 @@ def check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
         here = recipe.as_dict()
         # Fields that a run of an earlier version does not have are as they were then: at rest.
         there = _filled(
-            Recipe("", "").as_dict(), renamed(json.loads(stored.read_text(encoding="utf-8")))
+            Recipe("", "").as_dict(), renamed(from_json(stored.read_text(encoding="utf-8")))
         )
         if recipe.split.validation_fraction is None:
             # The data decide; a training looks again when it has read them.
@@ -152,7 +153,7 @@ def describe(
         data[UNLABELLED] = {"n": len(unlabelled), "credit": credit, "sources": sources}
     stored = folder / "data.json"
     # The words may be another version's.
-    if stored.exists() and json.loads(stored.read_text("utf-8")) | {LAYOUT: data[LAYOUT]} != data:
+    if stored.exists() and from_json(stored.read_text("utf-8")) | {LAYOUT: data[LAYOUT]} != data:
         raise TrainingError(
             f"the data differ from those that {folder} was started with; resume with the same"
         )
@@ -168,7 +169,7 @@ def describe(
 def _check_batches(folder: Path, devices: int | None) -> None:
     """Batches are made otherwise where a training is spread, whatever the number of devices."""
     try:
-        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        environment = from_json((folder / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # a new run, or a file that says nothing of use
     if (DEVICES in environment) != (devices is not None):
@@ -199,7 +200,7 @@ def read_pretrained(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = from_json(path.read_text(encoding="utf-8"))
         return {str(key): str(value) for key, value in stored.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise TrainingError(f"{path} is damaged; start again in another folder") from error

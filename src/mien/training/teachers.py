@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.broken_text import from_json
 from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file, write_text
 from mien.model.card import ModelCard
@@ -126,7 +127,7 @@ def read_teachers(folder: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = from_json(path.read_text(encoding="utf-8"))
         return [{"name": str(each["name"]), "sha256": str(each["sha256"])} for each in stored]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{path} is damaged; start again in another folder") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mien.errors import OutputError
 from mien.outputs.pictures import PICTURE_SUFFIXES
-from mien.paths import VIDEO_SUFFIX
+from mien.paths import VIDEO_SUFFIX, resolved
 from mien.sources.inputs import Input, Picture, Video
 
 
@@ -32,9 +32,9 @@ def plan_copies(inputs: Sequence[Input], out: Path | str) -> list[Path]:
     if names_file:
         _check_file(inputs, out)
     copies = [out] if names_file else list(_distinct(out, inputs))
-    sources = {item.path.resolve() for item in inputs if item.path is not None}
+    sources = {resolved(item.path) for item in inputs if item.path is not None}
     for copy in copies:
-        if copy.resolve() in sources:
+        if resolved(copy) in sources:
             raise OutputError(f"{copy} is a source and would be overwritten; name another place")
     return copies
 

@@ -22,6 +22,7 @@ from mien.recognition.detectors.detector import FaceDetector
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.turning import Rotate
 from mien.results import FrameResult, Tta
+from mien.sources.animations import pages
 from mien.sources.inputs import Input, Picture, Video, find_inputs
 from mien.sources.source import SourceInfo
 from mien.workflows.copies import plan_copies
@@ -117,6 +118,9 @@ class Listener:
 
     def picture(self, result: FrameResult) -> None:
         """A picture was recognised."""
+
+    def pictures_cut_short(self, done: int, total: int, reason: BaseException) -> None:
+        """Files hold so many of all inputs, since somebody or something ended the work."""
 
     def video_begins(self, info: SourceInfo) -> None:
         """A video was opened."""
@@ -255,8 +259,18 @@ class Job:
                         self.listener.progress(done, len(planned.inputs))
                         if isinstance(item, Video):
                             failures += not self._video(item, copy, tables, planned.files)
-                        else:
+                            done += 1
+                            continue
+                        try:
                             failures += not self._picture(item, next(outcomes), tables())
+                        except (KeyboardInterrupt, BrokenPipeError) as error:
+                            if done:
+                                for table in opened:
+                                    table.close()
+                                if opened or copy is not None:
+                                    total = len(planned.inputs)
+                                    self.listener.pictures_cut_short(done, total, error)
+                            raise
                         done += 1
             if failures == len(planned.inputs):
                 for table in opened:
@@ -293,6 +307,8 @@ class Job:
                 f"{picture.path}: no upright face found; {len(result.faces)} found after turning "
                 f"by {result.turn_deg} degrees"
             )
+        if (n_pages := pages(picture.path)) > 1:
+            self.listener.notice(f"{picture.path}: only the first of {n_pages} pages was read")
         for table in tables:
             table.add(result)
         self.listener.picture(result)

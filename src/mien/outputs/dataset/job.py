@@ -12,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from mien.broken_text import from_json
 from mien.errors import EngineError, needs_extra
 from mien.files import write_error
 from mien.outputs.dataset.layout import Layout
@@ -213,7 +214,7 @@ def check_place(layout: Layout) -> None:
 
 def _read_job(layout: Layout) -> dict[str, Any] | None:
     try:
-        found = json.loads(layout.job.read_text(encoding="utf-8"))
+        found = from_json(layout.job.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

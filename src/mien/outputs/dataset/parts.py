@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mien.broken_text import from_json
 from mien.errors import OutputError, needs_extra
 from mien.outputs.dataset.layout import Layout
 from mien.outputs.rows import columns, rows, shown_keys
@@ -226,7 +227,7 @@ def read_counts(path: Path) -> Counts:
     """
     pa, pa_parquet = _pyarrow()
     try:
-        statuses, n_frames, n_faces = json.loads(pa_parquet.read_metadata(path).metadata[_COUNTS])
+        statuses, n_frames, n_faces = from_json(pa_parquet.read_metadata(path).metadata[_COUNTS])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise OutputError(f"{path} is damaged; remove it, and the command does it again") from error
     return Counts(statuses, n_frames, n_faces)
