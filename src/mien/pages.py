@@ -30,7 +30,7 @@ main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
   border-bottom: 1px solid var(--line); break-after: avoid; }
-p { margin: .6rem 0; max-width: 44rem; }
+p { margin: .6rem 0; max-width: 44rem; overflow-wrap: anywhere; }
 .subtitle, figcaption, dt { color: var(--soft); }
 .subtitle { margin: .4rem 0 0; overflow-wrap: anywhere; }
 /* A shadow stands at the end beyond which there is more; what scrolls along covers it. */
@@ -44,7 +44,8 @@ th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); t
   vertical-align: top; }
 /* Names break between words only; long values such as hashes anywhere, dates nowhere. */
 td + td { overflow-wrap: anywhere; }
-.date { white-space: nowrap; }
+.whole { white-space: nowrap; }
+@media (min-width: 60rem) { .hash { white-space: nowrap; } }
 th { font-weight: 600; }
 th.number, td.number { text-align: right; padding: .35rem 0 .35rem .9rem; }
 td.number { white-space: nowrap; }
@@ -85,7 +86,8 @@ _NARROW_PX = 400
 """Pictures up to this width are made smaller on narrow pages, wider ones scroll."""
 
 
-_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_WHOLE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\([\d.,]+ to [\d.,]+\)")
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def _attribute(text: str) -> str:
@@ -95,8 +97,9 @@ def _attribute(text: str) -> str:
 
 def _text(text: str) -> str:
     """Plain text as HTML, in which no line ends between a number and its percent sign, nor within
-    a date."""
-    return _DATE.sub(r'<span class="date">\g<0></span>', _attribute(text))
+    a date, an interval, or on wide pages a SHA-256."""
+    marked = _WHOLE.sub(r'<span class="whole">\g<0></span>', _attribute(text))
+    return _HASH.sub(r'<span class="hash">\g<0></span>', marked)
 
 
 def page(

@@ -1,4 +1,4 @@
-"""Words for measures of groups and gaps in them: one form for terminal, pages, figures and cards."""
+"""Words for measures of groups and gaps in them, one form for terminal, pages, figures, cards."""
 
 from collections.abc import Sequence
 

@@ -29,7 +29,7 @@ from mien.reports.group_words import (
 )
 from mien.reports.groups_plot import groups_drawing, groups_png
 from mien.reports.parts import ReportPart
-from mien.reports.wording import UNKNOWN, percent, percent_interval
+from mien.reports.wording import UNKNOWN, percent, percent_with
 
 GROUPS_CSV = "groups.csv"
 GROUP_FILES = (GROUPS_CSV, *(f"groups_{number + 1}.png" for number in range(MAX_BREAKDOWNS)))
@@ -163,8 +163,8 @@ def _group_row(group: Group, measures: Sequence[str], short: bool) -> tuple[str,
 def _cell(score: Score | None, short: bool) -> str:
     if score is None or score.value is None:
         return UNKNOWN
-    ci95 = percent_interval(score.ci95).removesuffix(" %").replace(" to ", "\N{EN DASH}")
-    return percent(score.value) if short else f"{percent(score.value)} ({ci95})"
+    said = percent_with(score.value, score.ci95).replace(" to ", "\N{EN DASH}")
+    return percent(score.value) if short else said
 
 
 def _found_line(grouped: Grouped, part: Breakdown, gap: Gap) -> str:
