@@ -63,14 +63,15 @@ dl.figures .value { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em;
 dl.figures .note { color: var(--soft); font-size: .8rem; text-wrap: balance; }
 figure { margin: 1rem 0; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; border-radius: .4rem; background: #fff; }
-/* Below this width the text of a wide figure could not be read: it scrolls, and a line says so. */
-figure.wide img { min-width: min(var(--width), 32rem); }
-@media (max-width: 34rem) {
-  figure.wide { overflow-x: auto; padding-bottom: .3rem; }
-  figure.wide::before { content: "\u2190 \u2192"; position: sticky; left: 0; display: block;
-    width: fit-content; color: var(--soft); font-size: .85rem; }
-}
-@media print { figure.wide img { min-width: 0; } figure.wide::before { content: none; } }
+/* Made smaller still, text in a wide figure could not be read: it scrolls, and arrows say so. */
+figure.wide, figure.wider { overflow-x: auto; }
+figure.wide img, figure.wider img { min-width: calc(.8 * var(--width)); }
+figure.wide::before, figure.wider::before { content: "\u2190 \u2192"; position: sticky; left: 0;
+  display: none; width: fit-content; color: var(--soft); font-size: .85rem; }
+@media (max-width: 34rem) { figure.wide::before { display: block; } }
+@media (max-width: 50rem) { figure.wider::before { display: block; } }
+@media print { figure.wide img, figure.wider img { min-width: 0; }
+  figure.wide::before, figure.wider::before { display: none; } }
 figcaption { font-size: .85rem; margin-top: .3rem; }
 .grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
 .grid figure { margin: 0; }
@@ -82,8 +83,9 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4
 """.strip()
 _STYLE = THEME + _LAYOUT
 
-_NARROW_PX = 400
-"""Pictures up to this width are made smaller on narrow pages, wider ones scroll."""
+_NARROW_PX, _WIDE_PX = 400, 640
+"""Pictures up to the first width are made smaller on narrow pages, wider ones scroll. Those up to
+the second one do so on pages of telephones alone."""
 
 
 _WHOLE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\([\d.,]+ to [\d.,]+\)")
@@ -215,8 +217,10 @@ def picture(png: bytes, alt: str, *, width_px: int | None = None, caption: str =
     """
     encoded = base64.b64encode(png).decode("ascii")
     width = "" if width_px is None else f' width="{width_px}"'
-    is_wide = width_px is not None and width_px > _NARROW_PX
-    opened = f'figure class="wide" style="--width:{width_px}px"' if is_wide else "figure"
+    opened = "figure"
+    if width_px is not None and width_px > _NARROW_PX:
+        name = "wide" if width_px <= _WIDE_PX else "wider"
+        opened = f'figure class="{name}" style="--width: {width_px}px"'
     below = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     return (
         f'<{opened}><img src="data:image/png;base64,{encoded}" alt="{_attribute(alt)}"{width}>'
