@@ -13,9 +13,9 @@ that difference. So a noisy small group does not drown a true gap between two la
 upward bias of the ECE in small groups is taken away. Macro recall is permuted within each class:
 groups that show other expressions do not differ in it for that reason alone.
 
-Beside a gap stands what other expressions alone would make of it: each group's value if every class
-were read as it is in all of them together, so that the groups differ by their classes alone (indirect
-standardisation: Kitagawa, Components of a difference between two rates, JASA 50, 1955).
+Beside a gap stands what other expressions alone would make of it: each group's value if every
+class were read as it is in all of them together, so that the groups differ by their classes alone
+(indirect standardisation; Kitagawa, Components of a difference between two rates, JASA 50, 1955).
 
 Sources: permutation tests: Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 3rd
 ed., 2005; p with 1 added: Phipson & Smyth, Statistical Applications in Genetics and Molecular
