@@ -28,6 +28,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 _LAYOUT = """
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
+h1, h2, h3 { overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
   border-bottom: 1px solid var(--line); break-after: avoid; }
 p { margin: .6rem 0; max-width: 44rem; overflow-wrap: anywhere; }
