@@ -217,7 +217,7 @@ def _to_int8(
     if not len(calibration) or not len(check):
         missing = "validation" if len(calibration) else "training"
         raise DatasetError(
-            f"{data} has no {missing} split, which quantisation needs, but {samples.split_words()}"
+            f"{data} has no {missing} split, which quantisation needs, only {samples.split_words()}"
         )
     made = to_int8(content, calibration, check, name)
     write_bundle(made.bundle, target)
