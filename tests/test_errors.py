@@ -1,12 +1,22 @@
 """Messages: one printable line of bounded length, whatever a file put into them."""
 
+import json
 import pickle
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mien import errors
 from mien.cli.console import warn
-from mien.errors import MAX_MESSAGE, DatasetError, MienError, one_line
+from mien.errors import (
+    MAX_MESSAGE,
+    DatasetError,
+    MienError,
+    MissingExtraError,
+    needs_extra,
+    one_line,
+)
 
 
 def kinds() -> list[type[MienError]]:
@@ -74,3 +84,27 @@ def test_the_command_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None
     assert line.startswith("mien: a\\x1b[2J b")
     assert len(line) < 300
     assert line.isprintable()
+
+
+def test_an_extra_is_named_as_mien_was_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").touch()
+    told: dict[str, str | None] = {"direct_url.json": None}
+    monkeypatch.setattr(
+        "importlib.metadata.distribution", lambda name: SimpleNamespace(read_text=told.get)
+    )
+
+    def hint() -> str:
+        with pytest.raises(MissingExtraError) as raised, needs_extra("report"):
+            import no_such_library  # noqa: F401
+        return str(raised.value).partition("pip install ")[2]
+
+    assert hint() == "'mien[report]'"
+    told["direct_url.json"] = json.dumps({"url": checkout.as_uri()})
+    assert hint() == f"'{checkout}[report]'"
+    for other in ("https://example.org/mien.zip", (tmp_path / "gone").as_uri()):
+        told["direct_url.json"] = json.dumps({"url": other})
+        assert hint() == "'mien[report]'"

@@ -26,8 +26,10 @@ the command line prints it as it is and ends with exit code 1. Messages quote na
 files that anybody made, so `MienError` itself makes each one printable and bounds its length.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unicodedata import category
 
 MAX_MESSAGE = 290
@@ -171,6 +173,19 @@ def needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "mien":
             raise
+        remedy = f"pip install '{_installed_from()}[{extra}]'"
         raise MissingExtraError(
-            f"{error.name} is not installed; it comes with: pip install 'mien[{extra}]'"
+            f"{error.name} is not installed; it comes with: {remedy}"
         ) from error
+
+
+def _installed_from() -> str:
+    """What pip installed mien from: a checkout's folder, or its name in the index (PEP 610)."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        url = json.loads(distribution("mien").read_text("direct_url.json") or "{}").get("url", "")
+    except (PackageNotFoundError, ValueError):
+        return "mien"
+    folder = url.removeprefix("file://")
+    return folder if url != folder and Path(folder, "pyproject.toml").is_file() else "mien"

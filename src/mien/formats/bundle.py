@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -110,20 +111,22 @@ def compared(exported: NDArray[np.float32], original: NDArray[np.float32]) -> Pa
 def _check_memory(network: keras.Model) -> None:
     """Refuse what would fill all memory, for then the system ends the program without a word."""
     needed = _WEIGHT_COPIES * 4 * network.count_params()
-    there = memory_bytes()
-    if there is not None and needed > there:
+    free = free_memory_bytes()
+    if free is not None and needed > free:
         raise ModelError(
-            f"{network.name} is too large for this machine: converting its "
+            f"{network.name} needs more memory: converting its "
             f"{network.count_params() / 1e6:.0f} million parameters takes about "
-            f"{needed / 1e9:.0f} GB of memory, and there are {there / 1e9:.0f}"
+            f"{needed / 1e9:.0f} GB, and {free / 1e9:.0f} are free on this machine"
         )
 
 
-def memory_bytes() -> int | None:
-    """Memory of this machine; None where the system does not tell."""
+def free_memory_bytes() -> int | None:
+    """Memory that programs can have, swap included; None where the system does not tell."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        kilobytes = {name: int(rest.split()[0]) for name, rest in (x.split(":") for x in lines)}
+        return 1024 * (kilobytes["MemAvailable"] + kilobytes["SwapFree"])
+    except (OSError, ValueError, LookupError):
         return None
 
 

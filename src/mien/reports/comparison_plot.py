@@ -96,7 +96,7 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
 
 
 def _draw_curves(axes: "Axes", comparison: Comparison) -> None:
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.ticker import MaxNLocator
     for index, entry in enumerate(comparison.entries):
         if not entry.candidate.curve:

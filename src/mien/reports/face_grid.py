@@ -100,7 +100,7 @@ def face_grid_png(faces: Sequence[ClassifiedFace], title: str) -> bytes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.figure import Figure
 
     step_x, step_y = _TILE_PX + _GAP_PX, _TILE_PX + _CAPTION_PX + _GAP_PX

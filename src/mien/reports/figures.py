@@ -35,7 +35,7 @@ def empty_figure(width_in: float, height_in: float) -> "Figure":
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.figure import Figure
 
     return Figure(

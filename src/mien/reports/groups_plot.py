@@ -138,7 +138,7 @@ def _worst(part: Breakdown, measure: str) -> tuple[str, ...]:
 
 
 def _draw(axes: "Axes", part: Breakdown, groups: list[Group], measure: str, title: str) -> None:
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.ticker import MaxNLocator
     together = _score(part.together, measure)
     if together is not None and together.value is not None:

@@ -23,7 +23,7 @@ def batch_png(before: NDArray[np.uint8], after: NDArray[Any], title: str) -> byt
     Returns:
         A PNG of 150 dots per inch.
     """
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.figure import Figure
     columns = min(len(before), COLUMNS)
     figure = Figure(figsize=(1.2 * COLUMNS, 2.9), layout="constrained")

@@ -41,7 +41,7 @@ def curves_png(history: Sequence[dict[str, float]], best_epoch: int, title: str)
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.figure import Figure
     has_f1 = any("f1" in row or "val_f1" in row for row in history)
     panels = (*_PANELS, _F1_PANEL) if has_f1 else _PANELS
@@ -73,7 +73,7 @@ def phase_starts(history: Sequence[dict[str, float]]) -> list[tuple[float, float
 def _draw(
     axes: "Axes", history: Sequence[dict[str, float]], name: str, best_epoch: int, scale: float
 ) -> None:
-    with needs_extra("train"):
+    with needs_extra("report"):
         from matplotlib.ticker import MaxNLocator
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) < 3 else None
