@@ -127,6 +127,7 @@ def test_faces_that_a_recipe_carved_out(place: Path, tmp_path: Path) -> None:
     data = write_csv(tmp_path / "faces.csv", labels, ["Training"] * N)
     line = failing(place / "tiny.onnx", "--data", data, "--out", tmp_path / "o.onnx")
     assert "has no validation split" in line and "--recipe-split" in line
+    assert f"only train ({N:,})" in line
     recipe = {"split": {"validation_fraction": 0.8, "seed": 1}}
     model = make_graph(gain=1.5)
     carved = with_card(model, make_card(model, recipe=recipe))

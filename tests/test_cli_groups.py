@@ -72,7 +72,9 @@ def test_alarms_are_called_so_and_written(folder: Path) -> None:
     assert all(group["too_small"] for group in both["groups"]) and both["gaps"] == []
     with open(folder / "g" / "groups.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert {row["group"] for row in rows if row["column"] == "light"} == {"bright", "dark"}
+    assert {row["group"] for row in rows if row["column"] == "light"} == {
+        *("bright", "dark", "all compared")
+    }
     # An older report with more figures is replaced as a whole.
     (folder / "g" / "groups_2.png").write_bytes(b"older")
     assert groups(folder, "--out", "g", "--by", "light").returncode == 0

@@ -17,13 +17,16 @@ from scipy.stats import spearmanr
 
 from command_line import assert_fails_on_one_line, mien
 from mien.data import read_samples
+from mien.errors import DatasetError
 from mien.explanation.occlusion import log_odds, occlusion_map
 from mien.model.names import resolve_model
 from mien.model.sessions import open_session
 from mien.preprocessing import to_network_input
 from mien.recognition.classifier import Classifier
 from mien.reports.explanation import overlay, place_words
+from mien.workflows.explaining import explain_data
 from onnx_factory import write_model
+from samples_factory import fer_csv, random_faces
 
 PHOTO = Path(__file__).resolve().parent.parent / "docs" / "images" / "astronaut.jpg"
 SQUARE_PX = 8
@@ -277,6 +280,14 @@ def test_a_data_set_has_a_mean_map_for_each_class(tmp_path: Path, shared_folder:
     values = json.loads((tmp_path / "why" / "explanation.json").read_text())
     assert len(values["classes"]) >= 6 and values["faces"] == []
     assert {part["n"] for part in values["classes"]} <= {1, 2}
+
+
+def test_a_split_without_rows_is_told_with_those_that_have_some(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx")
+    usages = ["Training"] * 5 + ["PrivateTest"] * 2
+    (tmp_path / "f.csv").write_bytes(fer_csv(random_faces(7), list(range(7)), usages))
+    with pytest.raises(DatasetError, match=r"no split validation; .*: train \(5\), test \(2\)$"):
+        explain_data(tmp_path / "f.csv", model=tmp_path / "tiny.onnx")
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -114,6 +115,32 @@ def test_a_percent_sign_stays_with_its_number() -> None:
     ):
         assert "61.7\u00a0%" in html and "61.7 %" not in html
     assert "mien --out 'a %'" in pages.code("mien --out 'a %'").replace("&#x27;", "'")
+
+
+def test_dates_intervals_and_hashes_stay_whole() -> None:
+    digest = "0123456789abcdef" * 4
+    text = f"since 2025-02-02, 69.9 % (68.4 to 71.3), {digest}"
+    for html in (pages.paragraph(text), pages.table(["n"], [[text]])):
+        for whole in ("2025-02-02", "(68.4 to 71.3)"):
+            assert f'<span class="whole">{whole}</span>' in html
+        assert f'<span class="hash">{digest}</span>' in html
+        assert text.replace(" %", "\u00a0%") in "".join(check(html).text)
+    # An attribute is text alone.
+    assert ("alt", "2025-02-02") in check(pages.picture(b"", "2025-02-02")).attributes
+    assert "<title>2025-02-02</title>" in pages.page("2025-02-02", "", "")
+    style = pages.page("t", "", "")
+    assert ".whole { white-space: nowrap; }" in style
+
+
+def test_what_is_wider_than_the_page_shows_that_it_scrolls() -> None:
+    html = pages.page("t", "", pages.table(["n"], [["1"]]))
+    (rule,) = re.findall(r"\n\.scroll \{(.*?)\}", html, re.DOTALL)
+    # Shadows that stand still, and covers of them that scroll along.
+    assert "overflow-x: auto" in rule and rule.count("local") == 2 and rule.count("scroll") == 2
+    assert pages.picture(b"", "a", width_px=320).startswith("<figure>")
+    assert '<figure class="wide" style="--width: 640px">' in pages.picture(b"", "a", width_px=640)
+    assert '<figure class="wider" style="--width: 920px">' in pages.picture(b"", "a", width_px=920)
+    assert "min-width: calc(.8 * var(--width))" in html and "\u2190 \u2192" in html
 
 
 def test_a_script_is_the_only_one_that_may_run() -> None:

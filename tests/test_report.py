@@ -4,8 +4,10 @@ import csv
 import errno
 import io
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,6 +33,7 @@ from mien.reports.content import (
 )
 from mien.reports.document import Faces, Section, Table, Text, to_html, to_markdown
 from mien.reports.face_grid import ClassifiedFace, classified_faces, face_grid_png, square_tile
+from mien.reports.parts import ReportPart
 from mien.reports.report import (
     ALL_FILES,
     REPORT_FILES,
@@ -86,6 +89,7 @@ def write(
     errors: int = 3,
     note: str = "",
     card: ModelCard | None = None,
+    parts: Sequence[ReportPart] = (),
 ) -> list[str]:
     predictions = predictions or make_predictions()
     face = np.arange(48 * 48, dtype=np.uint16).reshape(48, 48).astype(np.uint8)
@@ -101,6 +105,7 @@ def write(
         sampled=[(row, face) for row in predictions.sample_rows(4)],
         worst_errors=[(row, face) for row in predictions.confident_errors(errors)],
         note=note,
+        parts=parts,
     )
 
 
@@ -361,6 +366,14 @@ def test_thresholds_are_there_to_choose_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick_plots")
+def test_other_parts_stand_before_the_pictures_of_faces(tmp_path: Path, quick_plots: None) -> None:
+    part = ReportPart("groups", {}, (Section("Groups", (Text("a gap"),)),))
+    write(tmp_path / "r", parts=[part])
+    titles = re.findall("<h2>(.*?)</h2>", (tmp_path / "r" / "report.html").read_text("utf-8"))
+    order = ["Confidence", "Groups", "Sample predictions", "Most confident errors", "Model"]
+    assert titles[3:-1] == order
+
+
 def test_note_comes_first(tmp_path: Path) -> None:
     cautions = write(tmp_path / "r", note="Some rows are left out.")
     assert cautions[0] == "Some rows are left out."

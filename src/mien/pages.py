@@ -8,14 +8,15 @@ reports need six kinds of element.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 THEME = """
 :root { color-scheme: light dark; --ink: #1b1d21; --soft: #5d6470; --line: #dfe2e7;
-  --paper: #ffffff; --panel: #f6f7f9; --accent: #0b62a8; }
+  --paper: #ffffff; --panel: #f6f7f9; --accent: #0b62a8; --shade: rgb(0 0 0 / .28); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaee; --soft: #a2a9b5; --line: #363b44;
-  --paper: #15171b; --panel: #1e2127; --accent: #79b8ef; } }
+  --paper: #15171b; --panel: #1e2127; --accent: #79b8ef; --shade: rgb(255 255 255 / .3); } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc;
   --paper: #fff; --panel: #fff; --accent: #000; } }
 * { box-sizing: border-box; }
@@ -27,23 +28,31 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 _LAYOUT = """
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -.02em; margin: 0; }
+h1, h2, h3 { overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; letter-spacing: -.01em; margin: 2.5rem 0 .75rem; padding-bottom: .3rem;
   border-bottom: 1px solid var(--line); break-after: avoid; }
-p { margin: .6rem 0; max-width: 44rem; }
+p { margin: .6rem 0; max-width: 44rem; overflow-wrap: anywhere; }
 .subtitle, figcaption, dt { color: var(--soft); }
 .subtitle { margin: .4rem 0 0; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; margin: .9rem 0; }
+/* A shadow stands at the end beyond which there is more; what scrolls along covers it. */
+.scroll { overflow-x: auto; margin: .9rem 0; background:
+  linear-gradient(to right, var(--paper) 40%, transparent) 0 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 40%, transparent) 100% 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) 0 0 / .9rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--shade), transparent) 100% 0 / .9rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
-/* Names break between words only; long values such as hashes anywhere. */
+/* Names break between words only; long values such as hashes anywhere, dates nowhere. */
 td + td { overflow-wrap: anywhere; }
+.whole { white-space: nowrap; }
+@media (min-width: 60rem) { .hash { white-space: nowrap; } }
 th { font-weight: 600; }
 th.number, td.number { text-align: right; padding: .35rem 0 .35rem .9rem; }
 td.number { white-space: nowrap; }
 @media (max-width: 36rem) { table { font-size: .8rem; } main { padding: 1.5rem .9rem 3rem; } }
 tr { break-inside: avoid; }
-@media print { .scroll { overflow: visible; } table { font-size: .75rem; } }
+@media print { .scroll { overflow: visible; background: none; } table { font-size: .75rem; } }
 dl.figures { display: grid; gap: .75rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 dl.figures > div { background: var(--panel); border: 1px solid var(--line); border-radius: .6rem;
@@ -55,6 +64,15 @@ dl.figures .value { font-size: 1.6rem; font-weight: 650; letter-spacing: -.02em;
 dl.figures .note { color: var(--soft); font-size: .8rem; text-wrap: balance; }
 figure { margin: 1rem 0; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; border-radius: .4rem; background: #fff; }
+/* Made smaller still, text in a wide figure could not be read: it scrolls, and arrows say so. */
+figure.wide, figure.wider { overflow-x: auto; }
+figure.wide img, figure.wider img { min-width: calc(.8 * var(--width)); }
+figure.wide::before, figure.wider::before { content: "\u2190 \u2192"; position: sticky; left: 0;
+  display: none; width: fit-content; color: var(--soft); font-size: .85rem; }
+@media (max-width: 34rem) { figure.wide::before { display: block; } }
+@media (max-width: 50rem) { figure.wider::before { display: block; } }
+@media print { figure.wide img, figure.wider img { min-width: 0; }
+  figure.wide::before, figure.wider::before { display: none; } }
 figcaption { font-size: .85rem; margin-top: .3rem; }
 .grid { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
 .grid figure { margin: 0; }
@@ -66,10 +84,25 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: .4
 """.strip()
 _STYLE = THEME + _LAYOUT
 
+_NARROW_PX, _WIDE_PX = 400, 640
+"""Pictures up to the first width are made smaller on narrow pages, wider ones scroll. Those up to
+the second one do so on pages of telephones alone."""
+
+
+_WHOLE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\([\d.,]+ to [\d.,]+\)")
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def _attribute(text: str) -> str:
+    """Plain text as an attribute's value."""
+    return escape(text).replace(" %", "\u00a0%")
+
 
 def _text(text: str) -> str:
-    """Plain text as HTML, in which no line ends between a number and its percent sign."""
-    return escape(text).replace(" %", "\u00a0%")
+    """Plain text as HTML, in which no line ends between a number and its percent sign, nor within
+    a date, an interval, or on wide pages a SHA-256."""
+    marked = _WHOLE.sub(r'<span class="whole">\g<0></span>', _attribute(text))
+    return _HASH.sub(r'<span class="hash">\g<0></span>', marked)
 
 
 def page(
@@ -97,12 +130,12 @@ def page(
     below = f'<p class="subtitle">{_text(subtitle)}</p>\n' if subtitle else ""
     allowed = f"{_policy(script)}\n" if script else ""
     last = f"<script>{script}</script>\n" if script else ""
-    turned = "" if direction == "ltr" else f' dir="{_text(direction)}"'
+    turned = "" if direction == "ltr" else f' dir="{_attribute(direction)}"'
     return (
-        f'<!doctype html>\n<html lang="{_text(language)}"{turned}>\n<head>\n'
+        f'<!doctype html>\n<html lang="{_attribute(language)}"{turned}>\n<head>\n'
         '<meta charset="utf-8">\n'
         f'{allowed}<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{_STYLE}\n{style}</style>\n</head>\n"
+        f"<title>{_attribute(title)}</title>\n<style>\n{_STYLE}\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<h1>{_text(title)}</h1>\n{below}</header>\n"
         f"{body}\n</main>\n{last}</body>\n</html>\n"
     )
@@ -179,14 +212,19 @@ def picture(png: bytes, alt: str, *, width_px: int | None = None, caption: str =
     Args:
         png: the file's bytes.
         alt: what the picture shows, for those who cannot see it.
-        width_px: shown width in CSS pixels; its own where None. Never wider than the page.
+        width_px: shown width in CSS pixels; its own where None. Never wider than the page, but on
+            a narrow one a wide picture scrolls, lest its text become too small.
         caption: text under the picture; empty for none.
     """
     encoded = base64.b64encode(png).decode("ascii")
     width = "" if width_px is None else f' width="{width_px}"'
+    opened = "figure"
+    if width_px is not None and width_px > _NARROW_PX:
+        name = "wide" if width_px <= _WIDE_PX else "wider"
+        opened = f'figure class="{name}" style="--width: {width_px}px"'
     below = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><img src="data:image/png;base64,{encoded}" alt="{_text(alt)}"{width}>'
+        f'<{opened}><img src="data:image/png;base64,{encoded}" alt="{_attribute(alt)}"{width}>'
         f"{below}</figure>\n"
     )
 

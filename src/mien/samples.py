@@ -125,6 +125,10 @@ class Samples:
             if (mask := self.splits == split.value).any()
         }
 
+    def split_words(self) -> str:
+        """The splits that have rows, and how many, such as ``train (28,709), test (3,589)``."""
+        return ", ".join(f"{split} ({int(n.sum()):,})" for split, n in self.counts().items())
+
     def iter_images(self) -> Iterator[Image]:
         """The pictures one by one."""
         for index in range(len(self)):

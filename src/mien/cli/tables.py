@@ -79,7 +79,12 @@ def _drawn(
     for number, row in enumerate(table.rows):
         if averages and number == len(table.rows) - averages:
             rich.add_section()
-        rich.add_row(*(escape(_broken(row[at], widths[at])) for at in columns))
+        rich.add_row(
+            *(
+                escape(row[at] if at < table.numeric_from else _broken(row[at], widths[at]))
+                for at in columns
+            )
+        )
     return rich
 
 

@@ -73,6 +73,12 @@ class ExpectedCalibrationError:
         low, high = self._inverted(rows, generator, (97.5, 2.5))
         return low, high
 
+    def of_expressions(
+        self, rows: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """None: see `Measure.of_expressions`."""
+        return None
+
     def _inverted(
         self, rows: NDArray[np.int64], generator: np.random.Generator, percentiles: Sequence[float]
     ) -> list[float]:

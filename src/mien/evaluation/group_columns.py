@@ -68,14 +68,15 @@ def error_measures(
         classes: the classes in the macro recall.
     """
     keys = tuple(predictions.label_set.keys[index] for index in classes)
+    labels = predictions.labels
     measures: list[Measure] = [
-        Share(ACCURACY, predictions.correct, "high"),
-        MacroRecall(RECALL, predictions.labels, predictions.correct, classes, keys),
+        Share(ACCURACY, predictions.correct, "high", labels=labels),
+        MacroRecall(RECALL, labels, predictions.correct, classes, keys),
         ExpectedCalibrationError(ECE, predictions.confidence, predictions.correct),
-        Share(UNCERTAIN, predictions.confidence < min_confidence, "low"),
+        Share(UNCERTAIN, predictions.confidence < min_confidence, "low", labels=labels),
     ]
     if missed is not None:
-        measures.append(Share(NOT_FOUND, missed, "low"))
+        measures.append(Share(NOT_FOUND, missed, "low", labels=labels))
     return measures
 
 

@@ -76,6 +76,19 @@ class Measure(Protocol):
         """Its 95 % interval."""
         ...
 
+    def of_expressions(
+        self, rows: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """Values that the groups would have if each class were read alike in all of them, so that
+        they differ by the expressions that they show alone, (groups,); None where that says
+        nothing.
+
+        Args:
+            rows: positions of the compared faces, (m,).
+            codes: group of each, from 0, (m,).
+        """
+        ...
+
     def permuted(
         self,
         rows: NDArray[np.int64],
@@ -106,6 +119,8 @@ class Share:
     """Which end is the better one."""
     among: NDArray[np.bool_] | None = None
     """The faces that count, (n,); all where None."""
+    labels: NDArray[np.int64] | None = None
+    """Class of each face, (n,); None where that is not known."""
     classes: tuple[str, ...] = ()
     """None."""
     is_biased: bool = False
@@ -130,6 +145,16 @@ class Share:
         rows = _those(rows, self.among)
         hits, n = int(self.hits[rows].sum()), len(rows)
         return _around(interval(_shares(hits, n, generator)), hits / n)
+
+    def of_expressions(
+        self, rows: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """See `Measure.of_expressions`."""
+        if self.labels is None or self.among is not None:
+            return None
+        labels = self.labels[rows]
+        of_class = np.bincount(labels, self.hits[rows]) / np.maximum(np.bincount(labels), 1)
+        return np.asarray(np.bincount(codes, of_class[labels]) / np.bincount(codes))
 
     def permuted(
         self,
@@ -188,6 +213,12 @@ class MacroRecall:
         hits, counts = self._counted(rows)
         drawn = [_shares(h, n, generator) for h, n in zip(hits, counts, strict=True)]
         return _around(interval(np.mean(drawn, axis=0)), float((hits / counts).mean()))
+
+    def of_expressions(
+        self, rows: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """None: see `Measure.of_expressions`."""
+        return None
 
     def permuted(
         self,
@@ -255,6 +286,12 @@ class Mean:
             weights = generator.standard_exponential((min(step, RESAMPLES - start), len(values)))
             means.append(weights @ values / weights.sum(axis=1))
         return interval(np.concatenate(means))
+
+    def of_expressions(
+        self, rows: NDArray[np.int64], codes: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """None: see `Measure.of_expressions`."""
+        return None
 
     def permuted(
         self,

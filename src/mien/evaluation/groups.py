@@ -13,6 +13,10 @@ that difference. So a noisy small group does not drown a true gap between two la
 upward bias of the ECE in small groups is taken away. Macro recall is permuted within each class:
 groups that show other expressions do not differ in it for that reason alone.
 
+Beside a gap stands what other expressions alone would make of it: each group's value if every
+class were read as it is in all of them together, so that the groups differ by their classes alone
+(indirect standardisation; Kitagawa, Components of a difference between two rates, JASA 50, 1955).
+
 Sources: permutation tests: Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 3rd
 ed., 2005; p with 1 added: Phipson & Smyth, Statistical Applications in Genetics and Molecular
 Biology 9, 2010; Holm, Scandinavian Journal of Statistics 6, 1979; disaggregated evaluation:
@@ -27,13 +31,22 @@ from numpy.typing import NDArray
 
 from mien.evaluation.bootstrap import Interval
 from mien.evaluation.compare import SIGNIFICANCE, holm
-from mien.evaluation.group_measures import Measure
+from mien.evaluation.group_measures import Better, Measure
+
+EVERYONE, TOGETHER = "all faces", "all compared"
+"""Names of all measured faces, and of those in the groups of one column that are compared."""
 
 TOO_SMALL = 30
 """Faces below which a group is counted, not estimated."""
 
 PERMUTATIONS = 9_999
 """Random divisions in a test; the smallest p is 1 / 10,000."""
+
+_VALUED_PERMUTATIONS = 99
+"""Random divisions whose ECE beyond chance is estimated, which takes long. Enough for a median."""
+
+_TIED_DECIMALS = 3
+"""Values that are alike to so many decimals are shown as one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,8 @@ class Score:
     """The value; None where there is nothing to measure."""
     ci95: Interval | None
     """Its 95 % interval; None without a value."""
+    classes: tuple[str, ...] = ()
+    """Keys of the classes that it averages over; empty where it averages over none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +86,59 @@ class Gap:
 
     measure: str
     """Name of the measure."""
-    low: str
-    """The group with the lowest value."""
-    high: str
-    """The group with the highest value."""
-    worst: str | None
-    """The one of the two that is worse off; None where neither end is worse."""
-    gap: float
-    """Highest less lowest value, at least 0."""
+    lows: tuple[str, ...]
+    """The group with the lowest value. Where several have it to a tenth of a point, all of them,
+    the one with the most faces first."""
+    highs: tuple[str, ...]
+    """The same for the highest value."""
+    better: Better
+    """Which end is the better one."""
+    low_value: float
+    """The lowest value."""
+    high_value: float
+    """The highest value."""
     by_chance: float
     """Median gap of random divisions into groups of the same sizes."""
     p: float
     """Permutation test of whether all groups are alike, in (0, 1]."""
     p_holm: float
     """p after Holm's correction for all tests of the report."""
+    of_expressions: float | None = None
+    """What is left of the gap, with its sign, where each class is read alike in all groups: the
+    part that other expressions make. None where that says nothing."""
+    classes: tuple[str, ...] = ()
+    """As `Score.classes`."""
+
+    @property
+    def low(self) -> str:
+        """The first of those with the lowest value."""
+        return self.lows[0]
+
+    @property
+    def high(self) -> str:
+        """The first of those with the highest value."""
+        return self.highs[0]
+
+    @property
+    def worst(self) -> str | None:
+        """The first of those that are worse off; None where neither end is worse."""
+        return next(iter(self.worst_ones), None)
+
+    @property
+    def worst_ones(self) -> tuple[str, ...]:
+        """Those that are worse off; empty where neither end is worse."""
+        return {"high": self.lows, "low": self.highs}.get(self.better, ())
+
+    @property
+    def gap(self) -> float:
+        """Highest less lowest value, at least 0."""
+        return self.high_value - self.low_value
+
+    @property
+    def is_of_expressions(self) -> bool:
+        """Whether other expressions make at least half of it, so that no group is read worse for
+        all that it says."""
+        return self.of_expressions is not None and self.of_expressions >= self.gap / 2
 
     @property
     def is_found(self) -> bool:
@@ -104,8 +158,19 @@ class Breakdown:
     """A gap per measure; empty where fewer than two groups are large enough."""
     n_unknown: int
     """Measured faces whose group is not known."""
+    together: Group
+    """The faces of the groups that are large enough as one group, measured as these are."""
     recall_classes: tuple[str, ...] = ()
     """Keys of the classes in the macro recall: those with enough faces in every compared group."""
+
+    def classes_of(self, measure: str) -> tuple[str, ...]:
+        """Keys of the classes that a measure averages over; empty where it averages over none."""
+        scores = self.together.scores
+        return next((score.classes for score in scores if score.measure == measure), ())
+
+    def gap_in(self, measure: str) -> Gap | None:
+        """The gap in one measure; None where nothing was compared."""
+        return next((gap for gap in self.gaps if gap.measure == measure), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +187,8 @@ class Grouped:
     """What searched the pictures for faces; None: nothing did, so no face can be missed."""
     notes: tuple[str, ...] = ()
     """What else a reader must know."""
+    labels: tuple[str, ...] = ()
+    """Keys of all classes."""
 
     @property
     def found(self) -> tuple[tuple[str, Gap], ...]:
@@ -138,6 +205,7 @@ def compare_groups(
     min_confidence: float,
     detector: str | None,
     notes: Sequence[str] = (),
+    labels: Sequence[str] = (),
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Grouped:
@@ -150,6 +218,7 @@ def compare_groups(
         min_confidence: stated in the result; the measures were made with it.
         detector: as `Grouped.detector`.
         notes: as `Grouped.notes`.
+        labels: as `Grouped.labels`.
         permutations: random divisions in a test.
         seed: of all chance; the same seed gives the same result.
     """
@@ -164,8 +233,8 @@ def compare_groups(
     ]
     n = everyone[0].n
     rows = np.arange(n)
-    whole = Group("all faces", n, _scores(everyone, rows, seed))
-    return Grouped(whole, tuple(breakdowns), min_confidence, detector, tuple(notes))
+    whole = Group(EVERYONE, n, _scores(everyone, rows, seed))
+    return Grouped(whole, tuple(breakdowns), min_confidence, detector, tuple(notes), tuple(labels))
 
 
 def large_enough(names: Sequence[str], codes: NDArray[np.int64]) -> list[int]:
@@ -188,18 +257,20 @@ def _breakdown(
         rows = np.flatnonzero(codes == code)
         scores = _scores(measures, rows, seed) if code in compared else ()
         groups.append(Group(name, len(rows), scores))
+    new_code = np.full(len(names) + 1, -1)  # the last one is for unknown groups, which are -1
+    new_code[compared] = np.arange(len(compared))
+    rows = np.flatnonzero(new_code[codes] >= 0)
+    together = Group(TOGETHER, len(rows), _scores(measures, rows, seed) if compared else ())
     gaps = []
     if len(compared) > 1:
-        new_code = np.full(len(names) + 1, -1)
-        new_code[compared] = np.arange(len(compared))
-        rows = np.flatnonzero(new_code[codes] >= 0)
         part = new_code[codes][rows]
         for measure in measures:
             gap = _gap(measure, [names[code] for code in compared], rows, part, permutations, seed)
             if gap is not None:
                 gaps.append(gap)
     classes = next((measure.classes for measure in measures if measure.classes), ())
-    return Breakdown(title, tuple(groups), tuple(gaps), int((codes < 0).sum()), classes)
+    n_unknown = int((codes < 0).sum())
+    return Breakdown(title, tuple(groups), tuple(gaps), n_unknown, together, classes)
 
 
 def _scores(measures: Sequence[Measure], rows: NDArray[np.int64], seed: int) -> tuple[Score, ...]:
@@ -207,7 +278,7 @@ def _scores(measures: Sequence[Measure], rows: NDArray[np.int64], seed: int) -> 
     for measure in measures:
         value = measure.value(rows)
         ci95 = None if value is None else measure.ci95(rows, np.random.default_rng(seed))
-        scores.append(Score(measure.name, value, ci95))
+        scores.append(Score(measure.name, value, ci95, measure.classes))
     return tuple(scores)
 
 
@@ -219,26 +290,54 @@ def _gap(
     permutations: int,
     seed: int,
 ) -> Gap | None:
-    values = [measure.statistic(rows[codes == code]) for code in range(len(names))]
-    if any(value is None for value in values):
+    parts = [rows[codes == code] for code in range(len(names))]
+    values, statistics = ([f(part) for part in parts] for f in (measure.value, measure.statistic))
+    if any(value is None for value in (*values, *statistics)):
         return None
-    observed = np.array(values, np.float64)
+    shown, observed = np.array(values, np.float64), np.array(statistics, np.float64)
     permuted = measure.permuted(rows, codes, permutations, np.random.default_rng(seed))
     more = (_statistic(permuted, permuted) >= _statistic(observed[None], permuted) - 1e-12).sum()
-    if measure.is_biased:  # what chance adds, it adds to small groups most
-        observed, permuted = observed - permuted.mean(axis=0), permuted - permuted.mean(axis=0)
-    low, high = int(observed.argmin()), int(observed.argmax())
-    worst = {"high": low, "low": high}.get(measure.better)
+    gaps = (
+        _gaps_by_chance(measure, rows, codes, min(permutations, _VALUED_PERMUTATIONS), seed)
+        if measure.is_biased
+        else np.ptp(permuted, axis=1)
+    )
+    low, high = (_ties(shown, end, parts) for end in (shown.min(), shown.max()))
+    mixed = measure.of_expressions(rows, codes)
     return Gap(
         measure=measure.name,
-        low=names[low],
-        high=names[high],
-        worst=None if worst is None else names[worst],
-        gap=float(observed[high] - observed[low]),
-        by_chance=float(np.median(np.ptp(permuted, axis=1))),
+        lows=tuple(names[code] for code in low),
+        highs=tuple(names[code] for code in high),
+        better=measure.better,
+        low_value=float(shown.min()),
+        high_value=float(shown.max()),
+        by_chance=float(np.median(gaps)),
         p=float((1 + more) / (1 + permutations)),
         p_holm=1.0,
+        of_expressions=None if mixed is None else float(mixed[high[0]] - mixed[low[0]]),
+        classes=measure.classes,
     )
+
+
+def _ties(
+    values: NDArray[np.float64], value: float, parts: Sequence[NDArray[np.int64]]
+) -> list[int]:
+    """Groups that have a value to a tenth of a point, those with more faces first."""
+    tied = np.flatnonzero(values.round(_TIED_DECIMALS) == np.round(value, _TIED_DECIMALS))
+    return sorted(tied.tolist(), key=lambda code: -len(parts[code]))
+
+
+def _gaps_by_chance(
+    measure: Measure, rows: NDArray[np.int64], codes: NDArray[np.int64], divisions: int, seed: int
+) -> NDArray[np.float64]:
+    """Gaps in the value of random groups, for measures whose test looks at something else."""
+    generator = np.random.default_rng(seed)
+    gaps = []
+    for _ in range(divisions):
+        dealt = generator.permutation(codes)
+        values = [measure.value(rows[dealt == code]) for code in range(int(codes.max()) + 1)]
+        gaps.append(np.ptp(np.array(values, np.float64)))
+    return np.array(gaps)
 
 
 def _statistic(values: NDArray[np.float64], permuted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -134,7 +134,7 @@ def predict(
     """
     rows = samples.of(split)
     if not len(rows):
-        raise DatasetError(_no_rows(samples, split))
+        raise DatasetError(no_rows_words(samples, split))
     model_labels = model_labels or samples.label_set
     label_set, columns = _common_labels(rows, split, model_labels)
     parts = []
@@ -212,9 +212,9 @@ def _first_bad_row(probabilities: NDArray[np.float64]) -> int | None:
     return None if good.all() else int(np.argmin(good))
 
 
-def _no_rows(samples: Samples, split: Split) -> str:
-    counts = samples.counts()
-    if not any(rows.sum() for rows in counts.values()):
+def no_rows_words(samples: Samples, split: Split) -> str:
+    """That a split has no rows, and which ones have how many, for an error."""
+    there = samples.split_words()
+    if not there:
         return f"{samples.source} has no split {split}, and no rows at all; name another source"
-    there = ", ".join(f"{name} ({int(rows.sum()):,})" for name, rows in counts.items())
     return f"{samples.source} has no split {split}; measure one that has rows (--split): {there}"

@@ -9,8 +9,15 @@ from typing import Any
 
 from mien.broken_text import what_is_broken
 from mien.errors import ModelError
+from mien.evaluation.group_columns import RECALL
 from mien.model.evidence import Evidence
-from mien.reports.wording import percent, percent_interval
+from mien.reports.group_words import (
+    expression_words,
+    measure_words,
+    points_between,
+    tied_words,
+)
+from mien.reports.wording import percent, percent_with, split_words
 
 MAX_ROWS = 60
 """Groups of one column that go into a card; the report has them all."""
@@ -73,9 +80,10 @@ def _stress(part: Mapping[str, Any], report: Mapping[str, Any]) -> Evidence:
         for name, kind in kinds[:MAX_ROWS]
     )
     worst, kind = kinds[0]
+    names = ", ".join(str(name) for name in part["kinds"])
     return Evidence(
         "disturbed pictures",
-        f"{len(kinds)} kinds of damage, {_rows_of(part, report)}",
+        f"{_faces(part, report)}, each with {len(kinds)} kinds of damage: {names}",
         f"Accuracy {percent(part['accuracy_clean'])} unharmed, {percent(part['accuracy'])} on "
         f"average over all kinds in five strengths. {str(worst).capitalize()} costs most, "
         f"{100 * kind['cost']:.1f} points.",
@@ -88,15 +96,27 @@ def _stress(part: Mapping[str, Any], report: Mapping[str, Any]) -> Evidence:
 def _groups(part: Mapping[str, Any], report: Mapping[str, Any], *, labels: bool) -> list[Evidence]:
     found = []
     for column in part["by"]:
+        # Reports of mien up to 0.1 have no row of the compared groups as one.
+        together = column.get("together")
+        n = sum(group["n"] for group in column["groups"] if not group["too_small"])
+        if not n:
+            continue  # groups that are too small were counted, not measured
         measures = list(part["all"]["scores"])[:_MEASURES]
         rows = [_group_row(group, measures) for group in column["groups"][:MAX_ROWS]]
-        rows.append(_group_row({**part["all"], "group": "all"}, measures))
+        rows += [] if together is None else [_group_row(together, measures)]
+        keys = part.get("labels", ())
+        names = [
+            measure_words(str(name), column["recall_classes"] if name == RECALL else (), keys)
+            for name in measures
+        ]
+        what = "By" if labels else "Answers by"
         found.append(
             Evidence(
                 "groups",
-                f"By {column['column']}, {_rows_of(part, report)}",
-                _gaps(column["gaps"], labels=labels),
-                (str(column["column"]), "faces", *map(str, measures)),
+                f"{what} {column['column']}, {_faces(part, report, n)}"
+                f"{'' if labels else ', without labels'}",
+                _gaps(column["gaps"], keys, labels=labels),
+                (str(column["column"]), "faces", *names),
                 tuple(rows),
                 **_origin(report),
             )
@@ -118,30 +138,43 @@ def _group_row(group: Mapping[str, Any], measures: Sequence[str]) -> tuple[str, 
 def _cell(score: Mapping[str, Any] | None) -> str:
     if score is None or score["value"] is None:
         return percent(None)
-    ci95 = percent_interval(None if score["ci95"] is None else tuple(score["ci95"]))
-    return f"{percent(score['value'])} ({ci95})" if ci95 else percent(score["value"])
+    return percent_with(score["value"], score["ci95"] and tuple(score["ci95"]))
 
 
-def _gaps(gaps: Sequence[Mapping[str, Any]], *, labels: bool) -> str:
+def _gaps(gaps: Sequence[Mapping[str, Any]], keys: Sequence[str], *, labels: bool) -> str:
     what = "gap" if labels else "alarm"
-    named = [
-        f"{gap['measure']}, {gap['low']} to {gap['high']}, by {100 * gap['gap']:.1f} points"
-        for gap in gaps
-        if gap["found"]
-    ]
-    said = (
-        f"Found, with Holm's correction: {'; '.join(named)}."
-        if named
-        else f"No {what} was found; that does not prove that there is none."
-    )
+    recall = next((bool(gap["found"]) for gap in gaps if gap["measure"] == RECALL), None)
+    named = [_gap(gap, keys, recall) for gap in gaps if gap["found"]]
+    if not gaps:
+        said = "Nothing was compared: one group alone has enough faces."
+    elif named:
+        said = f"Found, with Holm's correction: {' '.join(named)}"
+    else:
+        said = f"No {what} was found; that does not prove that there is none."
     return said if labels else f"{said} Without labels a difference is an alarm, not an error."
 
 
-def _rows_of(part: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+def _gap(gap: Mapping[str, Any], keys: Sequence[str], is_recall_found: bool | None) -> str:
+    lows, highs = (gap.get(f"{end}s") or [gap[end]] for end in ("low", "high"))
+    ends = gap.get("low_value"), gap.get("high_value")
+    by = f"{100 * gap['gap']:.1f}" if None in ends else points_between(*map(float, ends))  # type: ignore[arg-type]
+    mixed = expression_words(
+        gap["measure"], float(gap["gap"]), gap.get("of_expressions"), is_recall_found
+    )
+    name = measure_words(str(gap["measure"]), gap.get("classes", ()), keys)
+    said = (
+        f"{name[:1].upper()}{name[1:]}, {tied_words(lows)} to {tied_words(highs)}, by {by} points."
+    )
+    return f"{said} {mixed}" if mixed else said
+
+
+def _faces(part: Mapping[str, Any], report: Mapping[str, Any], n: int | None = None) -> str:
+    """Which faces were measured, and how many: those that a table is about, out of all."""
     number = part.get("n", report.get("n"))
-    faces = "" if number is None else f", {number:,} faces"
-    split = f"{report['split']} of " if "split" in report else ""
-    return f"{split}{report['source']}{faces}"
+    part_of = "" if n in (None, number) else f"{n:,} of the "
+    faces = f"{part_of}{number:,} faces"
+    split = f" {report['split']}" if "split" in report else ""
+    return f"{faces} of {split_words(str(report['source']) + split)}"
 
 
 def _origin(report: Mapping[str, Any]) -> dict[str, str]:

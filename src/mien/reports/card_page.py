@@ -12,7 +12,7 @@ from mien.model.card import ModelCard, Score
 from mien.model.evidence import Evidence
 from mien.reports.document import Block, Code, Section, Table, Text
 from mien.reports.uses import ARTICLES, INTENDED, LAW, NO_ADVICE, OUT_OF_SCOPE
-from mien.reports.wording import UNKNOWN, percent, percent_interval, split_words
+from mien.reports.wording import UNKNOWN, percent, percent_with, split_words
 
 _TEXTS = 99
 """More columns than any table has: none of its cells is set as a number."""
@@ -20,12 +20,17 @@ _TEXTS = 99
 _NOT_MEASURED = "not measured"
 
 _FACTORS = (
-    ("faces like those of the training", "unseen faces"),
-    ("faces of other cameras and places", "other faces"),
-    ("groups of people: age, sex, skin colour, glasses", "groups"),
-    ("disturbed pictures: blur, noise, darkness, turned or covered faces", "disturbed pictures"),
+    ("faces like those of the training", "", "unseen faces"),
+    ("faces of other cameras and places", "", "other faces"),
+    ("groups of people", "age, sex, skin colour, glasses", "groups"),
+    ("disturbed pictures", "blur, noise, darkness, turned or covered faces", "disturbed pictures"),
 )
-"""What may make a difference, and the kind of evidence that says whether it does."""
+"""What may make a difference, examples, and the kind of evidence that says whether it does."""
+
+_ONLY_NAMED = (
+    "Each was measured only as far as it is named here: of other groups of people, other damage "
+    "and other cameras nothing is known."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,15 @@ def _uses(evidence: Sequence[Evidence]) -> tuple[Block, ...]:
 def _factors(card: ModelCard, evidence: Sequence[Evidence]) -> tuple[Block, ...]:
     scored = sorted({split_words(score.split) for score in card.scores})
     rows = []
-    for factor, kind in _FACTORS:
+    for factor, examples, kind in _FACTORS:
         titles = scored if kind == "unseen faces" else []
         titles = [*titles, *(each.title for each in evidence if each.kind == kind)]
-        rows.append((factor, "; ".join(titles) or _NOT_MEASURED))
+        nothing = f"{_NOT_MEASURED}: {examples}" if examples else _NOT_MEASURED
+        rows.append((factor, "; ".join(titles) or nothing))
+    is_any = any(row[1].split(":")[0] != _NOT_MEASURED for row in rows)
     rows.append(("what people felt", f"{_NOT_MEASURED}: labels say what others saw in a picture"))
-    return (Table(("factor", "measured on"), tuple(rows), _TEXTS),)
+    table = Table(("factor", "measured on"), tuple(rows), _TEXTS)
+    return (table, Text(_ONLY_NAMED)) if is_any else (table,)
 
 
 def _metrics(card: ModelCard) -> tuple[Block, ...]:
@@ -116,7 +124,7 @@ def _metrics(card: ModelCard) -> tuple[Block, ...]:
         Text(confidence),
         Text(
             "No threshold is built in: --min-confidence shows faces below it as uncertain, and "
-            "the report of `mien evaluate` helps to choose it."
+            "the report of mien evaluate helps to choose it."
         ),
     )
 
@@ -196,7 +204,7 @@ def _score_row(score: Score) -> tuple[str, ...]:
     view = ", mirror image averaged" if score.tta == "flip" else ""
     return (
         f"{split_words(score.split)}, {score.n:,} faces{view}",
-        f"{percent(score.accuracy)} ({percent_interval(score.accuracy_ci95)})",
+        percent_with(score.accuracy, score.accuracy_ci95),
         percent(score.accuracy_unseen),
         percent(score.macro_f1),
         percent(score.ece),
@@ -234,7 +242,11 @@ def _caveats(card: ModelCard, facts: ModelFacts) -> tuple[Block, ...]:
     faults = [f"{each.title}: {each.text}" for each in facts.evidence if each.kind == "fault"]
     kinds = {each.kind for each in facts.evidence}
     scored = {"unseen faces"} if card.scores else set()
-    missing = [factor for factor, kind in _FACTORS if kind not in kinds | scored]
+    missing = [
+        f"{factor} ({examples})" if examples else factor
+        for factor, examples, kind in _FACTORS
+        if kind not in kinds | scored
+    ]
     texts = [*faults]
     if missing:
         texts.append(f"Nobody has measured: {'; '.join(missing)}.")

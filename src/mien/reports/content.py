@@ -33,6 +33,7 @@ def report_sections(
     provenance: Provenance,
     sampled: Faces,
     errors: Faces,
+    parts: Sequence[Section] = (),
 ) -> list[Section]:
     """The sections of a report.
 
@@ -42,12 +43,14 @@ def report_sections(
         provenance: what was measured with what.
         sampled: faces drawn at random; their section is left out where there are none.
         errors: the most confident errors, with their pictures.
+        parts: sections of what else was measured; they stand before the pictures of faces.
     """
     sections = [
         Section("Result", (_headline(evaluation), *map(Text, cautions(evaluation, provenance)))),
         Section("How to read this", tuple(Text(text) for text in _guide(evaluation))),
         Section("Classes", _classes(evaluation)),
         Section("Confidence", confidence_blocks(evaluation, predictions, provenance.card)),
+        *parts,
     ]
     if sampled.items:
         sections.append(Section("Sample predictions", (Text(_SAMPLES), sampled)))

@@ -10,11 +10,26 @@ from mien.data.groups import MAX_BREAKDOWNS
 from mien.evaluation.compare import SIGNIFICANCE
 from mien.evaluation.group_columns import ANSWERED, RECALL
 from mien.evaluation.group_measures import CLASS_ROWS
-from mien.evaluation.groups import PERMUTATIONS, TOO_SMALL, Breakdown, Gap, Group, Grouped, Score
+from mien.evaluation.groups import (
+    PERMUTATIONS,
+    TOGETHER,
+    TOO_SMALL,
+    Breakdown,
+    Gap,
+    Group,
+    Grouped,
+    Score,
+)
 from mien.reports.document import Block, Plot, Section, Table, Text
+from mien.reports.group_words import (
+    expression_words,
+    measure_words,
+    points_between,
+    tied_words,
+)
 from mien.reports.groups_plot import groups_drawing, groups_png
 from mien.reports.parts import ReportPart
-from mien.reports.wording import UNKNOWN, percent, percent_interval
+from mien.reports.wording import UNKNOWN, percent, percent_with
 
 GROUPS_CSV = "groups.csv"
 GROUP_FILES = (GROUPS_CSV, *(f"groups_{number + 1}.png" for number in range(MAX_BREAKDOWNS)))
@@ -56,7 +71,8 @@ def group_lines(grouped: Grouped, *, alarms: bool = False) -> list[str]:
     """What was found, in words, the surest first; and what a reader must know beside it."""
     n_tests = sum(len(part.gaps) for part in grouped.breakdowns)
     what = "alarm" if alarms else "gap"
-    lines = [_found_line(title, gap) for title, gap in grouped.found]
+    parts = {part.title: part for part in grouped.breakdowns}
+    lines = [_found_line(grouped, parts[title], gap) for title, gap in grouped.found]
     if not n_tests:
         lines.append(
             f"Nothing was compared: no column has two groups of at least {TOO_SMALL} faces."
@@ -84,37 +100,54 @@ def group_tables(grouped: Grouped, part: Breakdown) -> list[Table]:
     if answers:
         tables.append(_scores_table(grouped, part, answers, short=True))
     if part.gaps:
-        rows = tuple(_gap_row(gap) for gap in part.gaps)
-        tables.append(Table(_GAP_HEADER, rows, 3))
+        is_labelled = any(gap.of_expressions is not None for gap in part.gaps)
+        header = [name for name in _GAP_HEADER if is_labelled or name != _OF_EXPRESSIONS]
+        rows = tuple(_gap_row(grouped, gap, is_labelled) for gap in part.gaps)
+        tables.append(Table(tuple(header), rows, 3))
     return tables
 
 
+_OF_EXPRESSIONS = "by expressions"
 _GAP_HEADER = (
     *("largest gap in", "lowest", "highest"),
-    *("points", "by chance", "p", "p (Holm)", "found"),
+    *("points", "by chance", _OF_EXPRESSIONS, "p", "p (Holm)", "found"),
 )
 
 
-def _gap_row(gap: Gap) -> tuple[str, ...]:
-    # The worst of groups that may be alike is nobody's business.
-    worst = gap.worst if gap.is_found else None
-    names = [f"{name} (worst)" if name == worst else name for name in (gap.low, gap.high)]
+def _gap_row(grouped: Grouped, gap: Gap, is_labelled: bool) -> tuple[str, ...]:
+    mixed = "" if gap.of_expressions is None else f"{100 * gap.of_expressions:.1f}"
     return (
-        gap.measure,
-        *names,
-        f"{100 * gap.gap:.1f}",
+        measure_words(gap.measure, gap.classes, grouped.labels),
+        *_ends(gap),
+        points_between(gap.low_value, gap.high_value),
         f"{100 * gap.by_chance:.1f}",
+        *([mixed] if is_labelled else []),
         p_words(gap.p),
         p_words(gap.p_holm),
         "yes" if gap.is_found else "no",
     )
 
 
+def _ends(gap: Gap) -> list[str]:
+    """The groups at both ends of a gap; which is the worst one, where there is one."""
+    if gap.lows == gap.highs:
+        return ["all alike", "all alike"]
+    # The worst of groups that may be alike, or only show other expressions, is nobody's business.
+    worst = gap.worst_ones if gap.is_found and not gap.is_of_expressions else ()
+    ends = ((gap.lows, "low"), (gap.highs, "high"))
+    marked = {"high": "low", "low": "high"}.get(gap.better) if worst else None
+    return [f"{tied_words(names)}{' (worst)' if end == marked else ''}" for names, end in ends]
+
+
 def _scores_table(
     grouped: Grouped, part: Breakdown, measures: Sequence[str], *, short: bool = False
 ) -> Table:
-    header = [name.removeprefix(ANSWERED) if short else name for name in measures]
-    rows = [_group_row(group, measures, short) for group in (*part.groups, grouped.everyone)]
+    classes = part.classes_of
+    header = [
+        name.removeprefix(ANSWERED) if short else measure_words(name, classes(name), grouped.labels)
+        for name in measures
+    ]
+    rows = [_group_row(group, measures, short) for group in _with_together(part)]
     title = f"{part.title}: answers" if short else part.title
     return Table((title, "faces", *header), tuple(rows))
 
@@ -130,16 +163,24 @@ def _group_row(group: Group, measures: Sequence[str], short: bool) -> tuple[str,
 def _cell(score: Score | None, short: bool) -> str:
     if score is None or score.value is None:
         return UNKNOWN
-    ci95 = percent_interval(score.ci95).removesuffix(" %").replace(" to ", "\N{EN DASH}")
-    return percent(score.value) if short else f"{percent(score.value)} ({ci95})"
+    said = percent_with(score.value, score.ci95).replace(" to ", "\N{EN DASH}")
+    return percent(score.value) if short else said
 
 
-def _found_line(title: str, gap: Gap) -> str:
-    worst = f"; worst: {gap.worst}" if gap.worst is not None else ""
+def _found_line(grouped: Grouped, part: Breakdown, gap: Gap) -> str:
+    worst = tied_words(gap.worst_ones)
+    is_worse = worst and not gap.is_of_expressions
+    recall = part.gap_in(RECALL)
+    mixed = expression_words(
+        gap.measure, gap.gap, gap.of_expressions, None if recall is None else recall.is_found
+    )
     return (
-        f"{title}: {gap.measure} differs, from {gap.low} (lowest) to {gap.high} (highest) by "
-        f"{100 * gap.gap:.1f} points{worst}. Chance alone makes gaps of about "
-        f"{100 * gap.by_chance:.1f} points here; p = {p_words(gap.p_holm)} after Holm's correction."
+        f"{part.title}: {measure_words(gap.measure, gap.classes, grouped.labels)} differs, from "
+        f"{tied_words(gap.lows)} (lowest) to {tied_words(gap.highs)} (highest) by "
+        f"{points_between(gap.low_value, gap.high_value)} points"
+        f"{f'; worst: {worst}' if is_worse else ''}. {mixed}{' ' if mixed else ''}"
+        f"Chance alone makes gaps of about {100 * gap.by_chance:.1f} points here; "
+        f"p = {p_words(gap.p_holm)} after Holm's correction."
     )
 
 
@@ -166,6 +207,11 @@ def _part_lines(part: Breakdown) -> list[str]:
             f"Macro recall averages over the {len(part.recall_classes)} classes of which every "
             f"compared group has at least {CLASS_ROWS} faces: {', '.join(part.recall_classes)}."
         )
+    elif part.gaps and any(score.measure == RECALL for score in part.together.scores):
+        lines.append(
+            f"No class has at least {CLASS_ROWS} faces in every compared group, so there is no "
+            "macro recall to compare."
+        )
     return lines
 
 
@@ -177,11 +223,12 @@ def _guide(alarms: bool) -> list[str]:
         if alarms
         else "Accuracy depends on which expressions a group's faces show, as some are easier. "
         "Macro recall does not: it weighs every class alike, and its test deals faces out within "
-        "each class. Where accuracy differs and macro recall does not, the groups show other "
-        "expressions."
+        "each class. By expressions is what would be left of a gap if each class were read alike "
+        "in all groups. Where that is most of it, no group is called the worst."
     )
     return [
         first,
+        _TOGETHER,
         "Intervals are bootstrap intervals of 95 % (Bayesian bootstrap; for the ECE by inverting "
         "its test). They hold each by itself. That two intervals overlap does not show that two "
         "groups are alike.",
@@ -198,8 +245,15 @@ def _guide(alarms: bool) -> list[str]:
 
 _ECE = (
     "The expected calibration error (ECE) of few faces is too large by chance. ECE beyond chance "
-    "is the true one for which half of such measurements would be larger, and the gap in it is "
-    "what the groups' sizes do not explain."
+    "is the true one for which half of such measurements would be larger. Its test compares the "
+    "measured ones, which chance makes larger in smaller groups, less what chance adds to each. "
+    "Groups that are too sure and groups that are not sure enough make up for each other in the "
+    f"row {TOGETHER!r}, so that it may be below all of them."
+)
+_TOGETHER = (
+    f"The row {TOGETHER!r}, and the dashed line in the figure, are the faces of the compared "
+    "groups as one, measured over the same classes. Faces in no group, and in groups that are too "
+    "small, are not in it."
 )
 
 
@@ -210,6 +264,7 @@ def groups_json(grouped: Grouped) -> dict[str, Any]:
         "detector": grouped.detector,
         "too_small_below": TOO_SMALL,
         "permutations": PERMUTATIONS,
+        "labels": grouped.labels,
         "all": _group_json(grouped.everyone),
         "by": [
             {
@@ -217,12 +272,18 @@ def groups_json(grouped: Grouped) -> dict[str, Any]:
                 "n_unknown": part.n_unknown,
                 "recall_classes": part.recall_classes,
                 "groups": [_group_json(group) for group in part.groups],
-                "gaps": [asdict(gap) | {"found": gap.is_found} for gap in part.gaps],
+                "together": _group_json(part.together),
+                "gaps": [_gap_json(gap) for gap in part.gaps],
             }
             for part in grouped.breakdowns
         ],
         "notes": grouped.notes,
     }
+
+
+def _gap_json(gap: Gap) -> dict[str, Any]:
+    chosen = {"measure": gap.measure, "low": gap.low, "high": gap.high, "worst": gap.worst}
+    return chosen | {"gap": gap.gap} | asdict(gap) | {"found": gap.is_found}
 
 
 def _group_json(group: Group) -> dict[str, Any]:
@@ -231,25 +292,37 @@ def _group_json(group: Group) -> dict[str, Any]:
         "n": group.n,
         "too_small": group.is_too_small,
         "scores": {
-            score.measure: {"value": score.value, "ci95": score.ci95} for score in group.scores
+            score.measure: {"value": score.value, "ci95": score.ci95}
+            | ({"classes": score.classes} if score.classes else {})
+            for score in group.scores
         },
     }
 
 
 def groups_csv(grouped: Grouped) -> str:
-    """One line per group and measure: column, group, n, measure, value, ci95_low, ci95_high."""
+    """One line per group and measure: column, group, n, measure, value, ci95_low, ci95_high,
+    classes, which are the keys of those that a macro recall averages over."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["column", "group", "n", "measure", "value", "ci95_low", "ci95_high"])
+    writer.writerow(
+        ["column", "group", "n", "measure", "value", "ci95_low", "ci95_high", "classes"]
+    )
     for title, groups in (
         ("", (grouped.everyone,)),
-        *((part.title, part.groups) for part in grouped.breakdowns),
+        *((part.title, _with_together(part)) for part in grouped.breakdowns),
     ):
         for group in groups:
             if group.is_too_small:
-                writer.writerow([title, group.name, group.n, "", "", "", ""])
+                writer.writerow([title, group.name, group.n, "", "", "", "", ""])
             for score in group.scores:
                 low, high = score.ci95 or ("", "")
                 value = "" if score.value is None else score.value
-                writer.writerow([title, group.name, group.n, score.measure, value, low, high])
+                names = " ".join(score.classes)
+                row = [title, group.name, group.n, score.measure, value, low, high, names]
+                writer.writerow(row)
     return stream.getvalue()
+
+
+def _with_together(part: Breakdown) -> tuple[Group, ...]:
+    """The groups, and where some were compared, all of these as one."""
+    return (*part.groups, part.together) if part.together.n else part.groups

@@ -4,11 +4,12 @@ As a PNG for papers, and as drawings for pages that are read on any window. Grou
 small to be estimated are in neither, and measures of which no group has a value.
 """
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from mien import pages
 from mien.errors import needs_extra
-from mien.evaluation.groups import Breakdown, Group, Grouped, Score
+from mien.evaluation.groups import TOGETHER, Breakdown, Group, Grouped, Score
 from mien.reports.figures import (
     BLUE,
     DASHED,
@@ -23,7 +24,8 @@ from mien.reports.figures import (
     short_name,
     to_png,
 )
-from mien.reports.interval_plot import Mark, interval_plot, panels
+from mien.reports.group_words import measure_words
+from mien.reports.interval_plot import Mark, named_intervals, panels
 from mien.reports.wording import UNKNOWN
 from mien.summaries.intervals import Estimate
 
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
 
 _PER_ROW = 5
 _NAME_LETTERS = 26
+_TITLE_LETTERS = 26
 
 
 def groups_png(grouped: Grouped, part: Breakdown) -> bytes:
     """Every measure of every group of one breakdown.
 
-    Groups are in one order in all panels; the dashed line is at the value of all faces, and the
-    worst group of a gap that was found is a square in another colour.
+    Groups are in one order in all panels; the dashed line is at the value of the compared groups
+    as one, and the worst group of a gap that was found is a square in another colour.
 
     Returns:
         A PNG.
@@ -50,20 +53,23 @@ def groups_png(grouped: Grouped, part: Breakdown) -> bytes:
     groups, measures = _estimated(grouped, part)
     across = min(_PER_ROW, len(measures))
     down = -(-len(measures) // across)
-    height = 0.95 + 0.27 * max(len(groups), 3)
+    titles = {name: _wrapped(measure_title(grouped, part, name)) for name in measures}
+    lines = max(title.count("\n") for title in titles.values())
+    height = 0.95 + 0.15 * lines + 0.27 * max(len(groups), 3)
     figure = empty_figure(2.6 + 1.75 * across, 0.35 + height * down)
     panels = figure.subplots(down, across, sharey=True, squeeze=False)
     for index, axes in enumerate(panels.flat):
         if index >= len(measures):
             axes.set_axis_off()
             continue
-        _draw(axes, grouped, part, groups, measures[index])
+        _draw(axes, part, groups, measures[index], titles[measures[index]])
     names = [f"{short_name(group.name, _NAME_LETTERS)}  ({group.n:,})" for group in groups]
-    for line in panels:
-        line[0].set_yticks(range(len(names)), names, parse_math=False)
-        line[0].set_ylim(len(names) - 0.4, -0.6)
+    for row in panels:
+        row[0].set_yticks(range(len(names)), names, parse_math=False)
+        row[0].set_ylim(len(names) - 0.4, -0.6)
     figure.suptitle(
-        f"By {short_name(part.title, 60)} (faces in brackets), with 95 % intervals",
+        f"By {short_name(part.title, 60)} (faces in brackets), with 95 % intervals; dashed: "
+        f"{TOGETHER}",
         fontsize=TEXT_PT,
         color=INK,
         x=0.01,
@@ -85,17 +91,26 @@ def groups_drawing(grouped: Grouped, part: Breakdown) -> str:
             if score is None or score.value is None or score.ci95 is None:
                 continue
             estimate = Estimate(score.value, *score.ci95, group.n)
-            color = VERMILION if group.name == worst else BLUE
-            name = f"{group.name} ({group.n:,})" + (", worst" if group.name == worst else "")
-            rows.append((name, [Mark(estimate, color=color)]))
-        everyone = _score(grouped.everyone, measure)
-        middle = None if everyone is None else everyone.value
-        drawing = interval_plot(rows, unit="%", groups=("",), scale=100.0, line_at=middle)
-        drawings.append((measure, drawing))
+            color = VERMILION if group.name in worst else BLUE
+            name = f"{group.name} ({group.n:,})" + (", worst" if group.name in worst else "")
+            rows.append((name, Mark(estimate, color=color)))
+        together = _score(part.together, measure)
+        middle = None if together is None else together.value
+        drawing = named_intervals(rows, unit="%", scale=100.0, line_at=middle)
+        drawings.append((measure_title(grouped, part, measure), drawing))
     return pages.paragraph(
         "Faces in brackets behind each group. Lines are 95 % intervals, the dashed line is at "
-        "the value of all faces."
+        "the value of all compared groups as one."
     ) + panels(drawings)
+
+
+def measure_title(grouped: Grouped, part: Breakdown, measure: str) -> str:
+    """A measure's name in one breakdown, with the classes that it averages over."""
+    return measure_words(measure, part.classes_of(measure), grouped.labels)
+
+
+def _wrapped(title: str) -> str:
+    return "\n".join(textwrap.wrap(title, _TITLE_LETTERS))
 
 
 def _estimated(grouped: Grouped, part: Breakdown) -> tuple[list[Group], list[str]]:
@@ -116,19 +131,18 @@ def _score(group: Group, measure: str) -> Score | None:
     return next((score for score in group.scores if score.measure == measure), None)
 
 
-def _worst(part: Breakdown, measure: str) -> str | None:
-    """The worst group of a gap that was found; None where none was."""
-    return next((gap.worst for gap in part.gaps if gap.measure == measure and gap.is_found), None)
+def _worst(part: Breakdown, measure: str) -> tuple[str, ...]:
+    """The worst groups of a gap that was found, and is not one of expressions; empty for none."""
+    gap = part.gap_in(measure)
+    return () if gap is None or not gap.is_found or gap.is_of_expressions else gap.worst_ones
 
 
-def _draw(
-    axes: "Axes", grouped: Grouped, part: Breakdown, groups: list[Group], measure: str
-) -> None:
+def _draw(axes: "Axes", part: Breakdown, groups: list[Group], measure: str, title: str) -> None:
     with needs_extra("report"):
         from matplotlib.ticker import MaxNLocator
-    everyone = next(score for score in grouped.everyone.scores if score.measure == measure)
-    if everyone.value is not None:
-        axes.axvline(everyone.value, color=SOFT, linestyle=DASHED, linewidth=0.9, zorder=0)
+    together = _score(part.together, measure)
+    if together is not None and together.value is not None:
+        axes.axvline(together.value, color=SOFT, linestyle=DASHED, linewidth=0.9, zorder=0)
     worst = _worst(part, measure)
     top = 0.0
     for place, group in enumerate(groups):
@@ -146,12 +160,12 @@ def _draw(
                 color=SOFT,
             )
             continue
-        is_worst = group.name == worst
+        is_worst = group.name in worst
         color = VERMILION if is_worst else BLUE
         axes.plot(score.ci95, [place, place], color=color, linewidth=1.8, solid_capstyle="butt")
         axes.plot(score.value, place, marker="s" if is_worst else "o", color=color, ms=4.5)
         top = max(top, score.ci95[1])
-    axes.set_title(measure, fontsize=SMALL_PT, color=INK, loc="left")
+    axes.set_title(title, fontsize=SMALL_PT, color=INK, loc="left")
     make_plain(axes)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3))

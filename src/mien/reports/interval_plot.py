@@ -59,9 +59,7 @@ def interval_plot(
         for value in (*mark.persons, mark.estimate.value, mark.estimate.high, mark.estimate.low)
         if not math.isnan(value)
     ]
-    low, high = min([0.0, *values]), max([0.0, *values])
-    step = _step(high - low)
-    low, high = math.floor(low / step) * step, max(step, math.ceil(high / step) * step)
+    low, high, step = _ends(values)
     row_height = _NAME + _LINE * len(groups) + _GAP
     height = _TOP + row_height * len(rows) + _BOTTOM
     parts = [_axis(low, high, step, height, unit)]
@@ -75,7 +73,7 @@ def interval_plot(
         top = _TOP + row_height * number
         parts.append(f'<text x="0" y="{top + 14}">{escape(name)}</text>')
         for group, mark in enumerate(marks):
-            y = top + _NAME + _LINE * (group + 0.5)
+            y = f"{top + _NAME + _LINE * (group + 0.5):.1f}"
             color = mark.color or COLORS[group % len(COLORS)]
             parts.append(_mark(mark, y, color, low, high, scale))
     words = "; ".join(
@@ -95,6 +93,44 @@ def interval_plot(
     )
 
 
+def named_intervals(
+    rows: Sequence[tuple[str, Mark]], *, unit: str, scale: float, line_at: float | None = None
+) -> str:
+    """Draw a row for each name, which stands left of the axis and may have several lines.
+
+    Args:
+        rows: a name and its mark each.
+        unit, scale, line_at: as in `interval_plot`.
+
+    Returns:
+        HTML: a figure.
+    """
+    estimates = [mark.estimate for _, mark in rows]
+    values = [scale * value for each in estimates for value in (each.value, each.low, each.high)]
+    low, high, step = _ends([*values, *([] if line_at is None else [scale * line_at])])
+    lines = "".join(
+        f'<line class="rule" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
+        for x, _ in _ticks(low, high, step)
+    )
+    if line_at is not None:
+        x = _x(scale * line_at, low, high)
+        lines += f'<line class="middle" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
+    # Each row is a drawing of its own, as high as its name is; the lines of all join.
+    cells = [
+        f"<span>{escape(name)}</span>"
+        f"<div><svg>{lines}{_mark(mark, '50%', mark.color or COLORS[0], low, high, scale)}</svg>"
+        "</div>"
+        for name, mark in rows
+    ]
+    numbers = _numbers(low, high, step, 15, unit, 34)
+    words = "; ".join(f"{name}: {_said(mark.estimate, scale)}" for name, mark in rows)
+    return (
+        f'<figure class="intervals"><div class="named" role="img" '
+        f'aria-label="{escape(unit)}. {escape(words)}">{"".join(cells)}'
+        f'<svg class="numbers" height="{_BOTTOM}">{numbers}</svg></div></figure>\n'
+    )
+
+
 STYLE = """
 figure.intervals { max-width: 45rem; }
 figure.intervals svg { display: block; font-size: 14px; fill: var(--ink); overflow: visible; }
@@ -106,6 +142,12 @@ figure.intervals figcaption span { display: inline-block; margin-right: 1.2rem; 
 figure.intervals figcaption i { display: inline-block; width: .7rem; height: .7rem;
   border-radius: 50%; margin-right: .35rem; vertical-align: -.05rem;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.named { display: grid; grid-template-columns: minmax(5rem, 40%) 1fr; }
+.named span { font-size: 14px; line-height: 1.25; padding: .3rem .6rem .3rem 0;
+  overflow-wrap: anywhere; text-align: right; }
+.named div { position: relative; min-height: 1.6rem; }
+.named div svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+.named .numbers { grid-column: 2; width: 100%; }
 .panels { display: grid; gap: 0 2rem;
   grid-template-columns: repeat(auto-fill, minmax(16.5rem, 1fr)); }
 .panels h3 { font-size: 1rem; margin: .8rem 0 0; }
@@ -132,39 +174,54 @@ def _x(value: float, low: float, high: float) -> float:
     return _LEFT + (value - low) / (high - low) * (_RIGHT - _LEFT)
 
 
+def _ends(values: Sequence[float]) -> tuple[float, float, float]:
+    """Both ends of an axis that holds 0 and all values, and the distance of its lines."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    step = _step(high - low)
+    return math.floor(low / step) * step, max(step, math.ceil(high / step) * step), step
+
+
+def _ticks(low: float, high: float, step: float) -> list[tuple[float, float]]:
+    """(Place in per cent of the width, value) of each line of an axis."""
+    values = [low + number * step for number in range(round((high - low) / step) + 1)]
+    return [(_x(value, low, high), value) for value in values]
+
+
 def _axis(low: float, high: float, step: float, height: int, unit: str) -> str:
-    parts = []
-    for number in range(round((high - low) / step) + 1):
-        value = low + number * step
-        x = _x(value, low, high)
-        parts.append(
-            f'<line class="rule" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" y2="{height - _BOTTOM}"/>'
-            f'<text class="soft" x="{x:.2f}%" y="{height - _BOTTOM + 15}" text-anchor="middle">'
-            f"{value:.6g}</text>"
-        )
-    parts.append(
-        f'<text class="soft" x="50%" y="{height - 6}" text-anchor="middle">{escape(unit)}</text>'
+    rules = "".join(
+        f'<line class="rule" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" y2="{height - _BOTTOM}"/>'
+        for x, _ in _ticks(low, high, step)
     )
-    return "".join(parts)
+    return rules + _numbers(low, high, step, height - _BOTTOM + 15, unit, height - 6)
 
 
-def _mark(mark: Mark, y: float, color: str, low: float, high: float, scale: float) -> str:
+def _numbers(low: float, high: float, step: float, y: int, unit: str, unit_y: int) -> str:
+    """The numbers of an axis, and below them what it counts."""
+    numbers = [
+        f'<text class="soft" x="{x:.2f}%" y="{y}" text-anchor="middle">{value:.6g}</text>'
+        for x, value in _ticks(low, high, step)
+    ]
+    below = f'<text class="soft" x="50%" y="{unit_y}" text-anchor="middle">{escape(unit)}</text>'
+    return "".join([*numbers, below])
+
+
+def _mark(mark: Mark, y: str, color: str, low: float, high: float, scale: float) -> str:
     def at(value: float) -> str:
         return f"{_x(scale * value, low, high):.2f}%"
 
     parts = [
-        f'<circle cx="{at(value)}" cy="{y:.1f}" r="2" fill="{color}" fill-opacity=".35"/>'
+        f'<circle cx="{at(value)}" cy="{y}" r="2" fill="{color}" fill-opacity=".35"/>'
         for value in mark.persons
         if not math.isnan(value)
     ]
     estimate = mark.estimate
     if not math.isnan(estimate.low) and not math.isnan(estimate.high):
         parts.append(
-            f'<line x1="{at(estimate.low)}" x2="{at(estimate.high)}" y1="{y:.1f}" y2="{y:.1f}" '
+            f'<line x1="{at(estimate.low)}" x2="{at(estimate.high)}" y1="{y}" y2="{y}" '
             f'stroke="{color}" stroke-width="2.5" stroke-linecap="round"/>'
         )
     if not math.isnan(estimate.value):
-        parts.append(f'<circle cx="{at(estimate.value)}" cy="{y:.1f}" r="4.5" fill="{color}"/>')
+        parts.append(f'<circle cx="{at(estimate.value)}" cy="{y}" r="4.5" fill="{color}"/>')
     return "".join(parts)
 
 

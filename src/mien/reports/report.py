@@ -98,7 +98,7 @@ def write_report(
         worst_errors: the most confident errors with their pictures; see
             `Predictions.confident_errors`.
         note: what else a reader must know of the faces or labels, e.g. `Relabelled.note`.
-        parts: what else was measured, shown before the model.
+        parts: what else was measured, shown before the pictures of faces.
 
     Returns:
         What a reader must know beside the numbers: the note, what could make the result look
@@ -123,9 +123,8 @@ def write_report(
         sample_gallery(classified_faces(predictions, sampled), evaluation.split),
         error_gallery(classified_faces(predictions, worst_errors), evaluation.split),
     )
-    sections = report_sections(evaluation, predictions, provenance, *galleries)
-    # Before the last two, the model and how it was measured.
-    sections[-2:-2] = [section for part in parts for section in part.sections]
+    more = [section for part in parts for section in part.sections]
+    sections = report_sections(evaluation, predictions, provenance, *galleries, more)
     title = f"{card.name} on {evaluation.split}"
     subtitle = f"Evaluation on {evaluation.n:,} faces of {predictions.source}"
     plots = (block for part in sections for block in part.blocks if isinstance(block, Plot))

@@ -33,7 +33,7 @@ ARTICLES = (
     (
         "Article 50(3)",
         "2026-08-02",
-        "people who are exposed to emotion recognition must be told; `mien notice` prints a sign",
+        "people who are exposed to emotion recognition must be told; mien notice prints a sign",
     ),
     (
         "Annex III, point 1(c)",

@@ -31,6 +31,12 @@ def percent_interval(ci95: Interval | None) -> str:
     return "" if ci95 is None else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
 
 
+def percent_with(value: float | None, ci95: Interval | None) -> str:
+    """A part of 1 in percent with its interval behind it, such as ``69.9 % (68.4 to 71.3)``."""
+    said = percent_interval(ci95).removesuffix(" %")
+    return f"{percent(value)} ({said})" if said else percent(value)
+
+
 def points(difference: float | None) -> str:
     """A difference of two parts of 1 in percentage points, with its sign; ``n/a`` for None."""
     return UNKNOWN if difference is None else f"{100 * difference:+.1f}"

@@ -125,8 +125,9 @@ def calibrate(
     samples = with_validation(samples, classifier.card)
     if Split.VALIDATION not in samples.counts():
         raise DatasetError(
-            f"{data} has no validation split, which a temperature is fitted on; add a folder of "
-            "that name, or divide the faces as the training did: --recipe-split"
+            f"{data} has no validation split, which a temperature is fitted on, only "
+            f"{samples.split_words()}; add a folder of that name, or divide the faces as the "
+            "training did: --recipe-split"
         )
     samples = unseen_validation(samples)
     relabelled = by_majority(samples, classifier.label_set, Split.VALIDATION)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.data import read_samples
 from mien.errors import DatasetError, ModelError, SourceError
+from mien.evaluation.predictions import no_rows_words
 from mien.explanation.faces import (
     GradCam,
     explain_faces,
@@ -205,7 +206,7 @@ def explain_data(
         samples = with_validation(samples, classifier.card)
     rows = samples.of(measured)
     if not len(rows):
-        raise DatasetError(f"{data} has no split {measured}; name one that has rows: --split")
+        raise DatasetError(no_rows_words(samples, measured))
     crops, names, labels = [], [], []
     generator = np.random.default_rng(0)
     for index, label in enumerate(rows.label_set):

@@ -216,7 +216,9 @@ def _to_int8(
     calibration, check = samples.of(Split.TRAIN), samples.of(Split.VALIDATION)
     if not len(calibration) or not len(check):
         missing = "validation" if len(calibration) else "training"
-        raise DatasetError(f"{data} has no {missing} split, which quantisation needs")
+        raise DatasetError(
+            f"{data} has no {missing} split, which quantisation needs, only {samples.split_words()}"
+        )
     made = to_int8(content, calibration, check, name)
     write_bundle(made.bundle, target)
     fitted = made.card.calibration

@@ -88,6 +88,7 @@ def group_evaluation(
         min_confidence=floor,
         detector=detector,
         notes=matching_notes(table, predictions.names, predictions.source, predictions.split),
+        labels=predictions.label_set.keys,
     )
 
 
