@@ -97,7 +97,7 @@ def test_segments_of_other_labels(pd, label, keys):
 
 def test_the_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match=r"mien\[table\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install '.*\[table\]'"):
         to_dataframe(VIDEO)
 
 

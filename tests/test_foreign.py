@@ -120,7 +120,7 @@ def test_a_network_that_rounding_decides_is_refused_for_that():
 
 @pytest.mark.parametrize("what", ["input", "output"])
 def test_inputs_and_outputs_in_a_dict_are_named(what: str):
-    inputs = keras.Input((24, 24, 1))
+    inputs = keras.Input((24, 24, 1), name="face")
     output = L.Dense(7)(L.Flatten()(inputs))
     ends = ({"face": inputs}, output) if what == "input" else (inputs, {"face": output})
     with pytest.raises(ModelError, match=rf"has its {what} in a dict \(face\)"):

@@ -207,5 +207,5 @@ def test_a_minute_without_a_loss():
 
 def test_without_pylsl_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pylsl", None)
-    with pytest.raises(MissingExtraError, match=r"mien\[lab\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install '.*\[lab\]'"):
         LslOutlet(KEYS, "a", "b")

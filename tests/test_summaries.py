@@ -439,7 +439,7 @@ def test_a_folder_that_holds_other_things_is_left_alone(study):
 
 def test_without_pyarrow_parquet_names_its_extra(study, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"mien\[table\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install '.*\[table\]'"):
         summarize(study / "faces.csv", out=study / "out", parquet=True)
     assert issubclass(mien.TableError, MienError)
 

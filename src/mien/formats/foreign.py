@@ -172,8 +172,8 @@ def _ends(network: keras.Model, path: Path, side_px: int | None) -> tuple[InputS
             f"{path} has {len(network.inputs)} inputs and {len(network.outputs)} outputs; "
             "expected one picture and one row of classes"
         )
-    for what, parts in (("input", network.input), ("output", network.output)):
-        if isinstance(parts, dict):
+    for what in ("input", "output"):
+        if isinstance(parts := getattr(network, what, None), dict):
             raise ModelError(
                 f"{path} has its {what} in a dict ({', '.join(map(str, parts))}); save "
                 "keras.Model(inputs, outputs) of the tensors themselves"
