@@ -337,6 +337,7 @@ def test_sources_of_which_nothing_is_said_are_left_out_and_named(study):
     summary = summarize(study / "faces.csv", conditions=some, on_notice=notices.append)
     assert summary.groups[0].n_persons == 1 and len(summary.left_out) == 7
     assert len(notices) == 1 and "says nothing of 7 of 8 files" in notices[0]
+    assert summary.n_sources == 1
 
 
 BAD = {
@@ -524,3 +525,11 @@ def test_a_baseline_of_another_recording_needs_persons(tmp_path):
     said(usual, "source,person", "b.mp4,anna")
     summary = summarize(path, conditions=files, baseline=usual)
     assert summary.value(SHARE, HAPPY).baseline.value == pytest.approx(0.1)
+
+
+def test_a_row_that_stands_twice_is_refused(tmp_path):
+    path = table(tmp_path / "t.csv", frames("a.mp4", [HAPPY] * 3))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], lines[1], *lines[3:]]))
+    with pytest.raises(TableError, match=r"t\.csv, line 4: track 1 of frame 0 was there before"):
+        summarize(path)

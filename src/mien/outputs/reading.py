@@ -57,6 +57,7 @@ class _Rows:
         self._shown = {key: index for index, key in enumerate((*label_keys, UNCERTAIN.key))}
         self._sources: dict[str, int] = {}
         self._cells: list[tuple[int, int, float, int, int]] = []
+        self._seen: set[tuple[int, int, int]] = set()
         self._probabilities: list[list[float]] = []
 
     def add(self, row: Mapping[str, Any], probabilities: list[Any]) -> None:
@@ -81,7 +82,14 @@ class _Rows:
             NO_TRACK if track in (None, "") else whole_number(track, "track"),
             self._shown[row["expression"]],
         )
-        self._cells.append((self._sources.setdefault(row["source"], len(self._sources)), *cells))
+        source = self._sources.setdefault(row["source"], len(self._sources))
+        frame, _, number_of_track, _ = cells
+        if number_of_track != NO_TRACK:
+            known = len(self._seen)
+            self._seen.add((source, frame, number_of_track))
+            if len(self._seen) == known:
+                raise ValueError(f"track {number_of_track} of frame {frame} was there before")
+        self._cells.append((source, *cells))
         self._probabilities.append(numbers)
 
     def see(self, source: str) -> None:

@@ -108,6 +108,7 @@ def summarized(
         for measure, index in wanted
     )
     groups = tuple(dict.fromkeys(unit.group for unit in all_units))
+    left_out = _left_out(found, said)
     return Summary(
         tuple(group_by),
         keys,
@@ -116,10 +117,10 @@ def summarized(
         tuple(_group_values(persons)),
         tuple(_differences(persons, groups)),
         found.rows.is_of_videos,
-        len(found.rows.sources),
+        len(found.rows.sources) - len(left_out),
         n_short,
         min_seen_s,
-        _left_out(found, said),
+        left_out,
         "" if baseline is None else baseline_name(baseline),
         0 if baseline is None else len(names - set(usual)),
         person,

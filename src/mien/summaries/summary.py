@@ -118,7 +118,7 @@ class Summary:
     is_of_videos: bool
     """Whether there are times; shares are of faces otherwise."""
     n_sources: int
-    """Pictures or videos behind it."""
+    """Pictures or videos behind it, without those left out."""
     n_short: int
     """Tracks that were seen for too short a time."""
     min_seen_s: float

@@ -83,8 +83,9 @@ def summarize(
     if summary.left_out:
         shown = shown_names(summary.left_out)
         names = ", ".join(shown[:3]) + (" ..." if len(shown) > 3 else "")
+        n_files = summary.n_sources + len(summary.left_out)
         on_notice(
-            f"{conditions} says nothing of {len(summary.left_out)} of {summary.n_sources} files, "
+            f"{conditions} says nothing of {len(summary.left_out)} of {n_files} files, "
             f"which are left out: {names}"
         )
     if out is not None:
