@@ -435,6 +435,15 @@ def test_ctrl_c_ends_with_130(monkeypatch):
     assert CliRunner().invoke(app, ["models"]).exit_code == 130
 
 
+def test_ctrl_c_is_told_where_results_come_at_the_end(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.workflows.summarizing.summarize", interrupted)
+    done = CliRunner().invoke(app, ["summarize", "t.csv", "--out", str(tmp_path / "out")])
+    assert (done.exit_code, done.stderr) == (130, "mien: interrupted; no result was written\n")
+
+
 def broken_pictures():
     """Files that no viewer shows, each in its own way; by their names."""
     jpeg, png_file = encode(noise(), "JPEG"), encode(noise(), "PNG")

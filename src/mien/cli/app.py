@@ -62,6 +62,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 """Every command, in the order of the help; a command is called as its function."""
 
+_WHOLE = (evaluate, compare, groups, stress, explain, calibrate, export, ensemble, audit, summarize)
+"""Commands that write all of their result at the end, or nothing."""
+
 
 class _Command(TyperCommand):
     """A command whose help is plain: names without braces, arguments without Python's types.
@@ -163,6 +166,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except Terminated:
             raise typer.Exit(143) from None
         except KeyboardInterrupt:
+            if command in _WHOLE:
+                warn("interrupted; no result was written")
             raise typer.Exit(130) from None
 
     return run
