@@ -210,7 +210,9 @@ def _mark(mark: Mark, y: str, color: str, low: float, high: float, scale: float)
         return f"{_x(scale * value, low, high):.2f}%"
 
     parts = [
-        f'<circle cx="{at(value)}" cy="{y}" r="2" fill="{color}" fill-opacity=".35"/>'
+        # Below the interval, which would hide them.
+        f'<circle cx="{at(value)}" cy="{y}" r="2.2" fill="{color}" fill-opacity=".55" '
+        f'transform="translate(0 8)"/>'
         for value in mark.persons
         if not math.isnan(value)
     ]
@@ -219,6 +221,20 @@ def _mark(mark: Mark, y: str, color: str, low: float, high: float, scale: float)
         parts.append(
             f'<line x1="{at(estimate.low)}" x2="{at(estimate.high)}" y1="{y}" y2="{y}" '
             f'stroke="{color}" stroke-width="2.5" stroke-linecap="round"/>'
+        )
+    elif not math.isnan(estimate.low) or not math.isnan(estimate.high):
+        # The end that is not known is open.
+        known, edge = (
+            (estimate.low, _x(high, low, high))
+            if math.isnan(estimate.high)
+            else (estimate.high, _x(low, low, high))
+        )
+        arrow, anchor = ("\u2192", "end") if math.isnan(estimate.high) else ("\u2190", "start")
+        parts.append(
+            f'<line x1="{at(known)}" x2="{edge:.2f}%" y1="{y}" y2="{y}" stroke="{color}" '
+            f'stroke-width="2.5" stroke-dasharray="3 4"/>'
+            f'<text x="{edge:.2f}%" y="{y}" dy="-4" text-anchor="{anchor}" fill="{color}">'
+            f"{arrow}</text>"
         )
     if not math.isnan(estimate.value):
         parts.append(f'<circle cx="{at(estimate.value)}" cy="{y}" r="4.5" fill="{color}"/>')
@@ -229,8 +245,12 @@ def _said(estimate: Estimate, scale: float) -> str:
     if math.isnan(estimate.value):
         return "not known"
     value = f"{scale * estimate.value:.3g}"
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
+    if math.isnan(estimate.low) and math.isnan(estimate.high):
         return value
+    if math.isnan(estimate.high):
+        return f"{value} ({scale * estimate.low:.3g} to ?)"
+    if math.isnan(estimate.low):
+        return f"{value} (? to {scale * estimate.high:.3g})"
     return f"{value} ({scale * estimate.low:.3g} to {scale * estimate.high:.3g})"
 
 
