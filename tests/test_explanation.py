@@ -19,6 +19,7 @@ from command_line import assert_fails_on_one_line, mien
 from mien.data import read_samples
 from mien.errors import DatasetError
 from mien.explanation.occlusion import log_odds, occlusion_map
+from mien.labels import FER2013
 from mien.model.names import resolve_model
 from mien.model.sessions import open_session
 from mien.preprocessing import to_network_input
@@ -280,6 +281,19 @@ def test_a_data_set_has_a_mean_map_for_each_class(tmp_path: Path, shared_folder:
     values = json.loads((tmp_path / "why" / "explanation.json").read_text())
     assert len(values["classes"]) >= 6 and values["faces"] == []
     assert {part["n"] for part in values["classes"]} <= {1, 2}
+
+
+def test_classes_without_a_face_that_is_right_are_named(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx")
+    faces = random_faces(7)
+    answers = Classifier(tmp_path / "tiny.onnx").probabilities(faces).argmax(axis=1)
+    labels = [int(answers[0])] * 4 + [int(answers[0] + 1) % 7] * 3
+    (tmp_path / "f.csv").write_bytes(fer_csv(faces, labels, ["PublicTest"] * 7))
+    lines = explain_data(tmp_path / "f.csv", model=tmp_path / "tiny.onnx").lines
+    right = {FER2013.keys[one] for one, label in zip(answers, labels, strict=True) if one == label}
+    without = [key for key in FER2013.keys if key not in right]
+    assert f"Without such a face, and so without a map: {', '.join(without)}." in lines
+    assert not any("(1 faces)" in line for line in lines)
 
 
 def test_a_split_without_rows_is_told_with_those_that_have_some(tmp_path: Path) -> None:

@@ -108,6 +108,15 @@ def test_numbers_are_those_of_a_network_that_is_known() -> None:
     assert len(rows) == 61 and rows[0]["damage"] == "none"
 
 
+def test_a_class_of_few_faces_is_not_the_one_that_loses_most() -> None:
+    """Three bright faces lose all in the dark, thirty others a part."""
+    images = np.concatenate([np.full((30, 48, 48), 90), np.full((3, 48, 48), 130)])
+    samples = samples_of(images.astype(np.uint8), [0] * 30 + [1] * 3, ["validation"] * 33)
+    predictions = predict(bright_or_dark, samples, Split.VALIDATION)
+    found = stress_test(bright_or_dark, predictions, samples.images, FER2013)
+    assert {curve.worst_class for curve in found.curves if curve.cost > 0} == {FER2013.keys[0]}
+
+
 def test_classes_are_matched_by_name() -> None:
     labels = FER2013.keys[::-1]
     samples = samples_of(FACES, [0, 1] * 20, ["validation"] * 40)

@@ -19,6 +19,9 @@ from mien.evaluation.predictions import BATCH_FACES, Predictions
 from mien.labels import LabelSet
 from mien.samples import Image, Images
 
+FEWEST_OF_CLASS = 30
+"""Faces that a class must have for it to be called the one whose recall falls most."""
+
 
 @dataclass(frozen=True, slots=True)
 class StressPoint:
@@ -53,7 +56,7 @@ class StressCurve:
     cost_ci95: Interval
     """95 % interval of it, paired."""
     worst_class: str
-    """Key of the class whose recall falls most."""
+    """Key of the class whose recall falls most, of those with `FEWEST_OF_CLASS` faces."""
     worst_class_recalls: tuple[float, float]
     """Its recall unharmed, and its mean over the strengths."""
 
@@ -166,7 +169,7 @@ def _summed(
         )
         share = correct[first:last].mean(axis=0)
         cost = correct[0] - share
-        worst, recalls = _worst(clean, points)
+        worst, recalls = _worst(clean, points, np.bincount(labels, minlength=len(classes)))
         accuracy, lost = Mean("accuracy", share), Mean("cost", cost)
         curves.append(
             StressCurve(
@@ -185,12 +188,16 @@ def _summed(
     return Stress(len(labels), clean, tuple(curves), classes, seed)
 
 
-def _worst(clean: StressPoint, points: tuple[StressPoint, ...]) -> tuple[int, tuple[float, float]]:
-    """The class whose recall falls most, and its recall before and, on average, after."""
+def _worst(
+    clean: StressPoint, points: tuple[StressPoint, ...], counts: NDArray[np.int64]
+) -> tuple[int, tuple[float, float]]:
+    """The class whose recall falls most, and its recall before and, on average, after; of those
+    that have enough of the faces, where any has."""
+    enough = counts >= min(FEWEST_OF_CLASS, counts.max())
     best = 0, (0.0, 0.0)
     largest = -np.inf
     for index, before in enumerate(clean.recalls):
-        if before is None:
+        if before is None or not enough[index]:
             continue
         after = float(np.mean([point.recalls[index] for point in points]))
         if before - after > largest:

@@ -11,7 +11,7 @@ from mien.explanation.faces import GRAD_CAM, OCCLUSION, ExplainedFace, MeanMap
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.figures import INK, SMALL_PT, TEXT_PT, empty_figure, short_name, to_png
 from mien.reports.interval_plot import panels
-from mien.reports.wording import percent
+from mien.reports.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,7 +153,7 @@ def _mean_grid(means: list[MeanMap]) -> str:
     grids = []
     for mean in means:
         face = np.asarray(mean.mean_face, np.uint8)
-        pictures = [(_png(face), f"{mean.key}\nmean of {mean.n:,} faces")]
+        pictures = [(_png(face), f"{mean.key}\nmean of {counted(mean.n, 'face')}")]
         pictures += [
             (_png(overlay(mean.mean_face, values)), f"{method}: {mean.key}")
             for method, values in mean.maps.items()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mien.evaluation.corruptions import CORRUPTIONS
-from mien.evaluation.stress import Stress
+from mien.evaluation.stress import FEWEST_OF_CLASS, Stress
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.parts import ReportPart
 from mien.reports.stress_plot import stress_faces_png, stress_png
@@ -46,7 +46,8 @@ _HOW = (
     "Each kind of damage has five strengths, after ImageNet-C (Hendrycks and Dietterich, 2019). "
     "Its number is the mean accuracy over them; the cost is what that is below the accuracy on the "
     "same faces unharmed, with a paired 95 % interval. The class named is the one whose recall "
-    "falls most. A dashed line of confidence above the line of accuracy means that the network "
+    f"falls most, of those with {FEWEST_OF_CLASS} faces. A dash on the axis of strengths stands "
+    "for no damage. A dashed line of confidence above the line of accuracy means that the network "
     "does not notice the damage. The faces are cut out already, so where a shifted or larger box "
     "would show more of the photo, the edge is repeated; and a detector may find no face where "
     "these still are classified."

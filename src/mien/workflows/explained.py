@@ -15,7 +15,7 @@ from mien.reports.explanation import (
     explanation_sections,
     place_words,
 )
-from mien.reports.wording import code_words, percent
+from mien.reports.wording import code_words, counted, percent
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -42,14 +42,13 @@ class ExplainResult:
     @property
     def title(self) -> str:
         """Model, source and number of faces in one line."""
-        n = len(self.faces)
-        return f"{self.model} on {self.source}, {n:,} {'face' if n == 1 else 'faces'}"
+        return f"{self.model} on {self.source}, {counted(len(self.faces), 'face')}"
 
     @property
     def lines(self) -> list[str]:
         """Where the strongest place of each map lies, in words."""
         if self.means:
-            parts = [(f"{mean.key} ({mean.n} faces)", mean.maps) for mean in self.means]
+            parts = [(f"{mean.key} ({counted(mean.n, 'face')})", mean.maps) for mean in self.means]
         else:
             parts = [
                 (

@@ -208,6 +208,7 @@ def explain_data(
     if not len(rows):
         raise DatasetError(no_rows_words(samples, measured))
     crops, names, labels = [], [], []
+    without: list[str] = []
     generator = np.random.default_rng(0)
     for index, label in enumerate(rows.label_set):
         if label.key not in classifier.label_set:
@@ -221,6 +222,8 @@ def explain_data(
                 names.append(rows.names[row])
                 labels.append(wanted)
                 kept += 1
+        if not kept:
+            without.append(label.key)
     if not crops:
         raise DatasetError(
             f"no face of the {measured} split of {data} is classified as it is labelled; "
@@ -235,6 +238,9 @@ def explain_data(
         grad_cam=grad_cam,
         progress=progress,
     )
+    notes = [f"At most {faces_per_class} faces of each class, labelled and classified so."]
+    if without:
+        notes.append(f"Without such a face, and so without a map: {', '.join(without)}.")
     return _saved(
         ExplainResult(
             tuple(explained),
@@ -242,7 +248,7 @@ def explain_data(
             classifier.card.name,
             opened.sha256,
             f"{measured} of {data}",
-            (f"At most {faces_per_class} faces of each class, labelled and classified so.",),
+            tuple(notes),
             command,
         ),
         out,
