@@ -60,7 +60,7 @@ def test_the_script_makes_every_file_and_goes_on_after_a_kill(backend: str, tmp_
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()  # which closes the pipe, too
     assert not (folder / "done" / first.name).exists()
     output = finish(start(folder, backend))
     for name in FILES:
