@@ -7,9 +7,10 @@ what stood there before is still there.
 
 import errno
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +25,23 @@ _REMEDIES = {
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
 }
+
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}(?:\.[^.]*)?", re.DOTALL)
+"""Names that `tempfile` makes for a file of that name."""
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what processes that were killed had begun to write at these paths (`atomic_file`)."""
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, wanted in names.items():
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                found = _TEMPORARY.fullmatch(entry.name)
+                if found is not None and found[1] in wanted:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mien.drawing import annotate
 from mien.errors import MienError, SourceError
+from mien.files import remove_leftovers
 from mien.images import MAX_PIXELS, read_image
 from mien.outputs.pictures import write_picture
 from mien.recognition.recognizer import Recognizer
@@ -104,14 +105,16 @@ def recognize_pictures(
         )
         for start in range(0, len(pictures), BATCH_PICTURES)
     )
-    with (
-        tempfile.TemporaryDirectory(prefix="mien-") as folder,
-        Processes(workers, in_order=True) as engine,
-    ):
-        for done in engine.run(batches, partial(_make_worker, spec, Path(folder))):
-            yield from done.outcomes
-            if done.error is not None:
-                raise done.error
+    with tempfile.TemporaryDirectory(prefix="mien-") as folder:
+        try:
+            with Processes(workers, in_order=True) as engine:
+                for done in engine.run(batches, partial(_make_worker, spec, Path(folder))):
+                    yield from done.outcomes
+                    if done.error is not None:
+                        raise done.error
+        except BaseException:  # those that were at work have been killed
+            remove_leftovers(copy for _, copy in pictures if copy is not None)
+            raise
 
 
 def _make_worker(spec: WorkerSpec, attempts: Path) -> Callable[[_Batch], _Done]:
