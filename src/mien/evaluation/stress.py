@@ -56,7 +56,8 @@ class StressCurve:
     cost_ci95: Interval
     """95 % interval of it, paired."""
     worst_class: str
-    """Key of the class whose recall falls most, of those with `FEWEST_OF_CLASS` faces."""
+    """Key of the class whose recall falls most, of those with at least
+    `FEWEST_OF_CLASS` faces."""
     worst_class_recalls: tuple[float, float]
     """Its recall unharmed, and its mean over the strengths."""
 

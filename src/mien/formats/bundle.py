@@ -121,7 +121,8 @@ def _check_memory(network: keras.Model) -> None:
 
 
 def free_memory_bytes() -> int | None:
-    """Memory that programs can have, swap included; None where the system does not tell."""
+    """Memory that programs can have, swap included; None where the system does not tell. Limits of
+    containers are not looked at."""
     try:
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         kilobytes = {name: int(rest.split()[0]) for name, rest in (x.split(":") for x in lines)}

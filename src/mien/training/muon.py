@@ -21,7 +21,7 @@ KERNEL_RATE = 0.2
 airbench, which has batches of 2,000, learned slower than SGD (LOG.md)."""
 _STEPS = 3
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the polynomial that is iterated: all singular values come near 1, from 0.7 to 1.2."""
+"""Of the polynomial that is iterated, which takes singular values towards 1."""
 
 
 class ConvolutionMuon(keras.optimizers.SGD):  # type: ignore[misc]
@@ -55,8 +55,8 @@ def orthogonal(matrix: Any) -> Any:
         matrix: float32 (m, n), a tensor of Keras.
 
     Returns:
-        float32 (m, n), with singular values of 0.7 to 1.2; far smaller ones than the largest stay
-        smaller.
+        float32 (m, n). Singular values come near 1, those of random matrices between 0.5 and 1.25;
+        far smaller ones than the largest stay smaller.
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = ops.transpose(matrix) if is_tall else matrix
