@@ -48,8 +48,8 @@ _HOW = (
     "same faces unharmed, with a paired 95 % interval. The class named is the one whose recall "
     f"falls most, of those with at least {FEWEST_OF_CLASS} faces. A dash on the axis of "
     "strengths stands for no damage. A dashed line of confidence above the line of accuracy means "
-    "that the network does not notice the damage. The faces are cut out already, so where a shifted or larger box "
-    "would show more of the photo, the edge is repeated; and a detector may find no face where "
+    "that the network does not notice the damage. The faces are cut out already, so where a "
+    "shifted or larger box would show more of the photo, the edge is repeated; and a detector may find no face where "
     "these still are classified."
 )
 
