@@ -49,8 +49,8 @@ _HOW = (
     f"falls most, of those with at least {FEWEST_OF_CLASS} faces. A dash on the axis of "
     "strengths stands for no damage. A dashed line of confidence above the line of accuracy means "
     "that the network does not notice the damage. The faces are cut out already, so where a "
-    "shifted or larger box would show more of the photo, the edge is repeated; and a detector may find no face where "
-    "these still are classified."
+    "shifted or larger box would show more of the photo, the edge is repeated; and a detector may "
+    "find no face where these still are classified."
 )
 
 
