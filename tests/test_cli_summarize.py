@@ -73,7 +73,10 @@ def test_one_person_has_no_brackets(folder):
         (("none.csv",), "cannot read none.csv"),
         (("faces.csv", "--baseline", "100-120"), "100 s lies outside p0_film.mp4"),
         (("files.csv",), "files.csv is no table of faces"),
-        (("faces.csv", "--conditions", "faces.csv"), "a part of p0_film.mp4 is in two of them"),
+        (
+            ("faces.csv", "--conditions", "faces.csv"),
+            "faces.csv, line 3: overlaps line 2, as both are about track 1 of p0_film.mp4",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(folder, words, expected):

@@ -351,10 +351,18 @@ BAD = {
     "no source": (("file,c", "p0_film.mp4,x"), {}, "has no column source"),
     "no row": (("source,c",), {}, "has no row below its head"),
     "empty": ((), {}, "has no column source"),
-    "twice": (("source,c", "p0_film.mp4,x", "p0_film.mp4,y"), {}, "in two of them"),
+    "twice": (
+        ("source,c", "p0_film.mp4,x", "p0_film.mp4,y"),
+        {},
+        r"c\.csv, line 3: overlaps line 2",
+    ),
     "cells": (("source,c", "p0_film.mp4"), {}, "expected 2 cells, got 1"),
     "columns": (("source,c,c", "p0_film.mp4,1,2"), {}, "a name of its own"),
-    "an empty value": (("source,c", "p0_film.mp4,"), {"group_by": "c"}, "c is empty"),
+    "an empty value": (
+        ("source,c", "p0_film.mp4,"),
+        {"group_by": "c"},
+        r"c\.csv, line 2: c is empty",
+    ),
     "no time": (("source,from_s", "p0_film.mp4,x"), {}, "line 2: from_s is 'x', which is no"),
     "no span": (("source,from_s,to_s", "p0_film.mp4,5,2"), {}, "no span of time"),
     "nan": (("source,from_s,to_s", "p0_film.mp4,nan,2"), {}, "no span of time"),
@@ -531,5 +539,100 @@ def test_a_row_that_stands_twice_is_refused(tmp_path):
     path = table(tmp_path / "t.csv", frames("a.mp4", [HAPPY] * 3))
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:3], lines[1], *lines[3:]]))
-    with pytest.raises(TableError, match=r"t\.csv, line 4: track 1 of frame 0 was there before"):
+    again = r"t\.csv, line 4: track 1 of a\.mp4 at 0 s stands in line 2, too"
+    with pytest.raises(TableError, match=again):
         summarize(path)
+    # As the last line, whole or not, it is no line that a crash broke off.
+    path.write_text("".join([*lines, lines[1]]).rstrip("\n"))
+    with pytest.raises(TableError, match=r"t\.csv, line 5: track 1 .* stands in line 2, too"):
+        summarize(path)
+    # Another number of the frame, but the same time.
+    path.write_text("".join([*lines[:3], lines[1].replace("mp4,0,", "mp4,9,"), lines[3]]))
+    with pytest.raises(TableError, match=r"t\.csv, line 4: track 1 of a\.mp4 at 0 s"):
+        summarize(path)
+
+
+def test_a_line_of_json_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    write_table(path, frames("a.mp4", [HAPPY] * 3), KEYS, of_videos=True)
+    path.write_text(path.read_text() + path.read_text().splitlines(keepends=True)[1])
+    with pytest.raises(TableError, match=r"t\.jsonl, line 4: track 1 .* stands in line 2, too"):
+        summarize(path)
+
+
+def test_a_photo_that_stands_twice_is_refused(tmp_path):
+    photos = [
+        FrameResult(640, 480, "x", (face(HAPPY, None), face(SAD, None, 1)), f"{n}.jpg")
+        for n in (0, 1, 0)
+    ]
+    for name in ("t.csv", "t.jsonl"):
+        write_table(tmp_path / name, photos, KEYS)
+        line, first = (6, 2) if name == "t.csv" else (3, 1)
+        again = rf"line {line}: face 0 of 0\.jpg stands in line {first}, too"
+        with pytest.raises(TableError, match=again):
+            summarize(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("confidence", "high", "confidence is 'high', which is no number"),
+        ("confidence", "70", "confidence is 70, which is not from 0 to 1"),
+        ("x", "left", "x is 'left', which is no number"),
+        ("raw_p_happy", "-", "raw_p_happy is '-', which is no number"),
+        ("track", "-1", "track is -1, which is below 0"),
+        ("p_happy", "-0.3", "the probabilities do not sum to 1"),
+    ],
+)
+def test_cells_that_cannot_be_are_named_with_file_and_line(tmp_path, column, value, expected):
+    path = table(tmp_path / "t.csv", frames("a.mp4", [HAPPY] * 3))
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    for number in (2, 3):  # inside, and in a last line that is whole
+        changed = [list(row) for row in rows]
+        changed[number][rows[0].index(column)] = value
+        path.write_text("".join(",".join(row) + "\n" for row in changed))
+        with pytest.raises(TableError, match=rf"t\.csv, line {number + 1}: .*{expected}"):
+            summarize(path)
+
+
+def test_times_after_the_last_face_are_cut_and_told(tmp_path):
+    path = table(tmp_path / "t.csv", frames("v/a.mp4", FILM), frames("v/b.mp4", FILM[:190]))
+    notices = []
+
+    def told(*lines, **options):
+        notices.clear()
+        parts = said(tmp_path / "c.csv", "source,from_s,to_s,part", *lines)
+        summarize(path, conditions=parts, on_notice=notices.append, **options)
+        return [line for line in notices if "left out" not in line]
+
+    where = f"{tmp_path / 'c.csv'}, line 2: 15 s is cut to 10.0 s of a.mp4, where its last face is"
+    assert told("a.mp4,4,15,x") == [f"{where} seen"]
+    assert told("a.mp4,4,15,x", "b.mp4,0,12,y") == [f"{where} seen, and 1 more likewise"]
+    # A frame more is what rounding makes of the end.
+    assert told("a.mp4,0,10.05,x") == told("a.mp4,0,10,x") == told("a.mp4,2,,x") == []
+    baseline = "--baseline 8-11: 11 s is cut to 10.0 s of a.mp4, where its last face is seen"
+    assert told("a.mp4,0,10,x", "b.mp4,,,y", baseline="8-11") == [
+        f"{baseline}, and 1 more likewise"
+    ]
+    summary = summarize(path, baseline="8-11", out=tmp_path / "out")
+    assert summary.notes == (f"{baseline}, and 1 more likewise",)
+    assert "11 s is cut to" in (tmp_path / "out" / "summary.html").read_text().replace(
+        "\u00a0", " "
+    )
+
+
+def test_rows_that_overlap_are_told_with_file_lines_and_time(tmp_path):
+    path = table(tmp_path / "t.csv", frames("a.mp4", FILM), frames("b.mp4", FILM))
+    parts = said(
+        tmp_path / "c2.csv", "source,from_s,to_s,part", "b.mp4,,,x", "a.mp4,0,6,x", "a.mp4,4,8,y"
+    )
+    overlap = r"c2\.csv, line 4: overlaps line 3, as both are about a\.mp4 from 4 to 6 s; a face"
+    with pytest.raises(TableError, match=overlap):
+        summarize(path, conditions=parts)
+    parts = said(tmp_path / "c2.csv", "source,from_s,to_s", "a.mp4,0,6", "a.mp4,4,8")
+    with pytest.raises(TableError, match=f"^{parts}, line 3: overlaps line 2"):
+        summarize(path, baseline=parts)
+    both = said(tmp_path / "c.csv", "source,from_s,to_s,person", "a.mp4,0,5,anna", "a.mp4,5,9,ben")
+    who = r"^--baseline 0-2: a\.mp4 from 0 to 2 s is of anna and of ben, as the conditions have"
+    with pytest.raises(TableError, match=who):
+        summarize(path, conditions=both, baseline="0-2")

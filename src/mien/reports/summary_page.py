@@ -104,6 +104,7 @@ def _how_to_read(summary: Summary) -> str:
             + ", ".join(shown_names(summary.left_out)[:_MOST_SOURCES])
             + (" ..." if len(summary.left_out) > _MOST_SOURCES else "")
         )
+    texts += [f"{note}." for note in summary.notes]
     return "".join(map(pages.paragraph, texts))
 
 

@@ -46,8 +46,8 @@ class Span:
     """Where it ends; infinite: with the source."""
     values: Mapping[str, str]
     """The columns beside `SPAN_COLUMNS`."""
-    line: int
-    """Its line in the file."""
+    where: str = ""
+    """Its file and line, for messages; empty where nobody wrote it."""
 
 
 def read_spans(path: Path, found: Spans) -> tuple[Span, ...]:
@@ -67,18 +67,18 @@ def read_spans(path: Path, found: Spans) -> tuple[Span, ...]:
         raise TableError(f"{path} has no column source; its columns: {', '.join(columns)}")
     sources = found.rows.sources
     _check_sources(path, lines, sources)
-    spans = tuple(_span(path, line, row, sources) for line, row in lines)
+    spans = tuple(_span(f"{path}, line {line}", row, sources) for line, row in lines)
     if not spans:
         raise TableError(f"{path} has no row below its head")
     for span in spans:
-        check_time(f"{path}, line {span.line}", span.from_s, span.to_s, span.source, found)
+        check_time(span.where, span.from_s, span.to_s, span.source, found)
     return spans
 
 
 def everything(found: Spans) -> tuple[Span, ...]:
     """All of every source, of which nothing is said."""
     n = len(found.rows.sources)
-    return tuple(Span(index, None, 0.0, math.inf, {}, 0) for index in range(n))
+    return tuple(Span(index, None, 0.0, math.inf, {}) for index in range(n))
 
 
 def baseline_spans(baseline: str | Path, found: Spans) -> tuple[Span, ...]:
@@ -102,7 +102,7 @@ def baseline_spans(baseline: str | Path, found: Spans) -> tuple[Span, ...]:
     present = np.unique(found.rows.source).tolist()
     for source in present:
         check_time(f"--baseline {baseline}", from_s, to_s, source, found)
-    return tuple(Span(source, None, from_s, to_s, {}, 0) for source in present)
+    return tuple(Span(source, None, from_s, to_s, {}) for source in present)
 
 
 def baseline_name(baseline: str | Path) -> str:
@@ -134,6 +134,33 @@ def check_time(what: str, from_s: float, to_s: float, source: int, found: Spans)
         raise TableError(
             f"{what}: {to_s:g} s lies far outside {name}, whose last face is seen at {end_s:.2f} s"
         )
+
+
+def late_ends(spans: Sequence[Span], found: Spans, what: str) -> str:
+    """Which spans end after the last face of their source, and so count up to there.
+
+    A recording may go on after its last face, and a table does not tell how long, so this is no
+    error; but whoever mistyped a time must see it.
+
+    Args:
+        spans: as read.
+        found: the rows of the tables.
+        what: what they are called where no file and line says so.
+
+    Returns:
+        A sentence, without a full stop; empty where there is none, or it is by one frame at most.
+    """
+    late = []
+    for span in spans:
+        end_s, frame_s = float(found.end_s[span.source]), float(found.frame_s[span.source])
+        if math.isfinite(span.to_s) and span.to_s > end_s + frame_s:
+            name = PurePath(found.rows.sources[span.source]).name
+            late.append((span.where or what, span.to_s, f"{end_s:.1f} s of {name}"))
+    if not late:
+        return ""
+    where, to_s, cut = late[0]
+    more = f", and {len(late) - 1:,} more likewise" if len(late) > 1 else ""
+    return f"{where}: {to_s:g} s is cut to {cut}, where its last face is seen{more}"
 
 
 def value_columns(spans: Sequence[Span]) -> tuple[str, ...]:
@@ -172,8 +199,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     return columns, lines
 
 
-def _span(path: Path, line: int, row: Mapping[str, str], sources: Sequence[str]) -> Span:
-    where = f"{path}, line {line}"
+def _span(where: str, row: Mapping[str, str], sources: Sequence[str]) -> Span:
     try:
         track = whole_number(row["track"], "track") if row.get("track") else None
         from_s = number(row.get("from_s") or 0.0, "from_s")
@@ -183,7 +209,7 @@ def _span(path: Path, line: int, row: Mapping[str, str], sources: Sequence[str])
     if not 0.0 <= from_s < math.inf or math.isnan(to_s):
         raise TableError(f"{where}: {from_s:g} to {to_s:g} s is no span of time")
     values = {name: value for name, value in row.items() if name not in SPAN_COLUMNS}
-    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, line)
+    return Span(_source(where, row["source"], sources), track, from_s, to_s, values, where)
 
 
 def _check_sources(

@@ -81,22 +81,19 @@ def units(
     kept, n_short = _long_enough(found, min_seen_s)
     members: dict[tuple[tuple[str, ...], str], list[NDArray[np.int64]]] = {}
     windows: dict[tuple[tuple[str, ...], str], list[Span]] = {}
-    taken = np.zeros(len(rows), bool)
+    taken = np.full(len(rows), -1)
     begins = np.searchsorted(rows.source, np.arange(len(rows.sources) + 1))
-    for span in spans:
+    for number, span in enumerate(spans):
         within = np.arange(begins[span.source], begins[span.source + 1])
         times, tracks = rows.time_s[within], rows.track[within]
         chosen = kept[within] & (times >= span.from_s) & (times < span.to_s)
         if span.track is not None:
             chosen &= tracks == span.track
-        if span.line and not chosen.any():
+        if span.where and not chosen.any():
             raise TableError(_nobody(rows.sources[span.source], span, found))
-        if (taken[within[chosen]]).any():
-            name = PurePath(rows.sources[span.source]).name
-            raise TableError(
-                f"line {span.line} of the conditions: a part of {name} is in two of them"
-            )
-        taken[within[chosen]] = True
+        if (earlier := int(taken[within[chosen]].max(initial=-1))) >= 0:
+            raise TableError(_twice(rows.sources[span.source], spans[earlier], span, person))
+        taken[within[chosen]] = number
         source = rows.sources[span.source]
         group = tuple(_value(span, column, source) for column in group_by)
         for name, index in _persons(within[chosen], tracks[chosen], span, source, person):
@@ -185,7 +182,7 @@ def _value(span: Span, column: str, source: str) -> str:
         return source
     value = span.values[column]
     if not value:
-        raise TableError(f"line {span.line} of the conditions: {column} is empty")
+        raise TableError(f"{span.where}: {column} is empty")
     return value
 
 
@@ -197,4 +194,25 @@ def _nobody(source: str, span: Span, found: Spans) -> str:
         if math.isinf(span.to_s) and not span.from_s
         else (f" from {span.from_s:g} to {min(span.to_s, float(found.end_s[span.source])):g} s")
     )
-    return f"line {span.line}: {whom} is seen in {name}{when} for long enough to be summarized"
+    return f"{span.where}: {whom} is seen in {name}{when} for long enough to be summarized"
+
+
+def _twice(source: str, first: Span, second: Span, person: str) -> str:
+    """What is wrong with two spans that share a face at some time."""
+    from_s, to_s = max(first.from_s, second.from_s), min(first.to_s, second.to_s)
+    track = first.track if second.track is None else second.track
+    whom = "" if track is None else f"track {track} of "
+    whole = math.isinf(to_s) and not from_s
+    when = (
+        "" if whole else f" from {from_s:g} {f'to {to_s:g} s' if math.isfinite(to_s) else 's on'}"
+    )
+    part = f"{whom}{PurePath(source).name}{when}"
+    if first.where == second.where:  # of a baseline, for every person of its source
+        who = " and of ".join(str(one.values.get(person, "")) for one in (first, second))
+        before = f"{first.where}: " if first.where else ""
+        return f"{before}{part} is of {who}, as the conditions have both; say who with a csv"
+    line = first.where.rpartition(", ")[2]
+    return (
+        f"{second.where}: overlaps {line}, as both are about {part}; a face may be in one row only "
+        "at a time"
+    )

@@ -29,6 +29,8 @@ class Spans:
     a face shows as it comes into view has no onset: nobody saw it begin."""
     end_s: NDArray[np.float64]
     """When the last row of each source was over, (sources,); NaN where a source has none."""
+    frame_s: NDArray[np.float64]
+    """How long a frame of each source is usually shown, (sources,); NaN likewise."""
 
 
 def spans(rows: FaceRows) -> Spans:
@@ -36,9 +38,10 @@ def spans(rows: FaceRows) -> Spans:
     order = np.lexsort((rows.time_s, rows.track, rows.source))
     rows = rows.taken(order)
     end_s = np.full(len(rows.sources), np.nan)
+    frame_s = np.full(len(rows.sources), np.nan)
     if not rows.is_of_videos:
         n = len(rows)
-        return Spans(rows, np.ones(n), np.zeros(n, bool), end_s)
+        return Spans(rows, np.ones(n), np.zeros(n, bool), end_s, frame_s)
     duration_s, usual_s = np.empty(len(rows)), np.empty(len(rows))
     starts = np.searchsorted(rows.source, np.arange(len(rows.sources) + 1))
     for number, (begin, end) in enumerate(pairwise(starts.tolist())):
@@ -49,13 +52,13 @@ def spans(rows: FaceRows) -> Spans:
         frames[inverse] = rows.frame[begin:end]
         shown_s, usual = _durations(times, frames)
         duration_s[begin:end], usual_s[begin:end] = shown_s[inverse], usual
-        end_s[number] = times[-1] + shown_s[-1]
+        end_s[number], frame_s[number] = times[-1] + shown_s[-1], usual
     same = (rows.source[1:] == rows.source[:-1]) & (rows.track[1:] == rows.track[:-1])
     gap_s = rows.time_s[1:] - rows.time_s[:-1] - duration_s[:-1]
     is_seen = same & (gap_s <= np.maximum(MAX_GAP_S, 1.5 * usual_s[1:]))
     is_onset = np.zeros(len(rows), bool)
     is_onset[1:] = is_seen & (rows.label[1:] != rows.label[:-1])
-    return Spans(rows, duration_s, is_onset, end_s)
+    return Spans(rows, duration_s, is_onset, end_s, frame_s)
 
 
 def _durations(

@@ -17,6 +17,7 @@ from mien.summaries.conditions import (
     baseline_name,
     baseline_spans,
     everything,
+    late_ends,
     read_spans,
     value_columns,
 )
@@ -79,8 +80,11 @@ def summarized(
     names = {unit.person for unit in all_units}
     usual: dict[str, Shown] = {}
     in_baseline: NDArray[np.bool_] | None = None
+    notes = [late_ends(said, found, "")]
     if baseline is not None:
-        usual, in_baseline = _baselines(found, said, baseline, person)
+        asked = baseline_spans(baseline, found)
+        notes.append(late_ends(asked, found, f"--baseline {baseline}"))
+        usual, in_baseline = _baselines(found, said, asked, baseline, person)
         if not names & set(usual):
             raise TableError(
                 f"--baseline {baseline}: nobody in it is seen anywhere else; say who is who with "
@@ -124,6 +128,7 @@ def summarized(
         "" if baseline is None else baseline_name(baseline),
         0 if baseline is None else len(names - set(usual)),
         person,
+        tuple(filter(None, notes)),
     )
 
 
@@ -144,19 +149,21 @@ def _shown_keys(found: Spans) -> tuple[str, ...]:
 
 
 def _baselines(
-    found: Spans, said: Sequence[Span], baseline: str | Path, person: str
+    found: Spans, said: Sequence[Span], spans: Sequence[Span], baseline: str | Path, person: str
 ) -> tuple[dict[str, Shown], NDArray[np.bool_]]:
     """What each person showed in the baseline, and which rows that is."""
     asked = [
         one
-        for span in baseline_spans(baseline, found)
+        for span in spans
         for one in ([span] if person in (SOURCE, TRACK) else _with_person(span, said, person))
     ]
     try:
         # A short look into the camera is enough for a baseline.
         of_units, _ = units(found, asked, person=person)
     except TableError as error:
-        raise TableError(f"--baseline {baseline}: {error}") from error
+        said_where = str(error).startswith(f"{baseline}, ")
+        before = "" if said_where else f"--baseline {baseline}: "
+        raise TableError(f"{before}{error}") from error
     mask = np.zeros(len(found.rows), bool)
     for unit in of_units:
         mask[unit.rows] = True

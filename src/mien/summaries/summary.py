@@ -131,6 +131,8 @@ class Summary:
     """Persons who are not seen in their baseline."""
     person: str = "track"
     """What tells persons apart: a column, ``source`` or ``track``."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was asked for and cut to what is there."""
 
     def __repr__(self) -> str:
         """One line."""

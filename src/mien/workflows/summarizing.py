@@ -80,6 +80,8 @@ def summarize(
         baseline=baseline,
         min_seen_s=min_seen_s,
     )
+    for note in summary.notes:
+        on_notice(note)
     if summary.left_out:
         shown = shown_names(summary.left_out)
         names = ", ".join(shown[:3]) + (" ..." if len(shown) > 3 else "")
