@@ -147,3 +147,19 @@ def test_a_folder_that_cannot_be_written(folder):
     done = mien("summarize", "faces.csv", "--out", "taken", cwd=folder)
     assert done.returncode == 1 and "is a file" in done.stderr
     assert (folder / "taken").read_text() == "a file"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("stres",), "Error: no such command: stres; did you mean stress?"),
+        (("stress", "m", "--data", "d", "--sample", "abc"), "'--sample': it takes a whole number"),
+        (("summarize", "t.csv", "--min-seen", "abc"), "'--min-seen': it takes a number"),
+        (("summarize", "t.csv", "--min-seen", "-3"), "'--min-seen': it takes a number of at least"),
+        (("stress", "m", "--data", "d", "--split", "x"), "'x' is not one of 'validation'"),
+    ],
+)
+def test_wrong_usage_is_told_in_plain_words(tmp_path, words, expected):
+    done = mien(*words, cwd=tmp_path)
+    assert done.returncode == 2 and expected in done.stderr
+    assert "Input should" not in done.stderr and "Value error" not in done.stderr

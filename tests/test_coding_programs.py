@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mien.errors import OutputError
 from mien.labels import FER2013, FERPLUS, UNCERTAIN
 from mien.outputs.boris import AGGREGATED_COLUMNS
 from mien.outputs.coding import CodedSource, whole_milliseconds
@@ -176,7 +177,10 @@ def test_videos_without_a_segment_give_files_that_open(tmp_path, suffix):
 
 
 def test_the_other_endings_are_as_they_were(tmp_path):
-    assert {".csv", ".json", ".vtt", ".eaf", ".boris"} == set(SEGMENT_SUFFIXES)
+    endings = (".csv", ".json", ".vtt", ".eaf", ".boris", ".boris.csv", ".observer.csv")
+    assert endings == SEGMENT_SUFFIXES
+    with pytest.raises(OutputError, match=r"use one of \.csv .* \.boris\.csv \.observer\.csv$"):
+        write_segments(tmp_path / "s.xyz", SEGMENTS, SOURCE)
     write_segments(tmp_path / "observer.csv", SEGMENTS, SOURCE)
     assert read_csv(tmp_path / "observer.csv")[0]["onset_s"] == "0.0"
 
@@ -189,6 +193,16 @@ def test_milliseconds_never_overlap_and_never_vanish():
         segment(2, HAPPY, 0.0, 0.0),
     ]
     assert whole_milliseconds(short) == [(0, 1), (1, 2), (2, 1000), (0, 1)]
+
+
+def test_the_last_state_ends_with_the_recording():
+    """The last frame's end, rounded, may lie a millisecond after what the file says of itself."""
+    last = [segment(1, HAPPY, 0.0, 9.551), segment(1, NEUTRAL, 9.551, 19.68633)]
+    source = CodedSource("a.mp4", 23.976, 19.6853)
+    assert whole_milliseconds(last, source) == [(0, 9551), (9551, 19685)]
+    # A length that is wrong by more than a frame cuts nothing.
+    wrong = CodedSource("a.mp4", 23.976, 15.0)
+    assert whole_milliseconds(last, wrong) == whole_milliseconds(last) == [(0, 9551), (9551, 19686)]
 
 
 def test_the_default_vocabulary_has_all_known_expressions():

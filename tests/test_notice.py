@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import assert_fails_on_one_line, mien
+from mien.cli import console
 from mien.errors import SourceError
 from mien.reports.notice import BLANK, PLACES, NoticeTexts, notice_of, read_texts, template
 from mien.workflows.cards import notice
@@ -130,3 +131,11 @@ def test_other_bad_input(tmp_path: Path):
         notice_of(NoticeTexts(), {"who": "x"})
     done = mien("notice", "--kept", "x" * 401, cwd=tmp_path)
     assert done.returncode == 2 and "more than 400" in done.stderr
+
+
+def test_each_remark_is_one_line_in_a_narrow_window(tmp_path, monkeypatch):
+    monkeypatch.setattr(console.errors, "width", 80)
+    done = mien("notice", "--out", "s.txt", cwd=tmp_path)
+    assert done.returncode == 0
+    beginnings = [line.split(":")[0] for line in done.stderr.splitlines()]
+    assert beginnings == ["written", "to be filled in", "a sign does not allow everything"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from mien import __version__
 from mien.cli.audit import audit
@@ -66,6 +66,29 @@ _WHOLE = (evaluate, compare, groups, stress, explain, calibrate, export, ensembl
 """Commands that write all of their result at the end, or nothing."""
 
 
+_BAD_VALUES = (
+    (r"Input should be a valid integer.*|.* is not a valid integer\.?", "it takes a whole number"),
+    (r"Input should be a valid number.*|.* is not a valid float\.?", "it takes a number"),
+    (r"Input should be greater than or equal to (\S+)", r"it takes a number of at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"it takes a number of at most \1"),
+    (r"Value error, (.*?)\.?", r"\1"),
+)
+"""What libraries say of values, as patterns, and what is said in their place."""
+
+
+class _Commands(TyperGroup):
+    """All commands; a name that is none is answered as an option that is none."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is named first."""
+        try:
+            return super().resolve_command(ctx, args)
+        except _UsageError as error:
+            near = did_you_mean(args[0], self.list_commands(ctx))
+            error.message = f"no such command: {args[0]}" + (f"; {near}" if near else "")
+            raise
+
+
 class _Command(TyperCommand):
     """A command whose help is plain: names without braces, arguments without Python's types.
 
@@ -80,6 +103,7 @@ class _Command(TyperCommand):
             if hasattr(error, "possibilities"):  # of an option that there is none
                 error.possibilities = None
                 error.message = self._no_option(error.option_name)
+            error.message = _in_words(error.message)
             raise
 
     def _no_option(self, name: str) -> str:
@@ -115,8 +139,16 @@ class _Command(TyperCommand):
                     formatter.write_dl(records)
 
 
+def _in_words(message: str) -> str:
+    for pattern, words in _BAD_VALUES:
+        if found := re.fullmatch(pattern, message, re.DOTALL):
+            return found.expand(words)
+    return message
+
+
 app = typer.Typer(
     name="mien",
+    cls=_Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -52,5 +52,7 @@ def notice(
     else:
         console.print_written(out)
     if made.open_places:
-        console.errors.print(f"to be filled in: {', '.join(made.open_places)}", markup=False)
-    console.errors.print(f"a sign does not allow everything: {cards.forbidden()}", markup=False)
+        open_places = ", ".join(made.open_places)
+        console.errors.print(f"to be filled in: {open_places}", markup=False, soft_wrap=True)
+    forbidden = f"a sign does not allow everything: {cards.forbidden()}"
+    console.errors.print(forbidden, markup=False, soft_wrap=True)

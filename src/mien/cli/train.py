@@ -129,7 +129,7 @@ def train(
             errors.print(split_table(parts, samples, others))
             chosen, left_out = told[0]
             for what in left_out:
-                errors.print(f"caution: {chosen.name} {what}", markup=False)
+                errors.print(f"caution: {chosen.name} {what}", markup=False, soft_wrap=True)
             stack.enter_context(bars[0])
 
         try:

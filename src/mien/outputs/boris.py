@@ -95,7 +95,7 @@ def to_boris(segments: Sequence[Segment], source: CodedSource, path: Path) -> st
 
 def to_boris_table(segments: Sequence[Segment], source: CodedSource, path: Path) -> str:
     """The table of aggregated events, a row for each segment; arguments as of `to_boris`."""
-    spans = whole_milliseconds(segments)
+    spans = whole_milliseconds(segments, source)
     coded_ms: dict[int, int] = defaultdict(int)
     for segment, (begin, end) in zip(segments, spans, strict=True):
         coded_ms[segment.track] += end - begin
@@ -158,7 +158,7 @@ def _events(segments: Sequence[Segment], source: CodedSource) -> list[list[Any]]
     A stop comes before the start of the next state at the same time, as BORIS pairs them in turn.
     """
     events = []
-    for segment, (begin, end) in zip(segments, whole_milliseconds(segments), strict=True):
+    for segment, (begin, end) in zip(segments, whole_milliseconds(segments, source), strict=True):
         who, what = subject(segment.track), segment.label.key
         first, last = _frames(begin, end, source)
         events.append((begin, 1, [begin / 1000, who, what, "", _comment(segment), first]))

@@ -47,7 +47,7 @@ def to_eaf(segments: Sequence[Segment], source: CodedSource, path: Path) -> str:
     )
     if source.name:
         ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", _media(source.name, path))
-    spans = whole_milliseconds(segments)
+    spans = whole_milliseconds(segments, source)
     last = ElementTree.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
     last.text = str(2 * len(spans))
     order = ElementTree.SubElement(root, "TIME_ORDER")

@@ -30,7 +30,7 @@ def to_observer(segments: Sequence[Segment], source: CodedSource, path: Path) ->
     """
     observation = Path(source.name).stem or path.name.split(".")[0]
     events = []
-    for segment, (begin, end) in zip(segments, whole_milliseconds(segments), strict=True):
+    for segment, (begin, end) in zip(segments, whole_milliseconds(segments, source), strict=True):
         who = ("mien", subject(segment.track), segment.label.key)
         length = f"{(end - begin) / 1000:.3f}"
         comment = f"mean confidence {segment.mean_confidence:.3f}"

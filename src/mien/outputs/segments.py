@@ -173,5 +173,5 @@ _PROGRAMS: dict[str, Callable[[Sequence[Segment], CodedSource, Path], str]] = {
 }
 BORIS_TABLE, OBSERVER_TABLE = ".boris.csv", ".observer.csv"
 """Ends of the names of tables that are as BORIS and The Observer XT write them."""
-SEGMENT_SUFFIXES = (*_FORMATS, *_PROGRAMS)
+SEGMENT_SUFFIXES = (*_FORMATS, *_PROGRAMS, BORIS_TABLE, OBSERVER_TABLE)
 """Endings that `write_segments` understands."""
