@@ -9,14 +9,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from mien.errors import DetectorError
 from mien.images import read_image
 from mien.recognition import detectors
-from mien.recognition.detectors import yunet_file
+from mien.recognition.detectors import protobuf, yunet_file
 from mien.recognition.detectors.yunet import YuNet
-from mien.recognition.detectors.yunet_file import free_network
+from mien.recognition.detectors.yunet_file import (
+    HEADS,
+    STRIDES_PX,
+    free_network,
+    level_name,
+    quick_network,
+)
 from mien.recognition.detectors.yunet_network import NMS_IOU, YuNetNetwork
 from mien.recognition.recognizer import Recognizer
 from mien.results import Detection
@@ -168,7 +175,43 @@ def test_another_file_is_refused(pinned, edit) -> None:
         free_network(edit(pinned))
 
 
+@pytest.mark.parametrize("size", [(192, 320), (32, 32), (640, 96)])
+def test_joined_heads_compute_the_same(pinned, size) -> None:
+    quick = quick_network(pinned)
+    onnx.checker.check_model(onnx.load_from_string(quick), full_check=True)
+    assert onnx.load_from_string(quick).SerializeToString() == quick
+    picture = np.random.default_rng(3).uniform(0, 255, (1, 3, *size)).astype(np.float32)
+    before, after = (
+        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        for content in (free_network(pinned), quick)
+    )
+    names = [level_name(stride) for stride in STRIDES_PX]
+    assert [output.name for output in after.get_outputs()] == names
+    for stride, level in zip(STRIDES_PX, after.run(names, {"input": picture}), strict=True):
+        assert level.shape == (1, 16, size[0] // stride, size[1] // stride)
+        first = 0
+        for kind, n_channels in HEADS.items():
+            found = level[0, first : first + n_channels].reshape(n_channels, -1).T
+            if kind in ("cls", "obj"):
+                found = 1 / (1 + np.exp(-found))
+            (expected,) = before.run([f"{kind}_{stride}"], {"input": picture})
+            assert np.abs(found - expected[0]).max() < 1e-5
+            first += n_channels
+
+
+def test_half_as_many_steps(pinned) -> None:
+    steps = [
+        len(onnx.load_from_string(change(pinned)).graph.node)
+        for change in (free_network, quick_network)
+    ]
+    assert steps == [106, 58]
+
+
 def test_another_result_is_refused(pinned, monkeypatch) -> None:
+    monkeypatch.setattr(yunet_file, "HEADS", {"obj": 1, "cls": 1, "bbox": 4, "kps": 10})
+    assert free_network(pinned)
+    with pytest.raises(DetectorError, match="damaged"):
+        quick_network(pinned)
     monkeypatch.setattr(yunet_file, "_STORED_SHAPE", 99)
     with pytest.raises(DetectorError, match="damaged"):
         free_network(pinned)
@@ -178,15 +221,15 @@ def test_another_result_is_refused(pinned, monkeypatch) -> None:
 
 
 def test_fields_are_copied_byte_for_byte(pinned) -> None:
-    assert b"".join(field.raw for field in yunet_file._fields(pinned)) == pinned
-    numbers = [field.number for field in yunet_file._fields(pinned)]
+    assert b"".join(field.raw for field in protobuf.fields(pinned)) == pinned
+    numbers = [field.number for field in protobuf.fields(pinned)]
     assert numbers == [field[0].number for field in onnx.load_from_string(pinned).ListFields()]
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 16_383, 16_384, 2**32, 2**64 - 1])
 def test_numbers(value) -> None:
-    written = yunet_file._as_varint(value)
-    assert yunet_file._varint(b"\0" + written + b"\7", 1) == (value, 1 + len(written))
+    written = protobuf.written_number(value)
+    assert protobuf.read_number(b"\0" + written + b"\7", 1) == (value, 1 + len(written))
 
 
 def test_all_kinds_of_fields() -> None:
@@ -195,12 +238,12 @@ def test_all_kinds_of_fields() -> None:
         raw_data=b"\x80" * 40_000,
     )  # fmt: skip
     content = message.SerializeToString()
-    fields = list(yunet_file._fields(content))
+    fields = list(protobuf.fields(content))
     assert b"".join(field.raw for field in fields) == content
     by_number = {field.number: field.content for field in fields}
     assert by_number[9] == b"\x80" * 40_000
     assert by_number[8] == b"a" * 200
-    edited = yunet_file._edited(content, (8,), lambda name: name[:3])
+    edited = protobuf.edited(content, (8,), lambda name: name[:3])
     message.name = "aaa"
     assert edited == message.SerializeToString()
 
@@ -211,7 +254,7 @@ def test_all_kinds_of_fields() -> None:
 )
 def test_what_is_no_message(content) -> None:
     with pytest.raises(ValueError, match="expected a protobuf message"):
-        list(yunet_file._fields(content))
+        list(protobuf.fields(content))
 
 
 # --- close-ups

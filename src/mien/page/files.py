@@ -17,7 +17,7 @@ from mien.model import store
 from mien.model.card import ModelCard
 from mien.page import runtime
 from mien.page.numbers import DETECTOR_NAME, MODEL_NAME, NUMBERS_NAME, numbers_of
-from mien.recognition.detectors.yunet_file import free_network
+from mien.recognition.detectors.yunet_file import quick_network
 
 INDEX_NAME = "index.html"
 """The page itself."""
@@ -108,7 +108,7 @@ def browser_files(bundle: bytes, card: ModelCard) -> dict[str, PageFile]:
         return {}
     contents = {
         **found,
-        DETECTOR_NAME: free_network(yunet.read_bytes()),
+        DETECTOR_NAME: quick_network(yunet.read_bytes()),
         MODEL_NAME: bundle,
     }
     return {f"{FOLDER_NAME}/{name}": _file(name, content) for name, content in contents.items()}

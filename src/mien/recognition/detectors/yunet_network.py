@@ -1,13 +1,13 @@
 """YuNet's network, from a picture to faces, as OpenCV's ``FaceDetectorYN`` computes them.
 
 It runs in ONNX Runtime: OpenCV prepares its network anew whenever the size of the picture changes,
-which takes longer than the run, and needs a lock; see benchmark/detection.py. Boxes and scores
-are the same.
+which takes longer than the run, and needs a lock; see benchmark/detection.py. Its heads are joined
+(see `yunet_file`). Boxes and scores are the same.
 
 Source: https://github.com/opencv/opencv/blob/4.x/modules/objdetect/src/face_detect.cpp
 """
 
-from collections.abc import Sequence
+import math
 
 import cv2
 import numpy as np
@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 
 from mien.errors import DetectorError
 from mien.model.sessions import ExecutionProvider, open_session, shrinking
-from mien.recognition.detectors.yunet_file import free_network
+from mien.recognition.detectors.yunet_file import HEADS, STRIDES_PX, level_name, quick_network
 from mien.samples import Image
 
 NMS_IOU = 0.3
 """Of two faces whose boxes share more than this of their union, the more certain one stays."""
 
-_STRIDES_PX = (8, 16, 32)
 _MULTIPLE_PX = 32
 _MOST_CANDIDATES = 5000
 """So many of the highest scores are looked at; `FaceDetectorYN`'s default."""
 _NEARLY = 0.999
 """So far below the threshold squared a product of two scores is looked at, for it is rounded."""
-_KINDS = ("cls", "obj", "bbox", "kps")
-_OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
+_OUTPUTS = [level_name(stride_px) for stride_px in STRIDES_PX]
+_BOX, _POINTS = HEADS["cls"] + HEADS["obj"], sum(HEADS.values()) - HEADS["kps"]
+"""Channels at which they begin; the two scores stand before them."""
 
 NUMBERS = {
     "nms_iou": NMS_IOU,
-    "strides_px": _STRIDES_PX,
+    "strides_px": STRIDES_PX,
     "multiple_px": _MULTIPLE_PX,
     "most_candidates": _MOST_CANDIDATES,
 }
@@ -56,7 +56,7 @@ class YuNetNetwork:
     ) -> None:
         try:
             self._session = open_session(
-                free_network(pinned), threads=threads, sizes_vary=True, provider=provider
+                quick_network(pinned), threads=threads, sizes_vary=True, provider=provider
             )
         except ValueError as error:
             raise DetectorError(f"YuNet does not run on this machine ({error})") from error
@@ -75,8 +75,8 @@ class YuNetNetwork:
         inputs = _inputs(image_rgb)
         outputs = self._session.run(_OUTPUTS, {"input": inputs})
         rows = [
-            _candidates(outputs[at : at + len(_KINDS)], stride_px, inputs.shape[3], score_threshold)
-            for at, stride_px in zip(range(0, len(outputs), len(_KINDS)), _STRIDES_PX, strict=True)
+            _candidates(level[0], stride_px, score_threshold)
+            for level, stride_px in zip(outputs, STRIDES_PX, strict=True)
         ]
         return _without_repetitions(np.concatenate(rows), score_threshold)
 
@@ -121,30 +121,38 @@ def _inputs(image_rgb: Image) -> NDArray[np.float32]:
 
 
 def _candidates(
-    values: Sequence[NDArray[np.float32]], stride_px: int, width_px: int, score_threshold: float
+    values: NDArray[np.float32], stride_px: int, score_threshold: float
 ) -> NDArray[np.float32]:
     """Rows of the places of one level that score enough, (n, 15).
 
     Args:
-        values: for each of `_KINDS`, (1, places, numbers).
+        values: (channels, rows, columns), as `quick_network` says.
         stride_px: from one place to the next.
-        width_px: of the network's input.
         score_threshold: smallest score.
     """
-    classes, objects, boxes, landmarks = (value[0] for value in values)
-    # Both are sigmoids, so the few that may pass are found without looking at all roots.
-    (found,) = np.nonzero((classes * objects)[:, 0] >= _NEARLY * score_threshold**2)
+    columns = values.shape[2]
+    places = values.reshape(len(values), -1)
+    # A score is the root of two sigmoids' product, so neither may be below its square.
+    (found,) = np.nonzero(np.minimum(places[0], places[1]) >= _logit(_NEARLY * score_threshold**2))
     if not len(found):
         return np.empty((0, 15), np.float32)
-    scores = np.sqrt(np.clip(classes[found], 0.0, 1.0) * np.clip(objects[found], 0.0, 1.0))
-    found, scores = found[scores[:, 0] >= score_threshold], scores[scores[:, 0] >= score_threshold]
-    row, column = np.divmod(found, width_px // stride_px)
+    seen = places[:, found].T
+    with np.errstate(over="ignore"):
+        scores = np.sqrt(np.prod(1.0 / (1.0 + np.exp(-seen[:, :_BOX])), axis=1))
+    is_face = scores >= score_threshold
+    found, seen, scores = found[is_face], seen[is_face], scores[is_face]
+    row, column = np.divmod(found, columns)
     at = np.stack([column, row], axis=1).astype(np.float32)
     stride = np.float32(stride_px)
-    size = np.exp(boxes[found, 2:]) * stride
-    corner = (at + boxes[found, :2]) * stride - size / 2
-    points = (at[:, np.newaxis] + landmarks[found].reshape(-1, 5, 2)) * stride
-    return np.concatenate([corner, size, points.reshape(-1, 10), scores], axis=1)
+    size = np.exp(seen[:, _BOX + 2 : _POINTS]) * stride
+    corner = (at + seen[:, _BOX : _BOX + 2]) * stride - size / 2
+    points = (at[:, np.newaxis] + seen[:, _POINTS:].reshape(-1, 5, 2)) * stride
+    return np.concatenate([corner, size, points.reshape(-1, 10), scores[:, np.newaxis]], axis=1)
+
+
+def _logit(probability: float) -> float:
+    """What a sigmoid makes this probability of; minus infinity for 0."""
+    return math.log(probability / (1.0 - probability)) if probability > 0.0 else -math.inf
 
 
 def _without_repetitions(rows: NDArray[np.float32], score_threshold: float) -> NDArray[np.float32]:

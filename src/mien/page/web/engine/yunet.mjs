@@ -1,5 +1,8 @@
 // @ts-check
-/** YuNet: from a picture to faces; mien/recognition/detectors/yunet.py and yunet_network.py. */
+/**
+ * YuNet: from a picture to faces; mien/recognition/detectors/yunet.py, yunet_network.py and, for
+ * the channels of its outputs, yunet_file.py.
+ */
 
 import { reducedTo, resizedTo } from "./pixels.mjs";
 
@@ -9,7 +12,9 @@ import { reducedTo, resizedTo } from "./pixels.mjs";
 /** @typedef {import("../types.mjs").Found} Found */
 /** @typedef {number[]} Row left, top, width, height, ten coordinates of landmarks, score */
 
-const KINDS = ["cls", "obj", "bbox", "kps"];
+const CHANNELS = 16;
+const BOX = 2;
+const FIRST_POINT = 6;
 const POINTS = 10;
 const SCORE = 14;
 
@@ -95,8 +100,7 @@ export class YuNet {
     /** @type {Row[]} */
     const rows = [];
     for (const stride of numbers.strides_px) {
-      const level = KINDS.map((kind) => outputs[`${kind}_${stride}`]);
-      candidates(level, stride, width / stride, threshold, rows);
+      candidates(outputs[`level_${stride}`], stride, width / stride, threshold, rows);
     }
     if (rows.length < 2) return rows;
     // OpenCV compares boxes in whole pixels.
@@ -147,34 +151,39 @@ function planes(picture, width, height) {
 }
 
 /**
- * @param {Float32Array[]} level
+ * @param {Float32Array} level (channels, rows, columns)
  * @param {number} stride
  * @param {number} columns
  * @param {number} threshold
  * @param {Row[]} rows
  */
 function candidates(level, stride, columns, threshold, rows) {
-  const [classes, objects, boxes, points] = level;
-  const unit = (/** @type {number} */ value) => Math.min(Math.max(value, 0), 1);
-  for (let place = 0; place < classes.length; place++) {
-    const score = Math.sqrt(unit(classes[place]) * unit(objects[place]));
+  const places = level.length / CHANNELS;
+  for (let place = 0; place < places; place++) {
+    const score = Math.sqrt(sigmoid(level[place]) * sigmoid(level[places + place]));
     if (score < threshold) continue;
     const [atX, atY] = [place % columns, Math.floor(place / columns)];
-    const width = Math.exp(boxes[4 * place + 2]) * stride;
-    const height = Math.exp(boxes[4 * place + 3]) * stride;
+    const value = (/** @type {number} */ channel) => level[channel * places + place];
+    const width = Math.exp(value(BOX + 2)) * stride;
+    const height = Math.exp(value(BOX + 3)) * stride;
     const row = [
-      (atX + boxes[4 * place]) * stride - width / 2,
-      (atY + boxes[4 * place + 1]) * stride - height / 2,
+      (atX + value(BOX)) * stride - width / 2,
+      (atY + value(BOX + 1)) * stride - height / 2,
       width,
       height,
     ];
-    for (let k = 0; k < POINTS; k += 2) {
-      row.push((atX + points[POINTS * place + k]) * stride);
-      row.push((atY + points[POINTS * place + k + 1]) * stride);
+    for (let k = FIRST_POINT; k < FIRST_POINT + POINTS; k += 2) {
+      row.push((atX + value(k)) * stride);
+      row.push((atY + value(k + 1)) * stride);
     }
     row.push(score);
     rows.push(row);
   }
+}
+
+/** @param {number} value */
+function sigmoid(value) {
+  return 1 / (1 + Math.exp(-value));
 }
 
 /**
