@@ -15,7 +15,7 @@ from mien.evaluation.corruptions import CORRUPTIONS, LARGEST_PX, Corruption, bou
 from mien.evaluation.predictions import Predictions, predict
 from mien.evaluation.stress import stress_test
 from mien.labels import FER2013
-from mien.reports.stress import stress_csv, stress_json, stress_table
+from mien.reports.stress import stress_csv, stress_json, stress_lines, stress_table
 from mien.samples import Image, Split
 from onnx_factory import write_model
 from report_factory import without_plots
@@ -100,10 +100,28 @@ def test_numbers_are_those_of_a_network_that_is_known() -> None:
     assert bright.cost == pytest.approx(1 - bright.accuracy)
     assert bright.cost_ci95[0] < bright.cost < bright.cost_ci95[1]
     assert bright.points[1].recalls[2] is None
+    # 255 and 100 levels, or 155 and 0: brighter faces of the first class and darker ones of the
+    # second are taken for the other.
+    brighter, darker = bright.halves
+    assert (brighter.name, darker.name) == ("brighter", "darker")
+    assert brighter.n + darker.n == 60 and min(brighter.n, darker.n) > 15
+    pooled = (brighter.n * brighter.cost + darker.n * darker.cost) / 60
+    assert pooled == pytest.approx(bright.cost)
+    kind = BY_NAME["brightness"]
+    first = [row for row in range(60) if kind.half(row) == 0]
+    assert brighter.n == len(first)
+    harmed = [row for row in first if row < 30]
+    # From 50 levels on, four of five strengths.
+    assert brighter.cost == pytest.approx(0.8 * len(harmed) / len(first))
+    assert by_name["blur"].halves == () and len(by_name["box scale"].halves) == 2
+    assert found.clean_ci95 == pytest.approx((1.0, 1.0))
+    (_, costs) = stress_lines(found)
+    assert f"brightness: brighter {100 * brighter.cost:.1f} (" in costs
     table = stress_table(found)
     assert table.rows[0][0] in ("brightness", "gamma")
     values = json.loads(json.dumps(stress_json(found)))
     assert values["kinds"]["brightness"]["accuracy"] == bright.accuracy
+    assert values["kinds"]["brightness"]["halves"][1]["name"] == "darker"
     rows = list(csv.DictReader(io.StringIO(stress_csv(found))))
     assert len(rows) == 61 and rows[0]["damage"] == "none"
 
@@ -189,7 +207,7 @@ def test_an_evaluation_with_stress_and_groups(
 def test_sample_and_errors(csv_file: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "tiny.onnx")
     done = mien("stress", "tiny.onnx", "--data", csv_file, "--sample", "10", cwd=tmp_path)
-    assert done.returncode == 0 and "10 faces" in done.stdout
+    assert done.returncode == 0 and "10 of 40 faces" in done.stdout
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.txt").write_text("x")
     words = ("stress", "tiny.onnx", "--data", csv_file, "--out", "other")

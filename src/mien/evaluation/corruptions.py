@@ -40,6 +40,8 @@ class Corruption:
     """Five, from mild to severe."""
     change: Change
     """Makes the changed copy."""
+    halves: tuple[str, str] | None = None
+    """What becomes of the one half of the faces, and of the other; None where all are alike."""
 
     def apply(self, face: Image, strength: float, row: int, seed: int = 0) -> Image:
         """A changed copy of a face, uint8, of the same shape.
@@ -50,8 +52,14 @@ class Corruption:
             row: number of the face, which draws its chance.
             seed: of all chance.
         """
-        number = sum(self.name.encode())
-        return self.change(face, strength, np.random.default_rng((seed, number, row)))
+        return self.change(face, strength, self._chance(row, seed))
+
+    def half(self, row: int, seed: int = 0) -> int:
+        """To which of `halves` a face belongs, 0 or 1; arguments as of `apply`."""
+        return 0 if _sign(self._chance(row, seed)) > 0 else 1
+
+    def _chance(self, row: int, seed: int) -> np.random.Generator:
+        return np.random.default_rng((seed, sum(self.name.encode()), row))
 
 
 def bounded(face: Image) -> Image:
@@ -132,14 +140,30 @@ CORRUPTIONS = (
     Corruption("blur", "deviation, % of the side", (1.5, 2.5, 4.0, 5.5, 7.5), _blur),
     Corruption("noise", "deviation, grey levels", (6, 12, 20, 32, 48), _noise),
     Corruption(
-        "brightness", "\N{PLUS-MINUS SIGN} grey levels", (25, 50, 75, 100, 125), _brightness
+        "brightness",
+        "\N{PLUS-MINUS SIGN} grey levels",
+        (25, 50, 75, 100, 125),
+        _brightness,
+        ("brighter", "darker"),
     ),
     Corruption("contrast", "part that is left", (0.7, 0.5, 0.35, 0.2, 0.1), _contrast),
-    Corruption("gamma", "exponent, or 1 / it", (1.3, 1.6, 2.0, 2.7, 3.5), _gamma),
+    Corruption(
+        "gamma",
+        "exponent, or 1 / it",
+        (1.3, 1.6, 2.0, 2.7, 3.5),
+        _gamma,
+        ("darker", "brighter"),
+    ),
     Corruption("JPEG", "quality", (40, 25, 15, 10, 5), _jpeg),
     Corruption("roll", "\N{PLUS-MINUS SIGN} degrees", (5, 10, 20, 30, 45), _roll),
     Corruption("box shift", "% of the side", (4, 8, 12, 16, 20), _shift),
-    Corruption("box scale", "factor, or 1 / it", (1.1, 1.2, 1.3, 1.45, 1.6), _scale),
+    Corruption(
+        "box scale",
+        "factor, or 1 / it",
+        (1.1, 1.2, 1.3, 1.45, 1.6),
+        _scale,
+        ("face larger", "face smaller"),
+    ),
     Corruption("face size", "pixels", (32, 24, 18, 14, 10), _size),
     Corruption("eyes covered", "% of the height", (10, 18, 26, 34, 42), _band(EYES_Y)),
     Corruption("mouth covered", "% of the height", (10, 18, 26, 34, 42), _band(MOUTH_Y)),

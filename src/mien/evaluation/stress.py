@@ -38,6 +38,20 @@ class StressPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class StressHalf:
+    """What a kind costs the half of the faces that it is done to in one of two ways."""
+
+    name: str
+    """What becomes of them: of brightness, ``darker``."""
+    n: int
+    """Faces."""
+    cost: float
+    """Their accuracy unharmed less the mean over the strengths."""
+    cost_ci95: Interval
+    """95 % interval of it, paired."""
+
+
+@dataclass(frozen=True, slots=True)
 class StressCurve:
     """One kind of damage."""
 
@@ -60,6 +74,8 @@ class StressCurve:
     `FEWEST_OF_CLASS` faces."""
     worst_class_recalls: tuple[float, float]
     """Its recall unharmed, and its mean over the strengths."""
+    halves: tuple[StressHalf, ...] = ()
+    """What it costs in either of two ways; empty where there is one, or too few faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,8 @@ class Stress:
     """Faces."""
     clean: StressPoint
     """The unharmed faces, at strength 0."""
+    clean_ci95: Interval
+    """95 % interval of their accuracy."""
     curves: tuple[StressCurve, ...]
     """A curve per kind."""
     label_set: LabelSet
@@ -183,10 +201,27 @@ def _summed(
                 cost_ci95=lost.ci95(rows, np.random.default_rng(seed)),
                 worst_class=classes.keys[worst],
                 worst_class_recalls=recalls,
+                halves=_halves(kind, cost, seed),
             )
         )
         first = last
-    return Stress(len(labels), clean, tuple(curves), classes, seed)
+    unharmed = Mean("accuracy", correct[0].astype(np.float64))
+    interval = unharmed.ci95(rows, np.random.default_rng(seed))
+    return Stress(len(labels), clean, interval, tuple(curves), classes, seed)
+
+
+def _halves(kind: Corruption, cost: NDArray[np.float64], seed: int) -> tuple[StressHalf, ...]:
+    if kind.halves is None:
+        return ()
+    half = np.array([kind.half(row, seed) for row in range(len(cost))])
+    found = []
+    for number, name in enumerate(kind.halves):
+        rows = np.flatnonzero(half == number)
+        if not len(rows):
+            return ()
+        interval = Mean("cost", cost).ci95(rows, np.random.default_rng(seed))
+        found.append(StressHalf(name, len(rows), float(cost[rows].mean()), interval))
+    return tuple(found)
 
 
 def _worst(

@@ -48,24 +48,37 @@ class Provenance:
 
 def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
     """What could make the result look better than it is, and what could not be checked."""
+    texts = faces_cautions(evaluation.split, provenance)
+    texts.append(_temperature(evaluation, provenance))
+    texts.append(_duplicates(evaluation))
+    return [text for text in texts if text]
+
+
+def faces_cautions(split: str, provenance: Provenance) -> list[str]:
+    """What of a split's faces could make any score on them look better than it is.
+
+    Args:
+        split: which they are.
+        provenance: what is measured.
+    """
     texts = [provenance.note]
     card = provenance.card
     rows_of = provenance.known_as
-    if evaluation.split == Split.TRAIN or rows_of == Split.TRAIN:
+    if split == Split.TRAIN or rows_of == Split.TRAIN:
         texts.append(
             "Caution: these faces were trained on, so this says how well the network remembers "
             "them, not how well it classifies new ones."
         )
-    elif evaluation.split == str(card.chosen.get("split", "")):
-        known = isinstance(card.data.get(evaluation.split), Mapping)
-        if rows_of == evaluation.split or not known:
+    elif split == str(card.chosen.get("split", "")):
+        known = isinstance(card.data.get(split), Mapping)
+        if rows_of == split or not known:
             texts.append(
-                f"Caution: the epoch that was kept was chosen on the {evaluation.split} split, so "
+                f"Caution: the epoch that was kept was chosen on the {split} split, so "
                 "this score is somewhat too good; a split that chose nothing gives an honest one."
             )
         else:
             texts.append(
-                f"The epoch that was kept was chosen on another {evaluation.split} split, by its "
+                f"The epoch that was kept was chosen on another {split} split, by its "
                 "hash. Caution: if some of these faces are in it all the same, from other files "
                 "or under other labels, this score is somewhat too good."
             )
@@ -74,8 +87,6 @@ def cautions(evaluation: Evaluation, provenance: Provenance) -> list[str]:
             "Caution: the network learned what FER+'s annotators saw, and these faces carry other "
             "labels, so this score is too low; FER+ votes (--ferplus fer2013new.csv) measure it."
         )
-    texts.append(_temperature(evaluation, provenance))
-    texts.append(_duplicates(evaluation))
     return [text for text in texts if text]
 
 

@@ -5,8 +5,9 @@ import io
 from dataclasses import asdict
 from typing import Any
 
+from mien.evaluation.bootstrap import Interval
 from mien.evaluation.corruptions import CORRUPTIONS
-from mien.evaluation.stress import FEWEST_OF_CLASS, Stress
+from mien.evaluation.stress import FEWEST_OF_CLASS, Stress, StressCurve
 from mien.reports.document import Plot, Section, Table, Text
 from mien.reports.parts import ReportPart
 from mien.reports.stress_plot import stress_faces_png, stress_png
@@ -45,7 +46,8 @@ def stress_part(stress: Stress, example: Image) -> ReportPart:
 _HOW = (
     "Each kind of damage has five strengths, after ImageNet-C (Hendrycks and Dietterich, 2019). "
     "Its number is the mean accuracy over them; the cost is what that is below the accuracy on the "
-    "same faces unharmed, with a paired 95 % interval. The class named is the one whose recall "
+    "same faces unharmed, with a paired 95 % interval. What can be done in two ways is done in one "
+    "of them to each face, by chance. The class named is the one whose recall "
     f"falls most, of those with at least {FEWEST_OF_CLASS} faces. A dash on the axis of "
     "strengths stands for no damage. A dashed line of confidence above the line of accuracy means "
     "that the network does not notice the damage. The faces are cut out already, so where a "
@@ -59,33 +61,51 @@ def stress_lines(stress: Stress) -> list[str]:
     worst = max(stress.curves, key=lambda curve: curve.cost)
     least = min(stress.curves, key=lambda curve: curve.cost)
     severe = min(stress.curves, key=lambda curve: curve.points[-1].accuracy)
-    return [
-        f"On {stress.n:,} faces the accuracy is {percent(stress.clean.accuracy)} unharmed and "
+    low, high = stress.clean_ci95
+    lines = [
+        f"On {stress.n:,} faces the accuracy is {percent(stress.clean.accuracy)} unharmed "
+        f"({100 * low:.1f} to {100 * high:.1f}) and "
         f"{percent(stress.accuracy)} on average over {len(stress.curves)} kinds of damage in five "
         f"strengths. {worst.name.capitalize()} costs most, {100 * worst.cost:.1f} points, "
         f"{least.name} least, {100 * least.cost:.1f}. The lowest accuracy at the last strength is "
         f"{percent(severe.points[-1].accuracy)}, with {severe.name}."
     ]
+    halves = [_in_halves(curve) for curve in stress.curves if curve.halves]
+    return [
+        *lines,
+        *([f"Costs of the two ways, in points: {'; '.join(halves)}."] if halves else []),
+    ]
+
+
+def _in_halves(curve: StressCurve) -> str:
+    """What the two ways of one kind cost."""
+    costs = (f"{half.name} {_points(half.cost, half.cost_ci95)}" for half in curve.halves)
+    return f"{curve.name}: {', '.join(costs)}"
+
+
+def _points(cost: float, interval: Interval) -> str:
+    """A cost with its interval, in percentage points."""
+    return f"{100 * cost:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
 
 
 def stress_table(stress: Stress) -> Table:
-    """A line per kind, the costliest first."""
+    """A line per kind, the costliest first; accuracies in percent, by strength."""
     rows = []
     for curve in sorted(stress.curves, key=lambda curve: -curve.cost):
         before, after = curve.worst_class_recalls
-        strengths = [percent(point.accuracy) for point in curve.points]
-        low, high = curve.cost_ci95
+        strengths = [f"{100 * point.accuracy:.1f}" for point in curve.points]
         rows.append(
             (
                 curve.name,
                 *strengths,
-                f"{percent(curve.accuracy)}",
-                f"{100 * curve.cost:.1f} ({100 * low:.1f} to {100 * high:.1f})",
-                f"{curve.worst_class}, {100 * before:.0f} to {100 * after:.0f} %",
+                f"{100 * curve.accuracy:.1f}",
+                _points(curve.cost, curve.cost_ci95),
+                f"{curve.worst_class}, {100 * before:.0f} to {100 * after:.0f}",
             )
         )
     n = len(stress.curves[0].points)
-    header = ("damage", *map(str, range(1, n + 1)), "mean", "cost, points", "recall falls most")
+    numbers = ["% at 1", *map(str, range(2, n + 1))]
+    header = ("damage", *numbers, "mean", "cost, points", "recall falls most, %")
     return Table(header, tuple(rows))
 
 
@@ -96,6 +116,7 @@ def stress_json(stress: Stress) -> dict[str, Any]:
     return {
         "n": stress.n,
         "accuracy_clean": stress.clean.accuracy,
+        "accuracy_clean_ci95": stress.clean_ci95,
         "accuracy": stress.accuracy,
         "seed": stress.seed,
         "kinds": {
@@ -109,6 +130,7 @@ def stress_json(stress: Stress) -> dict[str, Any]:
                 "worst_class": curve.worst_class,
                 "worst_class_recall_clean": curve.worst_class_recalls[0],
                 "worst_class_recall": curve.worst_class_recalls[1],
+                "halves": [asdict(half) for half in curve.halves],
                 "curve": [
                     asdict(point) | {"recalls": dict(zip(keys, point.recalls, strict=True))}
                     for point in curve.points

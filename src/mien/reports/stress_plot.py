@@ -1,8 +1,11 @@
 """The figures of damaged faces: a panel per kind, and one face in every strength."""
 
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
 
-from mien.evaluation.corruptions import CORRUPTIONS, bounded
+from mien.evaluation.corruptions import CORRUPTIONS, Corruption, bounded
 from mien.evaluation.stress import Stress
 from mien.reports.face_grid import square_tile
 from mien.reports.figures import (
@@ -71,7 +74,7 @@ def stress_png(stress: Stress) -> bytes:
 
 
 def stress_faces_png(face: Image, seed: int = 0) -> bytes:
-    """One face, a row per kind, from unharmed to severe.
+    """One face, a row per kind, or per half of it, from unharmed to severe.
 
     Args:
         face: uint8 (H, W) or (H, W, 3).
@@ -84,21 +87,37 @@ def stress_faces_png(face: Image, seed: int = 0) -> bytes:
         MissingExtraError: matplotlib is not installed.
     """
     face = bounded(face)
-    rows = []
-    for kind in CORRUPTIONS:
-        shown = [face, *(kind.apply(face, strength, 0, seed) for strength in kind.strengths)]
+    rows, names = [], []
+    for kind, name, chance in _shown_kinds(seed):
+        names.append(name)
+        shown = [face, *(kind.apply(face, strength, chance, seed) for strength in kind.strengths)]
         tiles = [np.pad(square_tile(each, _TILE_PX), _GAPS, constant_values=255) for each in shown]
         rows.append(np.concatenate(tiles, axis=1))
-    # One picture of all: axes of their own for 72 tiles take seconds.
+    # One picture of all: axes of their own for 90 tiles take seconds.
     picture = np.concatenate(rows)
     height, width = picture.shape[0] / _PX_PER_INCH, picture.shape[1] / _PX_PER_INCH
     figure, axes = figure_with_axes(1.5 + width, height)
     axes.imshow(picture, interpolation="nearest")
-    step = picture.shape[0] / len(CORRUPTIONS)
-    places = [step * (number + 0.5) for number in range(len(CORRUPTIONS))]
-    axes.set_yticks(places, [kind.name for kind in CORRUPTIONS], fontsize=SMALL_PT, color=INK)
-    axes.set_xticks([])
-    axes.tick_params(length=0)
+    step = picture.shape[0] / len(rows)
+    places = [step * (number + 0.5) for number in range(len(rows))]
+    axes.set_yticks(places, names, fontsize=SMALL_PT, color=INK)
+    n_columns = 1 + len(CORRUPTIONS[0].strengths)
+    heads = ["unharmed", *map(str, range(1, n_columns))]
+    across = picture.shape[1] / n_columns
+    places = [across * (number + 0.5) for number in range(n_columns)]
+    axes.set_xticks(places, heads, fontsize=SMALL_PT, color=INK)
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     return to_png(figure)
+
+
+def _shown_kinds(seed: int) -> Iterator[tuple[Corruption, str, int]]:
+    """Kinds, once for each half, with a name and the number of a face that belongs to the half."""
+    for kind in CORRUPTIONS:
+        if kind.halves is None:
+            yield kind, kind.name, 0
+            continue
+        for number, half in enumerate(kind.halves):
+            row = next(row for row in count() if kind.half(row, seed) == number)
+            yield kind, f"{kind.name}:\n{half}", row

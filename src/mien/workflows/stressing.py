@@ -1,7 +1,7 @@
 """What damage costs a model: its accuracy on blurred, noisy, turned and covered faces."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ from mien.files import atomic_folder
 from mien.formats.reading import Reading
 from mien.paths import check_folder
 from mien.provenance import commit
-from mien.reports.document import Code, Section, Table, to_html, to_markdown
+from mien.reports.cautions import faces_cautions
+from mien.reports.document import Code, Section, Table, Text, to_html, to_markdown
 from mien.reports.stress import STRESS_FILES, stress_lines, stress_part, stress_table
 from mien.reports.wording import code_words
-from mien.samples import Samples, Split
+from mien.samples import Split
 from mien.workflows.evaluating import Measurement, measure, stress_of
 from mien.workflows.models import open_model
 from mien.workflows.progress import Progress
@@ -31,7 +32,7 @@ class StressResult:
     stress: Stress
     """The numbers."""
     measurement: Measurement
-    """The same faces unharmed."""
+    """The faces unharmed; all of them, where some were drawn."""
     command: str = ""
     """The command that measures this again."""
 
@@ -39,15 +40,16 @@ class StressResult:
     def title(self) -> str:
         """Model, split, source and number of faces in one line."""
         predictions = self.measurement.predictions
+        all_of_them = "" if len(predictions) == self.stress.n else f" of {len(predictions):,}"
         return (
             f"{self.measurement.card.name} on {predictions.split} of {predictions.source}, "
-            f"{self.stress.n:,} faces"
+            f"{self.stress.n:,}{all_of_them} faces"
         )
 
     @property
     def lines(self) -> list[str]:
         """What was found, in words."""
-        return stress_lines(self.stress)
+        return [*stress_lines(self.stress), *self._cautions]
 
     @property
     def table(self) -> Table:
@@ -60,6 +62,12 @@ class StressResult:
         card has room for."""
         kinds = {f"stress: {curve.name}": curve.accuracy for curve in self.stress.curves}
         return {"stress: none": self.stress.clean.accuracy, "stress": self.stress.accuracy, **kinds}
+
+    @property
+    def _cautions(self) -> list[str]:
+        """What could make the accuracies look better than they are."""
+        measurement = self.measurement
+        return faces_cautions(measurement.predictions.split, measurement.provenance(self.command))
 
     def __repr__(self) -> str:
         """One line with the accuracy before and after."""
@@ -85,14 +93,15 @@ class StressResult:
             ("SHA-256 of the model file", measurement.model_sha256),
             ("source", measurement.predictions.source),
             ("SHA-256 of the rows", measurement.data_sha256),
-            ("note", measurement.note or "none"),
             ("mien", code_words(mien.__version__, commit())),
         )
         blocks = (
             *((Code(self.command),) if self.command else ()),
             Table(("fact", "value"), facts, 2),
         )
-        sections = (*part.sections, Section("Measured how", blocks))
+        found = part.sections[0]
+        first = Section(found.title, (*map(Text, self._cautions), *found.blocks))
+        sections = (first, *part.sections[1:], Section("Measured how", blocks))
         values = {
             "model": measurement.card.name,
             "model_sha256": measurement.model_sha256,
@@ -155,20 +164,29 @@ def stress(
         check_folder(Path(out), _FILES)
     opened = open_model(model, reading)
     samples = read_samples(data, ferplus=ferplus)
-    if sample is not None:
-        samples = _drawn(samples, measured, sample)
     measurement = measure(opened, samples, measured, recipe_split=recipe_split)
-    result = StressResult(stress_of(opened, measurement, progress), measurement, command)
+    drawn = measurement if sample is None else _drawn(measurement, sample)
+    result = StressResult(stress_of(opened, drawn, progress), measurement, command)
     if out is not None:
         result.save(out)
     return result
 
 
-def _drawn(samples: Samples, split: Split, n: int) -> Samples:
-    """At most ``n`` rows of the measured split, and all others."""
-    rows = np.flatnonzero(samples.splits == split.value)
-    if len(rows) <= n:
-        return samples
-    kept = np.sort(np.random.default_rng(0).choice(rows, n, replace=False))
-    others = np.flatnonzero(samples.splits != split.value)
-    return samples.take(np.sort(np.concatenate([others, kept])))
+def _drawn(measurement: Measurement, n: int) -> Measurement:
+    """At most ``n`` faces of a measurement, drawn at random."""
+    predictions = measurement.predictions
+    if len(predictions) <= n:
+        return measurement
+    rows = np.sort(np.random.default_rng(0).choice(len(predictions), n, replace=False))
+    seen = predictions.seen_duplicate
+    return replace(
+        measurement,
+        predictions=replace(
+            predictions,
+            names=tuple(predictions.names[row] for row in rows),
+            labels=predictions.labels[rows],
+            probabilities=predictions.probabilities[rows],
+            seen_duplicate=None if seen is None else seen[rows],
+        ),
+        rows=measurement.rows.take(rows),
+    )
