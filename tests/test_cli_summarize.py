@@ -2,7 +2,7 @@
 
 import pytest
 
-from command_line import mien
+from command_line import mien, mien_process
 from mien.labels import FER2013
 from mien.outputs.tables import write_table
 from mien.results import Expression, Face, FrameResult
@@ -163,3 +163,15 @@ def test_wrong_usage_is_told_in_plain_words(tmp_path, words, expected):
     done = mien(*words, cwd=tmp_path)
     assert done.returncode == 2 and expected in done.stderr
     assert "Input should" not in done.stderr and "Value error" not in done.stderr
+
+
+def test_long_names_of_groups_stand_once_in_a_narrow_terminal(folder):
+    conditions = (folder / "files.csv").read_text().replace(",film", ",a film of some length")
+    (folder / "files.csv").write_text(conditions)
+    words = ("summarize", "faces.csv", "--conditions", "files.csv", "--group-by", "condition")
+    for columns, n_rows in (("70", 1), ("160", 7)):
+        done = mien_process(*words, cwd=folder, environment={"COLUMNS": columns})
+        assert done.returncode == 0, done.stderr
+        first = done.stdout.split("latency")[0] if columns == "70" else done.stdout
+        assert sum(line.startswith("a film") for line in first.splitlines()) == n_rows
+        assert sum("Happy" in line for line in first.splitlines()) == 2

@@ -36,7 +36,8 @@ def plain(table: "Table") -> Group:
 
     In a narrow terminal lines are broken between words, and numbers before their brackets, but
     never inside of either. Where that is not enough, the columns stand in several tables below
-    each other, each with the names of the rows.
+    each other, each with the names of the rows. A name in the first of two columns of names that
+    takes more than a line is not repeated.
     """
     return Group(*_fitted(table, is_boxed=False))
 
@@ -76,15 +77,20 @@ def _drawn(
         justify: Literal["left", "right"] = "left" if is_name else "right"
         width = None if widths[at] == 0 else widths[at]
         rich.add_column(table.header[at], justify=justify, overflow="fold", width=width)
+    first = columns[0]
+    before = None
     for number, row in enumerate(table.rows):
         if averages and number == len(table.rows) - averages:
             rich.add_section()
-        rich.add_row(
-            *(
-                escape(row[at] if at < table.numeric_from else _broken(row[at], widths[at]))
-                for at in columns
-            )
-        )
+        written = [
+            escape(row[at] if at < table.numeric_from else _broken(row[at], widths[at]))
+            for at in columns
+        ]
+        # The name of a group that takes several lines stands once, before its rows.
+        if table.numeric_from > 1 and row[first] == before and cell_len(before) > widths[first]:
+            written[0] = ""
+        before = row[first]
+        rich.add_row(*written)
     return rich
 
 
