@@ -7,7 +7,8 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
-from mien.data.augmentation import Augmentation, RandomAffine, augmentation_layers
+from mien.data.augmentation import Augmentation, RandomAffine, augmentation_layers, damage_layers
+from mien.data.damage import NOISE_LEVELS, RandomDamage
 
 
 def apply(augmentation: Augmentation, images: np.ndarray, seed: int = 1) -> np.ndarray:
@@ -34,7 +35,7 @@ def centers(images: np.ndarray) -> np.ndarray:
 
 
 def test_the_default_changes_nothing():
-    assert augmentation_layers(Augmentation(), 1) == []
+    assert augmentation_layers(Augmentation(), 1) == damage_layers(Augmentation(), 1) == []
 
 
 def test_nothing_happens_outside_training():
@@ -138,3 +139,55 @@ def test_alternating_flips_are_not_the_layers_affair() -> None:
     assert np.isclose(centers(apply(shifted, spot(34, 20)))[:, 0], 34, atol=1).all()
     with pytest.raises(ValueError, match="needs horizontal_flip"):
         Augmentation(alternating_flip=True)
+
+
+def edges(n: int = 200, side: int = 48, channels: int = 1) -> np.ndarray:
+    """Pictures that are dark on the left and bright on the right."""
+    images = np.full((n, side, side, channels), 100, np.float32)
+    images[:, :, side // 2 :] = 150
+    return images
+
+
+def damaged(images: np.ndarray, probability: float, seed: int = 1) -> np.ndarray:
+    (layer,) = damage_layers(Augmentation(damage_probability=probability), seed)
+    return keras.ops.convert_to_numpy(layer(images, training=True))
+
+
+def test_damage_is_for_training_and_for_a_share_of_the_pictures():
+    images = edges()
+    layer = RandomDamage(1.0, 1)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(images)), images)
+    found = damaged(images, 0.3)
+    untouched = (found == images).all(axis=(1, 2, 3)).mean()
+    assert 0.35 < untouched < 0.63  # 0.7 x 0.7
+    assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 255
+
+
+def test_damage_blurs_coarsens_and_adds_noise(monkeypatch):
+    monkeypatch.setattr("mien.data.damage.NOISE_LEVELS", 0.0)
+    images = edges()
+    found = damaged(images, 1.0)
+    steps = np.abs(np.diff(found[:, 10, :, 0], axis=1)).max(axis=1).round(1)
+    kinds = np.unique(steps)
+    # Three blurs and two sides, all softer than the edge of 50 levels; 16 pixels to the third.
+    assert len(kinds) == 5 and kinds.max() < 30
+    assert all(20 <= (steps == kind).sum() <= 65 for kind in kinds)
+    assert np.abs(found.mean(axis=(1, 2, 3)) - 125).max() < 2
+    # Nothing changes where the picture is plain, also at its border.
+    assert np.abs(found[:, :, :8] - 100).max() < 0.01
+    monkeypatch.undo()
+    noisy = damaged(np.full((400, 48, 48, 1), 128, np.float32), 1.0)
+    deviations = noisy.std(axis=(1, 2, 3))
+    assert NOISE_LEVELS * 0.85 < deviations.max() < NOISE_LEVELS * 1.05
+    assert abs(deviations.mean() - NOISE_LEVELS / 2) < 2
+
+
+def test_damage_of_any_size_and_colour():
+    for side, channels in ((20, 1), (96, 3)):
+        images = edges(20, side, channels)
+        assert damaged(images, 1.0).shape == images.shape
+
+
+def test_damage_must_be_a_share():
+    with pytest.raises(ValueError, match=r"damage_probability must lie in \[0, 1\]"):
+        Augmentation(damage_probability=1.5)

@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "formats",
         "training",
         "data.augmentation",
+        "data.damage",
         "data.batches",
         "explanation.grad_cam",  # gradients of the network's maps
         "workflows.models",  # for types alone

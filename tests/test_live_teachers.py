@@ -152,6 +152,22 @@ def test_the_network_learns_from_the_very_picture_that_they_see(tmp_path: Path):
     assert layer not in copy.layers
 
 
+def test_they_see_pictures_before_their_damage(tmp_path: Path):
+    recipe = replace(STUDENT, augmentation=Augmentation(damage_probability=1.0))
+    layer = layer_of([teacher(tmp_path / "a.onnx")], tmp_path, teacher_mirror=False)
+    network = zoo.build("slim_resnet", SPEC, 7, **OPTIONS)
+    model, copy = trainable_copy(network, recipe, layer)
+    (damage,) = (one for one in model.layers if one.name == "random_damage")
+    parts = {"crop": layer.input, "harmed": damage.output, **model.output}
+    outputs = keras.Model(model.input, parts)(ROWS.images[:6, ..., np.newaxis], training=True)
+    crop, harmed = np.asarray(outputs["crop"]), np.asarray(outputs["harmed"])
+    np.testing.assert_array_equal(crop, ROWS.images[:6, ..., np.newaxis])
+    assert np.abs(harmed - crop).reshape(6, -1).max(axis=1).min() > 10
+    said = np.split(np.asarray(outputs[TEACHER_HEAD]), 2, axis=1)[1]
+    np.testing.assert_allclose(said, layer(crop, training=True), atol=1e-6)
+    assert damage not in copy.layers
+
+
 def test_weights_of_labels_and_teachers_add_up():
     heads, weights = objective.targets(ROWS, STUDENT, training=True)
     np.testing.assert_array_equal(heads[EXPRESSION], np.eye(7, dtype=np.float32)[ROWS.labels])

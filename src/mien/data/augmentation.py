@@ -10,6 +10,7 @@ on the epoch, so they are done where batches are made (see `mixup`, `batches`).
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mien.data.damage import RandomDamage
 from mien.errors import needs_extra
 
 with needs_extra("train"):
@@ -59,6 +60,9 @@ class Augmentation:
     mixup_alpha: float = 0.0
     """Mix pairs of pictures and their targets in a proportion drawn from Beta(alpha, alpha)
     (Zhang et al., "mixup: beyond empirical risk minimization", 2018); 0 mixes none."""
+    damage_probability: float = 0.0
+    """Share of pictures that are blurred or made coarse, and of those that get noise, as other
+    cameras do it (`damage`). Live teachers see the pictures before that."""
 
     def __post_init__(self) -> None:
         for name in _RANGES:
@@ -66,8 +70,9 @@ class Augmentation:
                 raise ValueError(f"{name} is below 0")
         if self.zoom >= 1 or self.shear_deg >= 90 or max(self.width_shift, self.height_shift) > 1:
             raise ValueError("zoom must be below 1, shifts at most 1, shear_deg below 90")
-        if not 0 <= self.erasing_probability <= 1:
-            raise ValueError("erasing_probability must lie in [0, 1]")
+        for name in ("erasing_probability", "damage_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1]")
         if self.alternating_flip and not self.horizontal_flip:
             raise ValueError("alternating_flip needs horizontal_flip")
         if not 0 < self.erasing_area[0] <= self.erasing_area[1] <= 1:
@@ -101,8 +106,14 @@ class Augmentation:
         )
 
 
+def damage_layers(augmentation: Augmentation, seed: int) -> list["keras.layers.Layer"]:
+    """The layers that stand behind those of `augmentation_layers`, and behind live teachers."""
+    share = augmentation.damage_probability
+    return [RandomDamage(share, seed, name="random_damage")] if share else []
+
+
 def augmentation_layers(augmentation: Augmentation, seed: int) -> list["keras.layers.Layer"]:
-    """The layers of an augmentation, in the order in which they are applied.
+    """The layers of an augmentation, in the order in which they are applied, but for damage.
 
     They take and give float32 (n, h, w, c) with values 0..255, and do nothing outside training.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 
 from mien import zoo
-from mien.data.augmentation import augmentation_layers
+from mien.data.augmentation import augmentation_layers, damage_layers
 from mien.data.batches import Batches, own_errors
 from mien.data.splits import resolved
 from mien.data.unlabelled import Unlabelled
@@ -284,7 +284,8 @@ def _draw_batch(folder: Path, recipe: Recipe, batches: Batches) -> None:
     """Write ``augmentation.png`` of the first batch."""
     before = batches.pictures(0)[:COLUMNS]
     after = keras.ops.cast(batches[0][0][:COLUMNS], "float32")
-    for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
+    drawn, seed = recipe.drawn_augmentation, recipe.seed
+    for layer in (*augmentation_layers(drawn, seed), *damage_layers(drawn, seed)):
         after = layer(after, training=True)
     png = batch_png(before, keras.ops.convert_to_numpy(after), recipe.name)
     with atomic_file(folder / "augmentation.png") as temporary:

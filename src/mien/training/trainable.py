@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from mien.data.augmentation import augmentation_layers
+from mien.data.augmentation import augmentation_layers, damage_layers
 from mien.labels import FERPLUS
 from mien.training.recipe import Recipe
 
@@ -67,7 +67,7 @@ def trainable_copy(
         network: a float32 network of the zoo; its weights are copied.
         recipe: precision, augmentation and heads.
         teachers: live ones, float32 (n, h, w, c), values 0..255 -> (n, classes); they see the
-            pictures as the augmentation leaves them, as the copy does.
+            pictures as the augmentation leaves them, as the copy does, but without its damage.
 
     Returns:
         The training model, uint8 (n, h, w, c) -> {"expression": logits, ...}, and the copy
@@ -78,6 +78,9 @@ def trainable_copy(
     inputs = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
     x: Any = keras.layers.Rescaling(1.0, dtype="float32", name="to_float")(inputs)
     for layer in augmentation_layers(recipe.drawn_augmentation, recipe.seed):
+        x = layer(x)
+    unharmed = x
+    for layer in damage_layers(recipe.drawn_augmentation, recipe.seed):
         x = layer(x)
     outputs = {}
     if not recipe.ferplus_weight:
@@ -93,7 +96,7 @@ def trainable_copy(
         outputs[FERPLUS_HEAD] = votes(features)
     if teachers is not None:
         beside = keras.layers.Concatenate(dtype="float32", name=TEACHER_HEAD)
-        outputs[TEACHER_HEAD] = beside([outputs[EXPRESSION], teachers(x)])
+        outputs[TEACHER_HEAD] = beside([outputs[EXPRESSION], teachers(unharmed)])
     return keras.Model(inputs, outputs, name="training"), trainable
 
 
