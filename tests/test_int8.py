@@ -7,6 +7,7 @@ import pytest
 
 from command_line import mien
 from mien.errors import ModelError, ParityError
+from mien.formats import int8
 from mien.formats.int8 import to_int8
 from mien.labels import FER2013, FERPLUS, FERPLUS_VOTE_COLUMNS
 from mien.model.network import softmax
@@ -85,6 +86,22 @@ def test_a_network_that_loses_accuracy_is_refused(bundle: bytes, faces: np.ndarr
     black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
     with pytest.raises(ParityError, match=r"falls from 100.00 % to .*nothing was written"):
         to_int8(bundle, black, labelled_by(bundle, faces))
+
+
+def test_a_few_faces_may_be_lost(
+    bundle: bytes, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
+    check = labelled_by(bundle, faces)
+    monkeypatch.setattr(int8, "LOST_BY_CHANCE", len(check))
+    made = to_int8(bundle, black, check)
+    n_lost = round(len(check) * (made.accuracy_before - made.accuracy_after))
+    assert n_lost > 1
+    monkeypatch.setattr(int8, "LOST_BY_CHANCE", n_lost)
+    assert to_int8(bundle, black, check).accuracy_after == made.accuracy_after
+    monkeypatch.setattr(int8, "LOST_BY_CHANCE", n_lost - 1)
+    with pytest.raises(ParityError, match="nothing was written"):
+        to_int8(bundle, black, check)
 
 
 def test_what_is_quantised_already_is_refused(bundle: bytes, faces: np.ndarray) -> None:

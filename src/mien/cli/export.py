@@ -92,7 +92,7 @@ def export(
 
     onnx-int8 computes in 8-bit integers: a third of the size, and about twice as fast. It is
     written only if accuracy falls by 0.3 points at most on the validation faces without a duplicate
-    in training; its temperature is fitted on them.
+    in training, or by three faces; its temperature is fitted on them.
 
     For example:
 

@@ -210,10 +210,11 @@ def _export(network: keras.Model, path: str) -> None:
     except MemoryError:
         raise
     except Exception:
-        os.environ[_COPIES] = "TRUE"
+        # Not "TRUE": whatever it is, tf2onnx 1.17 takes it for FALSE.
+        os.environ.pop(_COPIES)
         network.export(path, format="onnx", opset_version=_OPSET, verbose=False)
     finally:
-        os.environ.pop(_COPIES)
+        os.environ.pop(_COPIES, None)
         if before is not None:
             os.environ[_COPIES] = before
 
