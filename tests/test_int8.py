@@ -104,6 +104,16 @@ def test_a_few_faces_may_be_lost(
         to_int8(bundle, black, check)
 
 
+def test_another_loss_may_be_allowed(bundle: bytes, faces: np.ndarray) -> None:
+    black = samples_of(np.zeros((8, 48, 48), np.uint8), [0] * 8, ["train"] * 8)
+    check = labelled_by(bundle, faces)
+    made = to_int8(bundle, black, check, largest_loss_points=100)
+    lost_points = 100 * (made.accuracy_before - made.accuracy_after)
+    assert lost_points > 1
+    with pytest.raises(ParityError, match=r"more than 0\.5 points"):
+        to_int8(bundle, black, check, largest_loss_points=0.5)
+
+
 def test_what_is_quantised_already_is_refused(bundle: bytes, faces: np.ndarray) -> None:
     samples = labelled_by(bundle, faces)
     once = to_int8(bundle, samples, samples).bundle
@@ -179,3 +189,12 @@ def test_a_network_of_ferplus_classes_is_checked_and_calibrated_by_votes(
     assert again.temperature == pytest.approx(card.temperature, rel=0.05)
     assert again.temperature > 1.5, "it is sure, and wrong in a fifth of the cases"
     assert mien("export", "votes.onnx", *data, cwd=tmp_path).returncode == 2
+
+    (tmp_path / "faces.csv").write_bytes(fer_csv(faces, labels, usages))
+    words = ("export", "tiny.onnx", "--data", "faces.csv")
+    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "nan", cwd=tmp_path)
+    assert done.returncode == 2 and "expected 0 to 100 points" in done.stderr
+    done = mien(*words, "--to", "onnx", "--largest-loss", "1", cwd=tmp_path)
+    assert done.returncode == 2 and "goes with --to onnx-int8 alone" in done.stderr

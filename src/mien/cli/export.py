@@ -67,6 +67,15 @@ def export(
             help="onnx-int8: name in the card. [default: the model's, with -int8]",
         ),
     ] = None,
+    largest_loss: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="POINTS",
+            help="onnx-int8: by how many percentage points accuracy may fall. [default: 0.3]",
+        ),
+    ] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(
@@ -91,8 +100,8 @@ def export(
     model.onnx, or the .onnx file, is taken as it is, and the measured results go into its card.
 
     onnx-int8 computes in 8-bit integers: a third of the size, and about twice as fast. It is
-    written only if accuracy falls by 0.3 points at most on the validation faces without a duplicate
-    in training, or by three faces; its temperature is fitted on them.
+    written only if accuracy falls by 0.3 points at most (--largest-loss) on the validation faces
+    without a duplicate in training, or by three faces; its temperature is fitted on them.
 
     For example:
 
@@ -111,6 +120,7 @@ def export(
             out=out,
             ferplus=ferplus,
             name=name,
+            largest_loss_points=largest_loss,
             scores=scores or [],
             weights_only=weights_only,
             reading=reading_of(labels, scaling, architecture, input_size),

@@ -4,7 +4,7 @@ Static quantisation after training (Jacob et al., 2018, https://arxiv.org/abs/17
 ONNX Runtime: weights per channel, activations in the ranges that real faces gave. Weights take 7
 of their 8 bits, because processors without VNNI add pairs of products in 16 bits, which 8 would
 overflow: so the file gives the same on all of them. It is kept only where labelled faces show that
-accuracy does not fall by more than `LARGEST_LOSS`, or than `LOST_BY_CHANCE`.
+accuracy does not fall by more than `LARGEST_LOSS_POINTS`, or than `LOST_BY_CHANCE`.
 """
 
 import logging
@@ -31,8 +31,9 @@ from mien.samples import Samples
 CALIBRATION_FACES = 1024
 """How many faces of the calibration samples set the ranges; spread evenly over them."""
 
-LARGEST_LOSS = 0.003
-"""Largest fall of top-1 accuracy with which a quantised network is kept."""
+LARGEST_LOSS_POINTS = 0.3
+"""Largest fall of top-1 accuracy with which a quantised network is kept, in percentage points,
+where nothing else is asked for."""
 
 LOST_BY_CHANCE = 3
 """So many faces more may be wrong in any case: of 200, a single one is half a point."""
@@ -59,7 +60,12 @@ class Quantised:
 
 
 def to_int8(
-    bundle: bytes, calibration: Samples, check: Samples, name: str | None = None
+    bundle: bytes,
+    calibration: Samples,
+    check: Samples,
+    name: str | None = None,
+    *,
+    largest_loss_points: float = LARGEST_LOSS_POINTS,
 ) -> Quantised:
     """Quantise the network of a bundle.
 
@@ -69,11 +75,12 @@ def to_int8(
         check: labelled faces that the two networks are compared on; where they are of a
             validation split, the temperature is fitted on them, if one can be.
         name: name of the quantised model; the original's with ``-int8`` where None.
+        largest_loss_points: by how many percentage points accuracy may fall.
 
     Raises:
         ModelError: the bundle has no card or is quantised already, its classes are not those of
             the check samples, or there are no faces.
-        ParityError: accuracy falls by more than `LARGEST_LOSS`, and more than `LOST_BY_CHANCE`
+        ParityError: accuracy falls by more than that, and more than `LOST_BY_CHANCE`
             faces; the message says from what to what.
     """
     original = Classifier(bundle)
@@ -96,10 +103,10 @@ def to_int8(
     right = _judged(original, check).correct
     before, after = float(right.mean()), float(judged.correct.mean())
     n_lost = int(right.sum()) - int(judged.correct.sum())
-    if before - after > LARGEST_LOSS and n_lost > LOST_BY_CHANCE:
+    if 100 * (before - after) > largest_loss_points and n_lost > LOST_BY_CHANCE:
         raise ParityError(
             f"in 8-bit integers accuracy falls from {100 * before:.2f} % to {100 * after:.2f} % on "
-            f"{len(check):,} faces, more than {100 * LARGEST_LOSS:.1f} points; nothing was written"
+            f"{len(check):,} faces, more than {largest_loss_points:.1f} points; nothing was written"
         )
     quantised, reason = _calibrated(quantised, judged, check)
     return Quantised(with_card(graph, quantised), quantised, before, after, len(check), reason)

@@ -1,6 +1,6 @@
 """A trained network as one file to run elsewhere, with proof; and several as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ def export(
     out: str | Path | None = None,
     ferplus: str | Path | None = None,
     name: str | None = None,
+    largest_loss_points: float | None = None,
     scores: Sequence[str | Path] = (),
     weights_only: bool = False,
     reading: Reading | None = None,
@@ -56,6 +57,8 @@ def export(
         out: the file or folder to write; in the run folder, or beside the Keras file, where None.
         ferplus: ``onnx-int8``: ``fer2013new.csv``, where the model has FER+'s classes.
         name: ``onnx-int8``: name in the card; the model's with ``-int8`` where None.
+        largest_loss_points: ``onnx-int8``: by how many percentage points accuracy may fall, 0 to
+            100; 0.3 where None.
         scores: ``metrics.json`` of evaluations of this very file, to go into its card. Without
             data the run's ``model.onnx``, or the ``.onnx`` file, is taken as it is.
         weights_only: ``keras`` and ``h5``: only the weights.
@@ -70,11 +73,12 @@ def export(
         OutputError: the file cannot be written; what stood there is still there.
         MissingExtraError: Keras is not installed.
     """
-    _check_arguments(model, to, data, out, ferplus, name, scores, weights_only, reading)
+    given = {"ferplus": ferplus, "name": name, "largest-loss": largest_loss_points}
+    _check_arguments(model, to, data, out, given, scores, weights_only, reading)
     target = None if out is None else Path(out)
     files = [Path(path) for path in scores]
     if to == "onnx-int8":
-        return _to_int8(str(model), data, ferplus, target, name)
+        return _to_int8(str(model), data, ferplus, target, name, largest_loss_points)
     if data is None and scores:
         return _with_scores(str(model), files, target)
     return _converted(Path(model), to, data, target, files, weights_only, reading)
@@ -85,8 +89,7 @@ def _check_arguments(
     to: str,
     data: str | Path | None,
     out: str | Path | None,
-    ferplus: str | Path | None,
-    name: str | None,
+    of_int8: Mapping[str, object],
     scores: Sequence[str | Path],
     weights_only: bool,
     reading: Reading | None,
@@ -104,8 +107,11 @@ def _check_arguments(
                 "onnx-int8 is measured on labelled faces, and those that a training keeps have no "
                 "labels; name them, the training's own best",
             )
+        points = of_int8["largest-loss"]
+        if isinstance(points, int | float) and not 0 <= points <= 100:
+            raise ArgumentError("largest-loss", f"expected 0 to 100 points, got {points}")
         return
-    for value, option in ((ferplus, "ferplus"), (name, "name")):
+    for option, value in of_int8.items():
         if value is not None:
             raise ArgumentError(option, "goes with --to onnx-int8 alone")
     if data is None and scores:
@@ -201,11 +207,12 @@ def _to_int8(
     ferplus: str | Path | None,
     out: Path | None,
     name: str | None,
+    largest_loss_points: float | None,
 ) -> ExportResult:
     source = resolve_model(model)
     target = out or (source.with_stem(f"{source.stem}-int8"))
     check_onnx_output(target, [source])
-    from mien.formats.int8 import to_int8
+    from mien.formats.int8 import LARGEST_LOSS_POINTS, to_int8
 
     card = Classifier(source).card
     content = source.read_bytes()
@@ -219,7 +226,8 @@ def _to_int8(
         raise DatasetError(
             f"{data} has no {missing} split, which quantisation needs, only {samples.split_words()}"
         )
-    made = to_int8(content, calibration, check, name)
+    points = LARGEST_LOSS_POINTS if largest_loss_points is None else largest_loss_points
+    made = to_int8(content, calibration, check, name, largest_loss_points=points)
     write_bundle(made.bundle, target)
     fitted = made.card.calibration
     return ExportResult(
