@@ -144,6 +144,14 @@ def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -
     assert not done.stderr
     assert Classifier(tmp_path / "tiny-int8.onnx").card.precision == "int8"
 
+    words = ("export", "tiny.onnx", "--data", "faces.csv")
+    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "nan", cwd=tmp_path)
+    assert done.returncode == 2 and "takes a number of at most 100" in done.stderr
+    done = mien(*words, "--to", "onnx", "--largest-loss", "1", cwd=tmp_path)
+    assert done.returncode == 2 and "goes with --to onnx-int8 alone" in done.stderr
+
     (tmp_path / "faces.csv").write_bytes(fer_csv(faces[:200], labels[:200], usages[:200]))
     done = mien("export", "tiny.onnx", "--to", "onnx-int8", "--data", "faces.csv", cwd=tmp_path)
     assert done.returncode == 1
@@ -189,12 +197,3 @@ def test_a_network_of_ferplus_classes_is_checked_and_calibrated_by_votes(
     assert again.temperature == pytest.approx(card.temperature, rel=0.05)
     assert again.temperature > 1.5, "it is sure, and wrong in a fifth of the cases"
     assert mien("export", "votes.onnx", *data, cwd=tmp_path).returncode == 2
-
-    (tmp_path / "faces.csv").write_bytes(fer_csv(faces, labels, usages))
-    words = ("export", "tiny.onnx", "--data", "faces.csv")
-    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "0", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = mien(*words, "--to", "onnx-int8", "--largest-loss", "nan", cwd=tmp_path)
-    assert done.returncode == 2 and "expected 0 to 100 points" in done.stderr
-    done = mien(*words, "--to", "onnx", "--largest-loss", "1", cwd=tmp_path)
-    assert done.returncode == 2 and "goes with --to onnx-int8 alone" in done.stderr
