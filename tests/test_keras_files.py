@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ HOSTILE = {
     ),
     "a layer of its author": (
         {"class_name": "Attention2000", "config": {"name": "a"}},
-        "needs a Attention2000 layer 'a', which is not part of Keras",
+        "needs an Attention2000 layer 'a', which is not part of Keras",
     ),
     "a module of another package": (
         {"module": "mien.data", "class_name": "Dense", "config": {}},
@@ -317,3 +318,69 @@ def test_weights_alone(tmp_path: Path, name: str):
         load_weights(path, mini_xception())
     with pytest.raises(ModelError, match="holds a whole network"):
         load_weights(save(network, tmp_path / "whole.keras"), network)
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+def test_a_network_that_was_never_built_is_one_line(tmp_path: Path, name: str):
+    network = keras.Sequential([L.Flatten(), L.Dense(7, activation="softmax")])
+    with pytest.raises(ModelError, match="was saved before it was built, so it has no weights"):
+        load_network(save(network, tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("operation", "called"),
+    [
+        (lambda x: x + x, "Add"),
+        (lambda x: x / 255.0, "TrueDivide"),
+        (lambda x: keras.ops.maximum(x, 0.5), "Maximum"),
+        (lambda x: keras.ops.reshape(x, (-1, 576)), "Reshape"),
+        (lambda x: keras.ops.average(x, axis=-1), "Average"),
+        (lambda x: keras.ops.leaky_relu(x), "LeakyRelu"),
+        (lambda x: keras.ops.image.resize(x, (8, 8)), "Resize"),
+        (lambda x: x[..., ::-1], "GetItem"),
+    ],
+)
+def test_operations_between_layers_load_from_an_archive_alone(
+    tmp_path: Path, operation: Callable[[Any], Any], called: str
+):
+    inputs = keras.Input((24, 24, 1))
+    network = keras.Model(inputs, L.Dense(7)(L.Flatten()(operation(inputs))))
+    faces = pictures((24, 24, 1)) / 255
+    loaded = load_network(save(network, tmp_path / "net.keras"), for_inference=True)
+    np.testing.assert_array_equal(outputs(loaded, faces), outputs(network, faces))
+    with pytest.raises(ModelError, match=f"computes {called} between its layers, which an HDF5"):
+        load_network(save(network, tmp_path / "net.h5"))
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+def test_bfloat16_becomes_float32(tmp_path: Path, name: str):
+    keras.utils.set_random_seed(1)
+    network = keras.Sequential(
+        [keras.Input((24, 24, 1)), L.Flatten(), L.Dense(7, dtype="bfloat16")]
+    )
+    weights = [np.asarray(weight, np.float32) for weight in network.get_weights()]
+    loaded = load_network(save(network, tmp_path / name))
+    assert loaded.compute_dtype == "float32"
+    for stored, weight in zip(loaded.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(stored, weight)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        {
+            "module": "keras.dtype_policies",
+            "class_name": "QuantizedDTypePolicy",
+            "config": {"mode": "int8", "source_name": "float32"},
+            "registered_name": None,
+        },
+        "int8_from_float32",
+    ],
+)
+def test_quantized_networks_are_refused_for_that(tmp_path: Path, dtype: Any):
+    def quantized(config: dict[str, Any]) -> None:
+        config["config"]["layers"][-1]["config"]["dtype"] = dtype
+
+    path = edit_keras(save(tutorial_cnn(), tmp_path / "net.keras"), quantized)
+    with pytest.raises(ModelError, match="was quantized by Keras, which is not read; name the"):
+        load_network(path)

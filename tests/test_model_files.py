@@ -8,6 +8,7 @@ import pytest
 from mien.errors import ModelError, WeightsError
 from mien.model import store
 from mien.model.names import DEFAULT_MODEL, find_keras_file, resolve_model
+from mien.model.network import Network
 
 
 def test_default_stands_for_a_classifier_that_is_known() -> None:
@@ -118,7 +119,13 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         ("cascade.xml", b"<opencv_storage/>", "OpenVINO"),
         ("page.onnx", b"<!DOCTYPE html><html>", "web page"),
         ("lfs.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        ("photo.jpg", b"\xff\xd8\xff", "not a model"),
+        ("photo.jpg", b"\xff\xd8\xff", "is a picture, not a model"),
+        ("photo.onnx", b"\x89PNG\r\n\x1a\n", "is a picture, not a model"),
+        ("model.ckpt.data-00000-of-00001", b"x", "checkpoint"),
+        ("named.onnx", b"\x20\0\0\0TFL3", "is a LiteRT file"),
+        ("runtime.onnx", b"\x20\0\0\0ORTM", "in ONNX Runtime's own format"),
+        ("tensors.onnx", b'\x40\0\0\0\0\0\0\0{"w":', "without their network"),
+        ("sklearn.onnx", b"\x80\x05N.", "is a pickle, which runs code"),
     ],
 )
 def test_files_of_other_programs_are_called_what_they_are(
@@ -131,10 +138,74 @@ def test_files_of_other_programs_are_called_what_they_are(
 
 
 def test_what_torch_saves_is_known_by_its_content(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "weights.bin", "w") as archive:
+    for name in ("weights.bin", "weights.onnx"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("archive/data.pkl", b"\x80\x02}q\0.")
+        with pytest.raises(ModelError, match="PyTorch"):
+            resolve_model(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("net.onnx",), "is not the folder of a training; name a file in it: {}/net.onnx"),
+        (("b.h5", "a.keras"), "is not the folder of a training; name a file in it: {}/a.keras"),
+        (("best.keras",), "has no model.onnx yet; make it with: mien export {}"),
+        (("config.json", "model.safetensors"), "its model.safetensors holds tensors without"),
+        (("model.ckpt.data-00000-of-00001",), "is part of a TensorFlow checkpoint"),
+        (("notes.txt",), "is not the folder of a training: it holds no model.onnx"),
+    ],
+)
+def test_what_lies_in_a_folder_is_told(tmp_path: Path, files: tuple[str, ...], words: str) -> None:
+    for name in files:
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ModelError) as caught:
+        resolve_model(str(tmp_path))
+    assert str(caught.value).startswith(f"{tmp_path} ")
+    assert words.format(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("opset", "version", "words"), [(900, 8, "opset 900"), (17, 900, "IR version 900")]
+)
+def test_a_newer_onnx_is_told(tmp_path: Path, opset: int, version: int, words: str) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs the train extra")
+    made = onnx.parser.parse_model(
+        f'<ir_version: {version}, opset_import: ["" : {opset}]> '
+        "g (float[n, 4] x) => (float[n, 4] y) { y = Relu(x) }"
+    )
+    (tmp_path / "newer.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(ModelError, match=f"is of ONNX's {words}, and the installed .* at most"):
+        Network(tmp_path / "newer.onnx")
+
+
+@pytest.mark.parametrize("name", ["torch.h5", "torch.keras"])
+def test_what_torch_saves_is_told_in_place_of_keras_files(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("keras", reason="needs the train extra")
+    from mien.formats.keras_files import load_network
+
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}q\0.")
     with pytest.raises(ModelError, match="PyTorch"):
-        resolve_model(str(tmp_path / "weights.bin"))
+        load_network(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"format": "layers-model", "modelTopology": {}}', "TensorFlow.js"),
+        ('{"architectures": ["ViTForImageClassification"]}', "does not describe a Keras network"),
+    ],
+)
+def test_a_json_without_weights_that_is_no_network_is_told_for_that(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    pytest.importorskip("keras", reason="needs the train extra")
+    from mien.formats.keras_pairs import weights_of
+
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(ModelError, match=words):
+        weights_of(tmp_path / "model.json")
 
 
 @pytest.mark.parametrize("name", ["lfs.h5", "lfs.keras"])

@@ -180,7 +180,8 @@ def _to_onnx(network: keras.Model) -> bytes:
         weights_once(),
     ):
         warnings.simplefilter("ignore")  # tf2onnx's, about NumPy 2
-        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        # Its errors are of operations that are put right below, or that the proof finds.
+        logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
         path = os.path.join(folder, "network.onnx")
         try:
             _export(network, path)

@@ -32,7 +32,9 @@ _RUNS_CODE = frozenset(
     ("Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
 )
 _READS_FILES = frozenset(("StringLookup", "IntegerLookup", "TextVectorization"))
-_VALUES = frozenset(("__tensor__", "__keras_tensor__", "__numpy__", "__tuple__", "__ellipsis__"))
+_VALUES = frozenset(
+    ("__tensor__", "__keras_tensor__", "__numpy__", "__tuple__", "__ellipsis__", "__slice__")
+)
 _MODELS = frozenset(("Functional", "Model", "Sequential"))
 _OF_ALL = {"name", "trainable", "dtype"}
 _OF_APPLICATIONS = {
@@ -41,6 +43,10 @@ _OF_APPLICATIONS = {
 }
 """Layers that Keras ships within its networks, with their module and arguments."""
 _OWN_MODULE = "mien.zoo."
+_ALSO_OPERATIONS = frozenset(
+    ("Add", "Average", "Dot", "Maximum", "Minimum", "Multiply", "Reshape", "Subtract")
+)
+"""Layers that are called otherwise than the operations of the same name."""
 _AUTHOR, _GONE = "the program that saved it", "an older Keras"
 _OTHERS = {
     "function": f"TensorFlow or {_AUTHOR}",
@@ -109,12 +115,13 @@ def _refuse_code(part: Mapping[str, Any], name: str) -> None:
     kind = str(part["class_name"])
     if kind in _RUNS_CODE:
         raise ModelError(
-            f"{name} holds a {_called(part)}, which runs code from the file, so it is not opened; "
-            "build the network with stock layers, e.g. Rescaling, and save it again"
+            f"{name} holds {_with_article(_called(part))}, which runs code from the file, so it is "
+            "not opened; build the network with stock layers, e.g. Rescaling, and save it again"
         )
     if kind in _READS_FILES:
         raise ModelError(
-            f"{name} holds a {_called(part)}, which may read other files, so it is not opened"
+            f"{name} holds {_with_article(_called(part))}, which may read other files, so it is "
+            "not opened"
         )
 
 
@@ -124,16 +131,20 @@ def _called(part: Mapping[str, Any]) -> str:
     return f"{kind} layer {called!r}" if isinstance(called, str) else f"{kind} layer"
 
 
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun.startswith(tuple('AEIO')) else 'a'} {noun}"
+
+
 def _check_object(part: Mapping[str, Any], name: str) -> None:
     kind, arguments = str(part["class_name"]), part.get("config")
     what = _called(part)
+    if _is_operation(part):
+        raise ModelError(
+            f"{name} computes {kind} between its layers, which an HDF5 file of Keras 3 cannot "
+            "hold; save the network as .keras"
+        )
     if kind == "function" or not _is_stock(kind, part.get("module"), arguments):
-        if part.get("module") is None and hasattr(keras.ops, kind.lower()):
-            raise ModelError(
-                f"{name} computes {kind} between its layers, which an HDF5 file of Keras 3 cannot "
-                "hold; save the network as .keras"
-            )
-        used = f"the function {arguments!r}" if kind == "function" else f"a {what}"
+        used = f"the function {arguments!r}" if kind == "function" else _with_article(what)
         raise ModelError(
             f"{name} needs {used}, which is not part of Keras {keras.__version__} but of "
             f"{_OTHERS.get(kind, _AUTHOR)}; "
@@ -150,9 +161,25 @@ def _check_object(part: Mapping[str, Any], name: str) -> None:
         for key in _SIZES & arguments.keys():
             if _largest(arguments[key]) > LARGEST_SIZE:
                 raise ModelError(
-                    f"{name} holds a {what} whose {key} is above {LARGEST_SIZE:,}, "
+                    f"{name} holds {_with_article(what)} whose {key} is above {LARGEST_SIZE:,}, "
                     "so it is not built"
                 )
+
+
+def _is_operation(part: Mapping[str, Any]) -> bool:
+    """Whether a part of a graph is an operation of Keras 3 whose module HDF5 files leave out.
+
+    Layers always say whether they are trainable, and operations never.
+    """
+    kind, arguments = str(part["class_name"]), part.get("config")
+    return (
+        isinstance(part.get("inbound_nodes"), list)
+        and part.get("module") is None
+        and isinstance(arguments, dict)
+        and "trainable" not in arguments
+        and (kind in _ALSO_OPERATIONS or kind not in _stock_names())
+        and kind.lower() in _operation_names()
+    )
 
 
 def _is_stock(kind: str, module: Any, arguments: Any) -> bool:
@@ -185,6 +212,20 @@ def activation_names() -> frozenset[str]:
     """Functions that a layer may name as its activation."""
     functions = (name for name, value in vars(keras.activations).items() if isfunction(value))
     return frozenset(functions) - {"get", "serialize", "deserialize"}
+
+
+@cache
+def _operation_names() -> frozenset[str]:
+    """Operations that Keras ships, as ``truedivide``."""
+    spaces: tuple[ModuleType, ...] = (
+        keras.ops,
+        keras.ops.image,
+        keras.ops.linalg,
+        keras.ops.nn,
+        keras.ops.numpy,
+    )
+    names = (name for space in spaces for name, value in vars(space).items() if isfunction(value))
+    return frozenset(name.replace("_", "") for name in names)
 
 
 @cache

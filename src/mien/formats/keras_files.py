@@ -12,16 +12,21 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
-import numpy as np
 
 from mien.errors import ModelError
+from mien.formats.hdf5_content import (
+    MAX_FILE_BYTES,
+    REMEDY,
+    check_content,
+    count_numbers,
+    open_hdf5,
+    widen_bfloat16,
+)
 from mien.formats.keras_config import layers_of_applications
 from mien.formats.keras_words import Origin, checked
 from mien.formats.reasons import reason_of
@@ -30,9 +35,6 @@ from mien.model.foreign_files import foreign_file
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 """Endings of the files that are read here."""
-
-MAX_FILE_BYTES = 2 * 2**30
-"""Larger files are refused, and so are weights that would unpack to more."""
 
 MAX_CONFIG_BYTES = 64 * 2**20
 """Longest architecture."""
@@ -44,7 +46,6 @@ CARD_ATTRIBUTE = "mien.card"
 """Name of the card among the attributes of an HDF5 file."""
 
 _HDF5, _ZIP, _PICKLE = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x80"
-_REMEDY = "get a good copy"
 
 
 def load_network(path: Path, *, for_inference: bool = False) -> keras.Model:
@@ -86,9 +87,9 @@ def load_pair(description: Path, weights: Path, *, for_inference: bool = False) 
     """
     if not holds_weights_alone(weights):
         raise ModelError(f"{weights} holds a whole network; name it in place of {description}")
-    config = _description(description)
-    with _open(weights) as file:
-        _check_content(file, str(weights))
+    config = read_description(description)
+    with open_hdf5(weights) as file:
+        check_content(file, str(weights))
         told = {key: config.pop(key, file.attrs.get(key)) for key in ("keras_version", "backend")}
         by_layers = "layer_names" in file.attrs
     version, backend = (None if value is None else _text(value) for value in told.values())
@@ -98,18 +99,23 @@ def load_pair(description: Path, weights: Path, *, for_inference: bool = False) 
     with tempfile.TemporaryDirectory() as folder:
         if by_layers:
             copy = Path(folder, "network.h5")
-            with _open(weights) as source, _open(copy, mode="w") as file:
+            with open_hdf5(weights) as source, open_hdf5(copy, mode="w") as file:
                 source.copy("/", file, "model_weights")
                 file.attrs.update(told if version and backend else {})
                 file.attrs["model_config"] = json.dumps(config)
+                widen_bfloat16(file)
         else:
             copy = Path(folder, "network.keras")
             _write_archive(copy, config, weights.read_bytes())
         return _built(copy, origin, weights)
 
 
-def _description(path: Path) -> dict[str, Any]:
-    """An architecture that is a file of its own."""
+def read_description(path: Path) -> dict[str, Any]:
+    """An architecture that is a file of its own.
+
+    Raises:
+        ModelError: it cannot be read, or describes no network of Keras.
+    """
     try:
         with path.open("rb") as stream:
             stored = stream.read(MAX_CONFIG_BYTES + 1)
@@ -137,6 +143,11 @@ def _built(copy: Path, origin: Origin, path: Path) -> keras.Model:
         ),
         str(path),
     )
+    if not network.built or getattr(network, "inputs", None) is None:
+        raise ModelError(
+            f"{path} was saved before it was built, so it has no weights; give it an Input layer "
+            "or call it once, and save it again"
+        )
     _finish_normalisations(network)
     if origin.backend == "theano":
         turn_kernels(network, str(path))
@@ -166,11 +177,11 @@ def load_weights(path: Path, network: keras.Model) -> None:
     kind = _kind(path)
     if kind == "zip" or not holds_weights_alone(path):
         raise ModelError(f"{path} holds a whole network, not weights alone")
-    with _open(path) as file:
-        _check_content(file, str(path))
+    with open_hdf5(path) as file:
+        check_content(file, str(path))
         root = "" if "layer_names" in file.attrs else ".weights"
         # Keras 1 to 2 call them by attributes, Keras 3 by groups; optimisers are left out.
-        stored = _numbers(file)
+        stored = count_numbers(file)
     if stored != network.count_params():
         raise ModelError(
             f"{path} holds the weights of another network than {network.name}: "
@@ -179,6 +190,9 @@ def load_weights(path: Path, network: keras.Model) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, f"network{root}.h5")
         shutil.copyfile(path, copy)
+        if not root:
+            with open_hdf5(copy, path, mode="r+") as file:
+                widen_bfloat16(file)
         _quietly(lambda: network.load_weights(copy), f"{path}, taken for {network.name},")
 
 
@@ -190,7 +204,7 @@ def holds_weights_alone(path: Path) -> bool:
     """
     if _kind(path) == "zip":
         return False
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         return "model_config" not in file.attrs
 
 
@@ -205,7 +219,7 @@ def read_card_text(path: Path) -> str | None:
             if CARD_MEMBER not in archive.namelist():
                 return None
             return _member(archive, CARD_MEMBER, MAX_CONFIG_BYTES, path).decode("utf-8", "replace")
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         card = file.attrs.get(CARD_ATTRIBUTE)
         return None if card is None else _text(card)
 
@@ -227,13 +241,13 @@ def _kind(path: Path) -> str:
     if start == _HDF5:
         return "hdf5"
     if not start:
-        raise ModelError(f"{path} is empty; {_REMEDY}")
+        raise ModelError(f"{path} is empty; {REMEDY}")
     if start.startswith(_PICKLE):
         raise ModelError(f"{path} is a pickle, which could run any code, so it is never opened")
     told = foreign_file(path)
     if told:
         raise ModelError(f"{path} {told}")
-    raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {_REMEDY}")
+    raise ModelError(f"{path} is not a Keras file: neither a .keras archive nor HDF5; {REMEDY}")
 
 
 def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
@@ -242,7 +256,9 @@ def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
         names = archive.namelist()
         missing = [name for name in ("config.json", "model.weights.h5") if name not in names]
         if missing:
-            raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {_REMEDY}")
+            if told := foreign_file(path):
+                raise ModelError(f"{path} {told}")
+            raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {REMEDY}")
         config = _config(_member(archive, "config.json", MAX_CONFIG_BYTES, path), path)
         weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
         origin = Origin()
@@ -250,8 +266,8 @@ def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
             told = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
             origin = Origin.of(str(told.get("keras_version", keras.__version__)))
     config = checked(config, origin, str(path), for_inference=for_inference)
-    with _open(io.BytesIO(weights), path) as file:
-        _check_content(file, str(path))
+    with open_hdf5(io.BytesIO(weights), path) as file:
+        check_content(file, str(path))
     _write_archive(copy, config, weights)
     return origin
 
@@ -265,8 +281,8 @@ def _write_archive(copy: Path, config: dict[str, Any], weights: bytes) -> None:
 
 def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
     """Check an HDF5 file of a whole network and copy it, its architecture modernised."""
-    with _open(path) as file:
-        _check_content(file, str(path))
+    with open_hdf5(path) as file:
+        check_content(file, str(path))
         stored = file.attrs.get("model_config")
         if stored is None:
             raise ModelError(
@@ -279,10 +295,11 @@ def _copy_hdf5(path: Path, copy: Path, for_inference: bool) -> Origin:
         origin = Origin.of(version or "1", backend)
     config = checked(_config(stored, path), origin, str(path), for_inference=for_inference)
     shutil.copyfile(path, copy)
-    with _open(copy, path, mode="r+") as file:
+    with open_hdf5(copy, path, mode="r+") as file:
         file.attrs["model_config"] = json.dumps(config)
         # Keras would read them too, but only to compile.
         file.attrs.pop("training_config", None)
+        widen_bfloat16(file)
     return origin
 
 
@@ -295,9 +312,9 @@ def _config(stored: Any, path: Path) -> dict[str, Any]:
         if isinstance(config, str):  # json.dump(model.to_json(), file)
             config = json.loads(config)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged: its architecture is not JSON; {_REMEDY}") from error
+        raise ModelError(f"{path} is damaged: its architecture is not JSON; {REMEDY}") from error
     if not isinstance(config, dict):
-        raise ModelError(f"{path} is damaged: its architecture is no object; {_REMEDY}")
+        raise ModelError(f"{path} is damaged: its architecture is no object; {REMEDY}")
     return config
 
 
@@ -309,7 +326,7 @@ def _archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ModelError(f"{path} is damaged: its archive is broken off; {_REMEDY}") from error
+        raise ModelError(f"{path} is damaged: its archive is broken off; {REMEDY}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> bytes:
@@ -319,65 +336,9 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> byte
         with archive.open(name) as stream:
             return stream.read(limit + 1)[:limit]
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path} is damaged: {name}: {error}; {_REMEDY}") from error
+        raise ModelError(f"{path} is damaged: {name}: {error}; {REMEDY}") from error
     except Exception as error:  # zlib's and LZMA's errors have no common base
-        raise ModelError(f"{path} is damaged: {name} does not unpack; {_REMEDY}") from error
-
-
-@contextmanager
-def _open(
-    source: Path | io.BytesIO, path: Path | None = None, *, mode: str = "r"
-) -> Iterator[h5py.File]:
-    """An open HDF5 file; what reading it raises, there or here, means that it is damaged."""
-    try:
-        with h5py.File(source, mode) as file:
-            yield file
-    except (ModelError, MemoryError):
-        raise
-    except Exception as error:  # h5py raises anything at a broken structure
-        reason = "broken off" if "truncated" in str(error) else "its HDF5 structure is broken"
-        raise ModelError(f"{path or source} is damaged: {reason}; {_REMEDY}") from error
-
-
-def _check_content(file: h5py.File, name: str) -> None:
-    """Refuse links to elsewhere, anything but plain numbers, and more of them than is sensible."""
-    total_bytes = 0
-
-    # What these return ends the visit: h5py does not let an exception through.
-    def check_link(link_name: str, link: Any) -> str | None:
-        return None if isinstance(link, h5py.HardLink) else f"{link_name} is a link to elsewhere"
-
-    def check_object(object_name: str, content: Any) -> str | None:
-        nonlocal total_bytes
-        if not isinstance(content, h5py.Dataset):
-            return None
-        if content.is_virtual or content.external:
-            return f"{object_name} lies in another file"
-        if content.dtype.kind not in "fiubV" or content.dtype.hasobject:
-            return f"{object_name} does not hold numbers"
-        total_bytes += content.nbytes
-        is_large = total_bytes > MAX_FILE_BYTES
-        return f"it holds more than {MAX_FILE_BYTES // 2**30} GiB of weights" if is_large else None
-
-    try:
-        problem = file.visititems_links(check_link) or file.visititems(check_object)
-    except (RuntimeError, OSError, KeyError, ValueError, TypeError, SystemError) as error:
-        raise ModelError(f"{name} is damaged: its HDF5 structure is broken; {_REMEDY}") from error
-    if problem is not None:
-        raise ModelError(f"{name} is not opened: {problem}")
-
-
-def _numbers(file: h5py.File) -> int:
-    """How many weights a file holds, without the state of optimisers and random generators."""
-    total = 0
-
-    def count(name: str, content: Any) -> None:
-        nonlocal total
-        if isinstance(content, h5py.Dataset) and not name.startswith("optimizer"):
-            total += content.size if np.issubdtype(content.dtype, np.floating) else 0
-
-    file.visititems(count)
-    return total
+        raise ModelError(f"{path} is damaged: {name} does not unpack; {REMEDY}") from error
 
 
 def _quietly(load: Callable[[], Any], name: str) -> Any:

@@ -53,6 +53,20 @@ class Reading:
     """Whether layers that act in training only become ones that do nothing."""
 
 
+def _refuse_quantized(dtype: Any, name: str) -> None:
+    """Refuse what `keras.Model.quantize` leaves: integers, and how much each of them stands for."""
+    if isinstance(dtype, dict):
+        inner = dtype.get("config")
+        is_quantized = isinstance(inner, dict) and "source_name" in inner
+    else:
+        is_quantized = "_from_" in str(dtype)
+    if is_quantized:
+        raise ModelError(
+            f"{name} was quantized by Keras, which is not read; name the network as it was before "
+            "that; 8-bit integers come with: mien export --to onnx-int8"
+        )
+
+
 def modern_layer(kind: str, old: Mapping[str, Any], reading: Reading) -> tuple[str, dict[str, Any]]:
     """Class and arguments of one layer that is no network.
 
@@ -63,6 +77,7 @@ def modern_layer(kind: str, old: Mapping[str, Any], reading: Reading) -> tuple[s
     if isinstance(new.get("name"), str):
         new["name"] = plain_name(new["name"])
     if "dtype" in new and kind not in ("DTypePolicy", "Policy"):
+        _refuse_quantized(new["dtype"], reading.name)
         # Half precision of the training; the stored weights are float32.
         new["dtype"] = "float32"
     axis = new.get("axis")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mien.errors import ModelError
-from mien.formats.keras_files import holds_weights_alone
+from mien.formats.keras_files import holds_weights_alone, read_description
 
 DESCRIPTION_SUFFIX = ".json"
 """Ending of what `keras.Model.to_json` gives, saved."""
@@ -18,7 +18,7 @@ def weights_of(description: Path) -> Path:
     ``face_weights.h5``), then the only file of weights in the folder.
 
     Raises:
-        ModelError: there are none, or more than one that it could be.
+        ModelError: there are none, or more than one that it could be; or it describes no network.
     """
     stem = description.stem
     names = [f"{stem}{ending}" for ending in _ENDINGS]
@@ -33,6 +33,7 @@ def weights_of(description: Path) -> Path:
     others = [file for file in files if file.suffix.lower() in _ENDINGS and _are_weights(file)]
     if len(others) == 1:
         return others[0]
+    read_description(description)
     beside = "there is more than one file of weights" if others else "there are no weights"
     raise ModelError(
         f"{description} describes a network, and {beside} beside it; call its weights "

@@ -22,6 +22,9 @@ from mien.formats.keras_files import CARD_ATTRIBUTE, CARD_MEMBER, load_network, 
 from mien.model.card import ModelCard
 from mien.preprocessing import InputSpec
 
+_AS_LAYERS = ("Concatenate", "Softmax")
+"""Operations that are called as the layers of the same name."""
+
 LABELS_FILE = "labels.txt"
 """Keys of the classes, one per line, where a format holds files of its own."""
 
@@ -46,7 +49,14 @@ def run_litert(
     parts = []
     for batch in _batches(inputs):
         interpreter.resize_tensor_input(source, batch.shape)
-        interpreter.allocate_tensors()
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            if "Select TensorFlow op" not in str(error):
+                raise
+            raise ValueError(
+                "it computes what TensorFlow can and LiteRT alone cannot; export it to onnx"
+            ) from error
         interpreter.set_tensor(source, batch)
         interpreter.invoke()
         parts.append(np.array(interpreter.get_tensor(result)))
@@ -114,6 +124,11 @@ def make_h5(network: keras.Model, card: ModelCard, folder: Path) -> Path:
             "Keras does not read the means of a Normalization in a network within the network "
             "back from HDF5; export it to keras"
         )
+    if (operation := _lost_in_hdf5(network)) is not None:
+        raise ValueError(
+            f"it computes {type(operation).__name__} between its layers, which an HDF5 file of "
+            "Keras 3 cannot hold; export it to keras"
+        )
     path = folder / "network.h5"
     network.save(path)
     return _with_attribute(path, card)
@@ -125,6 +140,17 @@ def _normalises(network: keras.Model) -> bool:
         or (isinstance(layer, keras.Model) and _normalises(layer))
         for layer in network.layers
     )
+
+
+def _lost_in_hdf5(network: keras.Model) -> Any:
+    """An operation of which such a file does not say that it is none of the layers; or None."""
+    for operation in getattr(network, "operations", network.layers):
+        if isinstance(operation, keras.Model):
+            if (inner := _lost_in_hdf5(operation)) is not None:
+                return inner
+        elif not isinstance(operation, keras.Layer) and type(operation).__name__ not in _AS_LAYERS:
+            return operation
+    return None
 
 
 def make_weights(network: keras.Model, card: ModelCard, folder: Path) -> Path:

@@ -7,9 +7,17 @@ import zipfile
 from pathlib import Path
 
 _HEAD_BYTES = 64
+_MOST_FILES = 100
+_LONGEST_HEADER = 100_000_000
+_OBJECTS = (b'{"', b"{}")
 _FROM_ORIGIN = "use the Keras file that it was made from"
 _PICKLE = "which runs code when it is loaded and is never read; use a Keras file"
 _PYTORCH = f"is a file of PyTorch, {_PICKLE}"
+
+_TENSORS = "holds tensors without their network; name an .onnx or Keras file"
+_LITERT = "is a LiteRT file; use the ONNX or Keras file that it was made from"
+_OF_RUNTIME = "is in ONNX Runtime's own format; use the .onnx file that it was made from"
+_PICTURE = "is a picture, not a model; name an .onnx or Keras file"
 
 _STARTS = (
     (
@@ -22,14 +30,24 @@ _STARTS = (
 )
 """First bytes, in lower case. The last one is PyTorch's magic number before version 1.6."""
 
+_MARKS = (
+    *((0, bytes((0x80, protocol)), f"is a pickle, {_PICKLE}") for protocol in range(2, 6)),
+    (4, b"tfl3", _LITERT),
+    (4, b"ortm", _OF_RUNTIME),
+    (0, b"\xff\xd8\xff", _PICTURE),
+    (0, b"\x89png", _PICTURE),
+)
+"""Where bytes stand, in lower case, by which files are known whose endings do not tell."""
+
 _ENDINGS = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".torchscript"), _PYTORCH),
     **dict.fromkeys((".pkl", ".pickle", ".joblib", ".sav"), f"is a pickle, {_PICKLE}"),
-    ".safetensors": f"holds tensors without their network; {_FROM_ORIGIN}",
+    ".safetensors": _TENSORS,
     ".pb": f"is a graph of TensorFlow; {_FROM_ORIGIN}",
     ".index": f"is part of a TensorFlow checkpoint, which holds no network; {_FROM_ORIGIN}",
     ".meta": f"is part of a TensorFlow checkpoint, which is not read; {_FROM_ORIGIN}",
-    ".tflite": "is a LiteRT file; use the ONNX or Keras file that it was made from",
+    ".tflite": _LITERT,
+    ".ort": _OF_RUNTIME,
     ".mlmodel": f"is a file of Core ML; {_FROM_ORIGIN}",
     ".mlpackage": f"is a package of Core ML; {_FROM_ORIGIN}",
     ".caffemodel": "is a file of Caffe, which is not read; name an .onnx or Keras file",
@@ -60,9 +78,35 @@ def foreign_file(path: Path) -> str:
         if head.startswith(start):
             return words
     suffix = path.suffix.lower()
-    if suffix in (".keras", ".h5", ".hdf5", ".onnx", ".json"):
-        return ""
-    return _ENDINGS.get(suffix) or (_PYTORCH if _is_pytorch_archive(path) else "")
+    if suffix in _ENDINGS:
+        return _ENDINGS[suffix]
+    if suffix.startswith(".data-"):
+        return _ENDINGS[".index"]
+    for place, mark, words in _MARKS:
+        if head.startswith(mark, place):
+            return words
+    if _are_tensors(head):
+        return _TENSORS
+    return _PYTORCH if head.startswith(b"pk") and _is_pytorch_archive(path) else ""
+
+
+def foreign_folder(folder: Path) -> str:
+    """As `foreign_file`, of a folder that holds no model: by its ending, or by what lies in it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if told := _ENDINGS.get(folder.suffix.lower()):
+        return told
+    for path in sorted(folder.iterdir())[:_MOST_FILES]:
+        if path.is_file() and (told := foreign_file(path)):
+            return f"is not the folder of a training: its {path.name} {told}"
+    return ""
+
+
+def _are_tensors(head: bytes) -> bool:
+    """Whether a file begins as safetensors do: the length of a description, and that, in JSON."""
+    return 2 <= int.from_bytes(head[:8], "little") <= _LONGEST_HEADER and head[8:10] in _OBJECTS
 
 
 def _is_pytorch_archive(path: Path) -> bool:

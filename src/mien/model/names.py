@@ -10,13 +10,16 @@ from pathlib import Path
 
 from mien.errors import ModelError, WeightsError
 from mien.model import store
-from mien.model.foreign_files import foreign_file
+from mien.model.foreign_files import foreign_file, foreign_folder
 
 DEFAULT_MODEL = "mien-small-int8"
 """What ``default`` stands for: as accurate as mien-small, and faster."""
 
 RUN_MODEL = "model.onnx"
 """Name of the model file in the folder of a training."""
+
+_RUN_NETWORK = "best.keras"
+"""Name of the network there; `mien.training.run_folder.BEST`."""
 
 _KERAS_SUFFIXES = frozenset((".keras", ".h5", ".hdf5"))
 _USE_ITS_ORIGIN = "use the ONNX or Keras file that it was made from"
@@ -85,7 +88,9 @@ def _from_path(model: str) -> Path:
     if path.suffix.lower() == ".onnx" and path.is_file():
         return path
     if path.exists():
-        raise ModelError(f"{model} is not a model; name an .onnx file or the folder of a training")
+        raise ModelError(
+            f"{model} is not a model; name an .onnx or Keras file, or the folder of a training"
+        )
     if path.suffix.lower() in {".onnx", *_KERAS_SUFFIXES}:
         raise ModelError(f"no such model file: {model}; make one with: mien train, mien export")
     known = ", ".join(("default", *_names()))
@@ -100,8 +105,13 @@ def _model_of_run(folder: Path) -> Path:
     model = folder / RUN_MODEL
     if model.is_file():
         return model
-    if any(path.suffix.lower() in _KERAS_SUFFIXES for path in folder.iterdir()):
+    if (folder / _RUN_NETWORK).is_file():
         raise ModelError(f"{folder} has no {RUN_MODEL} yet; make it with: mien export {folder}")
     if (folder / "saved_model.pb").is_file():
         raise ModelError(f"{folder} is a SavedModel, which is a program; {_USE_ITS_ORIGIN}")
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in {".onnx", *_KERAS_SUFFIXES} and path.is_file():
+            raise ModelError(f"{folder} is not the folder of a training; name a file in it: {path}")
+    if told := foreign_folder(folder):
+        raise ModelError(f"{folder} {told}")
     raise ModelError(f"{folder} is not the folder of a training: it holds no {RUN_MODEL}")

@@ -7,6 +7,7 @@ is computed wrongly on this machine is refused, not believed. CPU kernels are us
 else is asked for: a face takes under a millisecond there.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from mien.model.seal import SEAL_KEY, is_intact
 from mien.model.sessions import ExecutionProvider, Session, open_session
 
 _REMEDY = "get a good copy or export it again"
+_NEWER = re.compile(
+    r"(Opset) (\d+) is under development.* till opset (\d+)"
+    r"|model (IR version): (\d+), max supported IR version: (\d+)"
+)
+"""What ONNX Runtime says of files that are newer than itself."""
 
 
 class Network:
@@ -114,6 +120,12 @@ def _open_session(
             raise ModelError(
                 f"{name} keeps weights in a second file, which mien does not read; save it as one: "
                 "onnx.save(onnx.load(PATH), NEW)"
+            ) from error
+        if newer := _NEWER.search(str(error)):
+            what, its, known = (word.replace("O", "o") for word in newer.groups() if word)
+            raise ModelError(
+                f"{name} is of ONNX's {what} {its}, and the installed ONNX Runtime knows "
+                f"{known} at most; export it for an older one, or update onnxruntime"
             ) from error
         raise ModelError(f"{name} is not a working ONNX file ({error}); {_REMEDY}") from error
 
