@@ -263,8 +263,8 @@ def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
         weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
         origin = Origin()
         if "metadata.json" in names:
-            told = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
-            origin = Origin.of(str(told.get("keras_version", keras.__version__)))
+            about = _config(_member(archive, "metadata.json", MAX_CONFIG_BYTES, path), path)
+            origin = Origin.of(str(about.get("keras_version", keras.__version__)))
     config = checked(config, origin, str(path), for_inference=for_inference)
     with open_hdf5(io.BytesIO(weights), path) as file:
         check_content(file, str(path))
