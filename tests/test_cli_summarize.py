@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written(folder):
         (("stres",), "Error: no such command: stres; did you mean stress?"),
         (("stress", "m", "--data", "d", "--sample", "abc"), "'--sample': it takes a whole number"),
         (("summarize", "t.csv", "--min-seen", "abc"), "'--min-seen': it takes a number"),
-        (("summarize", "t.csv", "--min-seen", "-3"), "'--min-seen': it takes a number of at least"),
+        (("summarize", "t.csv", "--min-seen", "-3"), "'--min-seen': it takes a number from 0 to"),
         (("stress", "m", "--data", "d", "--split", "x"), "'x' is not one of 'validation'"),
     ],
 )
@@ -175,3 +175,38 @@ def test_long_names_of_groups_stand_once_in_a_narrow_terminal(folder):
         first = done.stdout.split("latency")[0] if columns == "70" else done.stdout
         assert sum(line.startswith("a film") for line in first.splitlines()) == n_rows
         assert sum("Happy" in line for line in first.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("recognize", "a.mp4", "--half-life", "inf"),
+            "'--half-life': it takes a number from 0 to 60",
+        ),
+        (("recognize", "a.jpg", "--search-side", "1000000000"), "a number from 64 to 65535"),
+        (("live", "--search-side", "1000000000"), "a number from 64 to 65535"),
+        (("recognize", "a.mp4", "--dataset", "d", "--shard-s", "inf"), "a number from 1 to 86400"),
+        (("recognize", "a.mp4", "--dataset", "d", "--timeout", "1e300"), "from 0.1 to 86400"),
+        (("recognize", "a.jpg", "--input-size", "100000"), "a number from 8 to 2048"),
+        (("recognize", "a.jpg", "--min-confidence", "inf"), "a number from 0 to 1"),
+        (("summarize", "t.csv", "--min-seen", "inf"), "a number from 0 to 86400"),
+        (
+            ("serve", "--max-body-mb", "1e300"),
+            "'--max-body-mb': it takes a number from 0.001 to 1000000",
+        ),
+        (
+            ("serve", "--max-minutes", "inf"),
+            "'--max-minutes': it takes a number from 0.001 to 100000",
+        ),
+        (("serve", "--max-pictures", "0"), "'--max-pictures': it takes a number from 1 to 1000000"),
+        (
+            ("serve", "--threads", "99999999999999999999"),
+            "'--threads': it takes a number from 1 to",
+        ),
+    ],
+)
+def test_values_out_of_range_name_the_range(tmp_path, words, told):
+    ran = mien(*words, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert told in ran.stderr

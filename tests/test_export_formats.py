@@ -251,3 +251,12 @@ def test_default_names(tmp_path: Path):
 def test_no_faces_no_export(network: keras.Model, tmp_path: Path):
     with pytest.raises(ModelError, match="real faces"):
         export_to("keras", network, CARD, [], tmp_path / "m.keras")
+
+
+def test_what_a_format_cannot_hold_is_told(tmp_path: Path):
+    inputs = keras.Input((48, 48, 1))
+    network = keras.Model(inputs, keras.layers.Dense(7)(keras.layers.Flatten()(inputs / 255.0)))
+    with pytest.raises(ModelError, match=r"it computes TrueDivide between its .*to keras$"):
+        export_to("h5", network, CARD, FACES, tmp_path / "m.h5")
+    assert not list(tmp_path.iterdir())
+    assert export_to("keras", network, CARD, FACES, tmp_path / "m.keras").faces == len(FACES)

@@ -148,7 +148,7 @@ def test_on_the_command_line(tmp_path: Path, bundle: bytes, faces: np.ndarray) -
     done = mien(*words, "--to", "onnx-int8", "--largest-loss", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = mien(*words, "--to", "onnx-int8", "--largest-loss", "nan", cwd=tmp_path)
-    assert done.returncode == 2 and "takes a number of at most 100" in done.stderr
+    assert done.returncode == 2 and "a number from 0 to 100" in done.stderr
     done = mien(*words, "--to", "onnx", "--largest-loss", "1", cwd=tmp_path)
     assert done.returncode == 2 and "goes with --to onnx-int8 alone" in done.stderr
 

@@ -320,6 +320,7 @@ def test_weights_alone(tmp_path: Path, name: str):
         load_weights(save(network, tmp_path / "whole.keras"), network)
 
 
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
 @pytest.mark.parametrize("name", ["net.h5", "net.keras"])
 def test_a_network_that_was_never_built_is_one_line(tmp_path: Path, name: str):
     network = keras.Sequential([L.Flatten(), L.Dense(7, activation="softmax")])

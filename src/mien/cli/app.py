@@ -103,7 +103,7 @@ class _Command(TyperCommand):
             if hasattr(error, "possibilities"):  # of an option that there is none
                 error.possibilities = None
                 error.message = self._no_option(error.option_name)
-            error.message = _in_words(error.message)
+            error.message = _in_words(error.message, getattr(error, "param", None))
             raise
 
     def _no_option(self, name: str) -> str:
@@ -139,7 +139,10 @@ class _Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-def _in_words(message: str) -> str:
+def _in_words(message: str, parameter: Any) -> str:
+    least, most = (getattr(parameter, end, None) for end in ("min", "max"))
+    if message.startswith(("Input should be g", "Input should be l")) and None not in (least, most):
+        return f"it takes a number from {least:g} to {most:.10g}"
     for pattern, words in _BAD_VALUES:
         if found := re.fullmatch(pattern, message, re.DOTALL):
             return found.expand(words)

@@ -74,7 +74,11 @@ ShardSizeOption = Annotated[
 ShardSecondsOption = Annotated[
     float | None,
     typer.Option(
-        "--shard-s", min=1.0, metavar="S", help="Seconds of a part of a video. [default: 120]"
+        "--shard-s",
+        min=1.0,
+        max=86_400.0,
+        metavar="S",
+        help="Seconds of a part of a video. [default: 120]",
     ),
 ]
 """``--shard-s``."""
@@ -94,6 +98,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         min=0.1,
+        max=86_400.0,
         metavar="S",
         help="How long one picture may take, or one frame. [default: 300]",
     ),

@@ -130,6 +130,7 @@ def live(
         int,
         typer.Option(
             min=64,
+            max=65_535,  # a JPEG's longest side
             metavar="PX",
             help="Longest side to which frames are reduced to search for faces; more finds "
             "smaller faces and takes longer.",

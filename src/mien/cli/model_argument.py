@@ -61,6 +61,7 @@ InputSizeOption = Annotated[
         "--input-size",
         metavar="PX",
         min=8,
+        max=2048,
         help="Side of the faces where a Keras file leaves it open. [default: 48]",
     ),
 ]

@@ -99,11 +99,21 @@ OfflineOption = Annotated[
 ]
 """``--offline``."""
 
+
+def number(value: float | None) -> float | None:
+    """A number as it was given, but not nan, which is in every range."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("it takes a number")
+    return value
+
+
 HalfLifeOption = Annotated[
     float | None,
     typer.Option(
         "--half-life",
         min=0.0,
+        max=60.0,  # as the service takes
+        callback=number,
         metavar="S",
         help="Half-life in seconds of the smoothing of videos; 0: none. [default: 0.08]",
     ),

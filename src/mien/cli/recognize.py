@@ -92,6 +92,7 @@ def recognize(
         int | None,
         typer.Option(
             min=64,
+            max=65_535,  # a JPEG's longest side
             metavar="PX",
             help="Longest side to which pictures are reduced to search for faces; more finds "
             "smaller faces and takes longer. [default: 1280; videos: half of it, 320 to 640]",

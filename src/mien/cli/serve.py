@@ -9,6 +9,9 @@ from mien.cli.recognition_options import DetectorName
 
 _PREFIX = "MIEN_SERVE_"
 _UNITS = {"mb": "MB", "megapixels": "MP", "minutes": "MIN", "seconds": "S"}
+_MOST = {"MB": 1_000_000.0, "MP": 10_000.0, "MIN": 100_000.0, "S": 86_400.0}
+"""Largest value of each unit; the smallest is a thousandth."""
+_MOST_N = 1_000_000
 _VALUES = {"host": "ADDRESS", "port": "PORT"} | dict.fromkeys(
     (
         "threads",
@@ -30,6 +33,10 @@ def _option(flag: str, help_text: str, **more: Any) -> Any:
     value = _VALUES.get(name) or _UNITS.get(name.rsplit("-", 1)[-1])
     if value is not None:
         more.setdefault("metavar", value)
+    if value in _MOST:
+        more |= {"min": 0.001, "max": _MOST[value]}
+    elif value == "N":
+        more = {"min": 1, "max": _MOST_N} | more
     return typer.Option(flag, envvar=variable, show_envvar=False, help=help_text, **more)
 
 
@@ -51,10 +58,10 @@ def serve(
         bool, _option("--offline", "Never fetch model files from the network.")
     ] = False,
     threads: Annotated[
-        int, _option("--threads", "Pictures that are worked on at the same time.", min=1)
+        int, _option("--threads", "Pictures that are worked on at the same time.")
     ] = 2,
     queue: Annotated[
-        int, _option("--queue", "Requests with pictures held at a time; more get 503.", min=1)
+        int, _option("--queue", "Requests with pictures held at a time; more get 503.")
     ] = 64,
     token_file: Annotated[
         Path | None,

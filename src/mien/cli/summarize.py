@@ -49,7 +49,10 @@ def summarize(
     min_seen: Annotated[
         float,
         typer.Option(
-            min=0.0, metavar="S", help="Leave out tracks that are seen for fewer seconds."
+            min=0.0,
+            max=86_400.0,
+            metavar="S",
+            help="Leave out tracks that are seen for fewer seconds.",
         ),
     ] = 1.0,
     out: Annotated[

@@ -256,8 +256,8 @@ def _copy_archive(path: Path, copy: Path, for_inference: bool) -> Origin:
         names = archive.namelist()
         missing = [name for name in ("config.json", "model.weights.h5") if name not in names]
         if missing:
-            if told := foreign_file(path):
-                raise ModelError(f"{path} {told}")
+            if words := foreign_file(path):
+                raise ModelError(f"{path} {words}")
             raise ModelError(f"{path} is not a .keras archive: it has no {missing[0]}; {REMEDY}")
         config = _config(_member(archive, "config.json", MAX_CONFIG_BYTES, path), path)
         weights = _member(archive, "model.weights.h5", MAX_FILE_BYTES, path)
