@@ -61,7 +61,7 @@ def test_rates_of_later_phases_keep_their_proportion():
     [
         ({"epochs": 0}, [], "p: epochs must be at least 1"),
         ({"learning_rate": 0.0}, [], "p: learning_rate must be above 0"),
-        ({"learning_rate": float("nan")}, [], "p: learning_rate must be above 0"),
+        ({"learning_rate": float("nan")}, [], "p: learning_rate must be a finite number"),
         ({"batch_size": -1}, [], "p: batch_size must be at least 1"),
         ({"precision": "float8"}, [], "must be one of float32, mixed_bfloat16, mixed_float16"),
         ({"batch_size": 3}, ["batch_size=4"], "batch_size is given twice, by --batch-size and by"),

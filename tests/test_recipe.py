@@ -57,6 +57,8 @@ def test_fields_are_set_by_name():
         ("augmentation.spin=1", "Augmentation in the recipe has no field 'spin'; known"),
         ("augmentation.zoom=2", "zoom must be below 1"),
         ("learning_rate=0", "r: learning_rate must be above 0$"),
+        ("learning_rate=1e999", "r: learning_rate must be a finite number$"),
+        ("augmentation.contrast=1e999", r"r: augmentation\.contrast must be a finite number$"),
         ("weight_decay=-1", "r: weight_decay must not be below 0$"),
         ("ferplus_weight=-1", "r: ferplus_weight must not be below 0$"),
         ("warmup_epochs=-1", "r: warmup_epochs must not be below 0$"),

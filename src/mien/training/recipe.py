@@ -6,9 +6,10 @@ it, as any Python script: run only recipes that you trust.
 """
 
 import json
+import math
 import runpy
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -126,6 +127,9 @@ class Recipe:
     """Seed of the initial weights, the order of the rows and every random layer."""
 
     def __post_init__(self) -> None:
+        for name, value in _numbers(asdict(self)):
+            if not math.isfinite(value):
+                raise RecipeError(f"recipe {self.name}: {name} must be a finite number")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"recipe {self.name}: {name} must be at least 1")
@@ -312,6 +316,18 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"recipe {path} has no mien Recipe named RECIPE")
     return recipe
+
+
+def _numbers(values: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number that has a fraction, with the name of its field, inner ones after a dot."""
+    if isinstance(values, float):
+        yield name, values
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _numbers(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _numbers(value, name)
 
 
 def _annotations() -> dict[str, Any]:
