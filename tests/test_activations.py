@@ -67,12 +67,13 @@ def test_parts_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_pass_that_fails_is_tried_on_copies(
     monkeypatch: pytest.MonkeyPatch, before: str | None, fails: bool
 ) -> None:
-    """tf2onnx is told by a variable of the environment, which is as before afterwards."""
+    """tf2onnx is told by a variable of the environment, which is as before afterwards. Whatever
+    it holds, 1.17 takes it for FALSE; see also test_export_memory.py."""
     told = []
 
     class Network:
         def export(self, path: str, **settings: object) -> None:
-            told.append(os.environ["TF2ONNX_CATCH_ERRORS"])
+            told.append(os.environ.get("TF2ONNX_CATCH_ERRORS"))
             if fails and told[-1] == "FALSE":
                 raise RuntimeError("a pass failed")
 
@@ -80,5 +81,5 @@ def test_a_pass_that_fails_is_tried_on_copies(
     if before is not None:
         monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", before)
     bundle._export(Network(), "network.onnx")
-    assert told == (["FALSE", "TRUE"] if fails else ["FALSE"])
+    assert told == (["FALSE", None] if fails else ["FALSE"])
     assert os.environ.get("TF2ONNX_CATCH_ERRORS") == before
