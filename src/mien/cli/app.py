@@ -176,6 +176,22 @@ def mien(
     """Recognise the expressions that faces show, and train and prove networks that do."""
 
 
+def _full_place() -> str:
+    """What a disk was full for, where the error does not say it: stdout, if that is a file and
+    not a line more can be written, or else a library's temporary files."""
+    import stat
+    import tempfile
+
+    try:
+        kind = os.fstat(sys.stdout.fileno()).st_mode
+        if stat.S_ISREG(kind) or (stat.S_ISCHR(kind) and not sys.stdout.isatty()):
+            os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        return "stdout"
+
+    return f"{tempfile.gettempdir()}, for temporary files; free some space, or set TMPDIR"
+
+
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """A command that ends with one line on stderr where it fails."""
 
@@ -193,7 +209,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except OSError as error:
             # Only writing fills a disk, and files explain that themselves.
             full = error.errno in (errno.ENOSPC, errno.EDQUOT) and not error.filename
-            before = "cannot write to stdout: " if full else ""
+            before = f"cannot write to {_full_place()}: " if full else ""
             after = f": {error.filename}" if error.filename else ""
             _fail(f"{before}{error.strerror or error}{after}")
         except MemoryError:
