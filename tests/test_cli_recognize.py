@@ -6,16 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import PIL.Image
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import command_line
 import mien
 from heif_factory import heic
-from mien.cli.app import COMMANDS, app
+from mien.cli.app import COMMANDS, _guarded, app
 from mien.labels import FER2013, UNCERTAIN
 from onnx_factory import make_model_bytes, write_model
 from picture_factory import encode, gradient, huge_png, noise
@@ -282,6 +284,28 @@ def test_a_full_disk_behind_stdout(place):
     with open("/dev/full", "wb") as full:
         done = recognize(place, "a.png", "--json", stdout=full)
     assert_fails_on_one_line(done, f"cannot write to stdout: {os.strerror(errno.ENOSPC)}")
+
+
+def test_a_full_disk_of_temporary_files(tmp_path, capsys, monkeypatch):
+    """Libraries do not say where they wrote. A pipe holds whatever is read; a file may be full."""
+
+    def fills_the_disk() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in (str(tmp_path / "stdout.txt"), "/dev/null"):
+        with open(name, "w", encoding="utf-8") as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            with pytest.raises(typer.Exit):
+                _guarded(fills_the_disk)()
+        told = capsys.readouterr().err
+        assert f"cannot write to {tmp_path}, for temporary files" in told.replace("\n", " ")
+    if Path("/dev/full").exists():
+        with open("/dev/full", "w", encoding="utf-8") as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            with pytest.raises(typer.Exit):
+                _guarded(fills_the_disk)()
+        assert "cannot write to stdout" in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away(place):

@@ -412,6 +412,10 @@ def test_file_in_the_folders_place_is_refused_early(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a file"):
         check_folder(tmp_path / "r", ALL_FILES)
     check_folder(tmp_path / "new", ALL_FILES)
+    with pytest.raises(OutputError, match=r"new\.png is to be a folder; name it without \.png"):
+        check_folder(tmp_path / "new.png", ALL_FILES)
+    (tmp_path / "v1.json").mkdir()
+    check_folder(tmp_path / "v1.json", ALL_FILES)
 
 
 @pytest.mark.usefixtures("quick_plots")

@@ -324,6 +324,17 @@ def test_a_row_that_a_crash_broke_off_is_left_out(tmp_path):
     notices = []
     assert summarize(path, on_notice=notices.append).groups[0].seen == pytest.approx(9.95)
     assert notices == [f"{path}: the last line is broken off and left out"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_row_without_an_end_of_line_counts_and_is_told(tmp_path, name):
+    path = table(tmp_path / name, frames("a.mp4", FILM))
+    whole, notices = summarize(path), []
+    path.write_bytes(path.read_bytes().rstrip(b"\r\n"))
+    cut = summarize(path, on_notice=notices.append)
+    assert cut.groups[0].seen == whole.groups[0].seen
+    (told,) = notices
+    assert told.startswith(f"{path}: the last line has no end; if the file was cut off there")
     lines = tmp_path / "t.jsonl"
     write_table(lines, frames("a.mp4", FILM), KEYS, of_videos=True)
     lines.write_bytes(lines.read_bytes()[:-40])

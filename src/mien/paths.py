@@ -78,6 +78,12 @@ def check_onnx_output(out: Path, sources: Iterable[Path] = ()) -> None:
         raise OutputError(f"cannot write {out}: name a place that you may write to")
 
 
+_FILE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".svg", ".pdf", ".html", ".htm", ".md", ".txt", ".json", ".csv")
+)
+"""Endings with which people mean a file."""
+
+
 def check_folder(out: Path, files: Sequence[str]) -> None:
     """Check that a folder of results can be written.
 
@@ -86,8 +92,10 @@ def check_folder(out: Path, files: Sequence[str]) -> None:
         files: names of the files that may be in it, to be replaced.
 
     Raises:
-        OutputError: ``out`` is a file, or holds other files.
+        OutputError: ``out`` is a file, is called like one, or holds other files.
     """
+    if out.suffix.lower() in _FILE_SUFFIXES and not out.is_dir():
+        raise OutputError(f"{out} is to be a folder; name it without {out.suffix}")
     try:
         foreign = sorted({path.name for path in out.iterdir()} - set(files))
     except FileNotFoundError:

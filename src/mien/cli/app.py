@@ -173,7 +173,7 @@ def mien(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Recognise the expressions that faces show, and train and prove networks that do."""
+    """Recognise the expressions that faces show, and train and measure networks that do."""
 
 
 def _full_place() -> str:

@@ -107,13 +107,13 @@ def evaluate(
             progress=progress,
         )
     for line in (result.title, *result.cautions):
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=False)
     output.print(boxed(scores_table(result.evaluation)))
     output.print(boxed(classes_table(result.evaluation), averages=2))
     for table in result.group_tables:
         output.print(boxed(table))
     for line in result.group_lines:
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=False)
     if result.stress is not None:
         output.print(boxed(stress_table(result.stress)))
     print_written(out / "report.html")

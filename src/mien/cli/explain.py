@@ -148,7 +148,7 @@ def explain(
             )
     output.print(result.title, markup=False)
     for text in result.lines:
-        output.print(text, markup=False)
+        output.print(text, markup=False, soft_wrap=False)
     print_written(out / "explanation.html")
     if result.problems:
         raise typer.Exit(1)

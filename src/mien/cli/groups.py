@@ -112,6 +112,6 @@ def groups(
     for table in result.tables:
         output.print(boxed(table))
     for line in result.lines:
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=False)
     if out is not None:
         print_written(out / "groups.html")

@@ -60,7 +60,8 @@ def recognize(
         typer.Option(
             metavar="FILE",
             help="Write a table, a row per face: .csv, .parquet, or .jsonl or .json (a line per "
-            "frame). This, --segments and --timeline may be repeated.",
+            "frame). This, --segments and --timeline may be repeated; files that are there are "
+            "replaced.",
         ),
     ] = None,
     segments: Annotated[
@@ -79,7 +80,8 @@ def recognize(
         str | None,
         typer.Option(
             metavar="DIR|FILE",
-            help="Write annotated copies: a folder, or a file for one picture or video (.mp4).",
+            help="Write annotated copies: a folder, or a file for one picture or video (.mp4). "
+            "Files that are there are replaced, but never what is recognised.",
         ),
     ] = None,
     detector: DetectorOption = DetectorName.AUTO,

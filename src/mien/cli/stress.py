@@ -83,6 +83,6 @@ def stress(
     output.print(result.title, markup=False)
     output.print(boxed(result.table))
     for line in result.lines:
-        output.print(line, markup=False)
+        output.print(line, markup=False, soft_wrap=False)
     if out is not None:
         print_written(out / "stress.html")

@@ -33,7 +33,7 @@ def read_rows(path: Path, on_notice: Callable[[str], None] = lambda line: None) 
 
     Args:
         path: ``.csv``, ``.jsonl``, ``.json`` or ``.parquet``.
-        on_notice: told in a line what was left out.
+        on_notice: told in a line what was left out, or what a file cut off there makes doubtful.
 
     Raises:
         SourceError: the file cannot be read.
@@ -42,14 +42,25 @@ def read_rows(path: Path, on_notice: Callable[[str], None] = lambda line: None) 
     """
     suffix = path.suffix.lower()
     if suffix not in TABLE_SUFFIXES:
-        raise TableError(f"{path} is no table; its name ends in one of {' '.join(TABLE_SUFFIXES)}")
+        raise TableError(
+            f"{path} is no table; its name must end in one of {' '.join(TABLE_SUFFIXES)}"
+        )
     try:
         if suffix == ".parquet":
             return _from_parquet(path)
         is_whole = _ends_whole(path)
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
             read = _from_csv if suffix == ".csv" else _from_json
-            return read(path, stream, is_whole, on_notice)
+            told: list[str] = []
+            rows = read(path, stream, is_whole, told.append)
+        if not is_whole and not told:
+            told.append(
+                f"{path}: the last line has no end; if the file was cut off there, later rows are "
+                "missing, and its last number may be, too"
+            )
+        for line in told:
+            on_notice(line)
+        return rows
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -139,4 +139,7 @@ def _why_not(path: Path) -> str:
 def _warn_of_damage(damaged: int, name: str, on_warning: Callable[[str], None]) -> None:
     if damaged:
         places = "1 damaged place was" if damaged == 1 else f"{damaged} damaged places were"
-        on_warning(f"{name}: {places} passed over; the frames around it may look wrong")
+        there = "it" if damaged == 1 else "them"
+        on_warning(
+            f"{name}: {places} passed over; frames around {there} may be missing or look wrong"
+        )
