@@ -445,7 +445,7 @@ def test_tables_that_do_not_go_together(tmp_path):
     write_table(tmp_path / "e.csv", [], KEYS)
     with pytest.raises(TableError, match="there is no face in"):
         summarize(tmp_path / "e.csv")
-    with pytest.raises(TableError, match="ends in one of"):
+    with pytest.raises(TableError, match="must end in one of"):
         summarize(tmp_path / "e.txt")
 
 
