@@ -106,7 +106,8 @@ def evaluate(
             command=command,
             progress=progress,
         )
-    for line in (result.title, *result.cautions):
+    output.print(result.title, markup=False)
+    for line in result.cautions:
         output.print(line, markup=False, soft_wrap=False)
     output.print(boxed(scores_table(result.evaluation)))
     output.print(boxed(classes_table(result.evaluation), averages=2))
