@@ -352,6 +352,25 @@ def test_a_job_ends_with_the_service(tmp_path: Path, long_clip: bytes):
     assert not is_there(pid)
 
 
+def test_a_job_whose_process_is_being_started_ends_with_the_service(
+    tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    start, pids = asyncio.create_subprocess_exec, []
+
+    async def start_slowly(*arguments: object, **options: object) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **options)
+        os.kill(process.pid, signal.SIGSTOP)
+        pids.append(process.pid)
+        await asyncio.sleep(2)  # the service is stopped meanwhile
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+    with running(tmp_path) as service:
+        upload(service.client, clip)
+        wait_until(lambda: bool(pids))
+    assert not is_there(pids[0])
+
+
 def test_a_job_that_is_deleted_while_its_process_starts(
     service: Running, clip: bytes, monkeypatch: pytest.MonkeyPatch
 ):

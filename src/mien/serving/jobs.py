@@ -231,17 +231,25 @@ class Jobs:
             "TMPDIR": str(job.folder),
             "PYTHONPATH": os.pathsep.join(os.path.abspath(place) for place in sys.path),
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # nothing in the folder is taken for a module
-            "-m",
-            "mien.serving.job_process",
-            cwd=job.folder,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_LONGEST_LINE,
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # nothing in the folder is taken for a module
+                "-m",
+                "mien.serving.job_process",
+                cwd=job.folder,
+                env=environment,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_LONGEST_LINE,
+            )
         )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with suppress(OSError):  # else nobody would end the process that is being started
+                job.process = await starting
+            raise
         # In one step: who reads "running" finds the process, and who deletes the job ends it.
         job.process, job.state = process, "running"
         if job.is_cancelled:  # while the process was being started
