@@ -8,11 +8,12 @@ these (docs/stress.md).
 
 from typing import Any
 
+import numpy as np
+
 from mien.errors import needs_extra
 
 with needs_extra("train"):
     import keras
-    import numpy as np
 
 BLURS = (0.017, 0.033, 0.054)
 """Deviations of the Gaussian, as parts of the side."""
