@@ -140,3 +140,12 @@ def refusals_of_devices(folder: Path) -> dict[str, str]:
             said[f"resume {name}"] = str(error)
     assert not (folder / "new").exists()
     return said
+
+
+def damaged(images: np.ndarray) -> np.ndarray:
+    """What `RandomDamage` makes of pictures, all of them changed."""
+    import keras
+
+    from mien.data.damage import RandomDamage
+
+    return np.asarray(keras.ops.convert_to_numpy(RandomDamage(1.0, 1)(images, training=True)))

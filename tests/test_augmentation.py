@@ -7,6 +7,8 @@ pytest.importorskip("keras", reason="needs the train extra")
 
 import keras
 
+import jax_steps
+from jax_process import Run
 from mien.data.augmentation import Augmentation, RandomAffine, augmentation_layers, damage_layers
 from mien.data.damage import NOISE_LEVELS, RandomDamage
 
@@ -191,3 +193,11 @@ def test_damage_of_any_size_and_colour():
 def test_damage_must_be_a_share():
     with pytest.raises(ValueError, match=r"damage_probability must lie in \[0, 1\]"):
         Augmentation(damage_probability=1.5)
+
+
+@pytest.mark.parametrize(("side", "channels"), [(48, 1), (50, 3)])
+def test_damage_on_jax(on_jax: Run, side: int, channels: int) -> None:
+    images = edges(20, side, channels)
+    found = on_jax(jax_steps.damaged, images)
+    assert found.shape == images.shape
+    assert (np.abs(found - images).reshape(20, -1).max(axis=1) > 5).all()

@@ -86,5 +86,12 @@ def _coarse(images: Any, side_px: int) -> Any:
     square = max(height, width) // side_px
     if square < 2:
         return images
-    means = keras.ops.average_pool(images, square, padding="same")
-    return keras.ops.image.resize(means, (height, width), interpolation="bilinear")
+    # By hand: on JAX, Keras 3.15 cannot pool without strides.
+    ops = keras.ops
+    down, across = -(-height // square), -(-width // square)
+    more = ((0, down * square - height), (0, across * square - width))
+    whole = ops.pad(images, ((0, 0), *more, (0, 0)), mode="symmetric")
+    squares = ops.reshape(whole, (-1, down, square, across, square, images.shape[3]))
+    means = ops.mean(squares, axis=(2, 4))
+    size = (down * square, across * square)
+    return ops.image.resize(means, size, interpolation="bilinear")[:, :height, :width]
