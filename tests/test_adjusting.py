@@ -1,5 +1,6 @@
 """Recipes made to fit one run: options of their own, and what there is to learn from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,8 @@ def test_a_file_of_weights_that_is_not_there(tmp_path: Path):
     recipe = Recipe("d", "face_resnet", pretrained=str(weights), phases=(Phase(trainable="head"),))
     changed, (note,) = with_what_there_is(recipe, votes=False, teachers=0)
     assert (changed.pretrained, changed.phases) == ("none", ())
+    blended = replace(recipe, start_share=0.5)
+    assert with_what_there_is(blended, votes=False, teachers=0)[0].start_share == 0
     assert str(weights) in note and "starts anew" in note
     kept, (note,) = with_what_there_is(recipe, votes=False, teachers=0, asked=["phases"])
     assert kept.phases == recipe.phases and note.endswith("it starts anew")

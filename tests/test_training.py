@@ -246,6 +246,56 @@ def test_another_seed_gives_other_weights(whole_run: Path, tmp_path: Path):
     assert not np.array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
 
 
+@pytest.mark.usefixtures("no_export")
+def test_a_share_of_the_start_stays_in_what_is_kept(whole_run: Path, tmp_path: Path):
+    start = whole_run / "best.keras"
+    goes_on = replace(RECIPE, seed=4, epochs=1, pretrained=str(start))
+    train(goes_on, tiny_samples(), tmp_path / "learned")
+    blended = replace(goes_on, start_share=0.75)
+    train(blended, tiny_samples(), tmp_path / "blended")
+    ends = zip(weights_of(whole_run), weights_of(tmp_path / "learned"), strict=True)
+    expected = [0.75 * first + 0.25 * last for first, last in ends]
+    for ours, theirs in zip(weights_of(tmp_path / "blended"), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    # And that network is the one that was validated.
+    network = keras.models.load_model(tmp_path / "blended" / "best.keras", compile=False)
+    rows = tiny_samples().of(Split.VALIDATION)
+    logits = network(np.asarray(rows.images)[..., np.newaxis].astype(np.float32), training=False)
+    right = np.mean(logits.numpy().argmax(axis=1) == rows.labels)
+    (row,) = read_history(tmp_path / "blended" / "history.csv")
+    assert row["val_accuracy"] == pytest.approx(right)
+
+
+@pytest.mark.usefixtures("no_export")
+def test_a_blended_training_resumes_to_the_same_weights(whole_run: Path, tmp_path: Path):
+    start = tmp_path / "start.keras"
+    start.write_bytes((whole_run / "best.keras").read_bytes())
+    recipe = replace(RECIPE, epochs=2, pretrained=str(start), start_share=0.5)
+    train(recipe, tiny_samples(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tiny_samples(), tmp_path / "run", extra_callbacks=[StopAt(1, 1)])
+    start.unlink()  # the run folder has it
+    train(recipe, tiny_samples(), tmp_path / "run", resume=True)
+    for ours, theirs in zip(
+        weights_of(tmp_path / "run"), weights_of(tmp_path / "whole"), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    (tmp_path / "run" / "start.keras").write_bytes(b"PK")
+    with pytest.raises(TrainingError, match=r"start\.keras is damaged or missing"):
+        train(recipe, tiny_samples(), tmp_path / "run", resume=True)
+
+
+def test_a_share_of_the_start_needs_one(whole_run: Path, tmp_path: Path):
+    with pytest.raises(RecipeError, match=r"has no pretrained file.*start_share=0"):
+        train(replace(RECIPE, start_share=0.5), tiny_samples(), tmp_path / "run")
+    other = replace(RECIPE, pretrained=str(whole_run / "best_ferplus.keras"), start_share=0.5)
+    with pytest.raises(RecipeError, match="starts with a new head"):
+        train(other, tiny_samples(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RecipeError, match="start_share must lie in"):
+        replace(RECIPE, start_share=1.0)
+
+
 def test_a_used_folder_is_refused(whole_run: Path):
     with pytest.raises(TrainingError, match="--resume"):
         train(RECIPE, tiny_samples(), whole_run)

@@ -109,6 +109,8 @@ def with_what_there_is(
     ):
         left_out["pretrained"] = NONE
         ending = "it starts anew"
+        if "start_share" not in asked:
+            left_out["start_share"] = 0.0  # what a new network starts with is chance
         if recipe.phases and "phases" not in asked:
             left_out["phases"] = ()  # to freeze layers that have learned nothing would be wrong
             ending += ", and every layer learns"

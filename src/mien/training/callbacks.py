@@ -35,32 +35,56 @@ class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]
             state.assign([(self._seed * 1_000_003 + epoch * 1_009 + index) % 2**31, 0])
 
 
-class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
-    """Validate with the optimiser's moving average of the weights; train on with the raw ones."""
+class KeptWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Validate with the weights that are kept; train on with the raw ones.
 
-    def __init__(self) -> None:
+    Kept is the optimiser's moving average, where it makes one, and of that and the weights of the
+    start a mean, where one is asked for (Wortsman et al., "Robust fine-tuning of zero-shot models",
+    2022: between two ends of one training lie networks that hold better than either).
+
+    Args:
+        averaged: whether the optimiser averages the weights.
+        blended: the part of the model that is blended with the start; None for no blending.
+        start: its weights at the start, as its `get_weights` gave them.
+        share: how much of the start is kept, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        averaged: bool = True,
+        blended: keras.Model | None = None,
+        start: Sequence[Any] = (),
+        share: float = 0.0,
+    ) -> None:
         super().__init__()
-        self._raw: list[Any] | None = None
+        self._averaged = averaged
+        self._blended = blended.weights if blended is not None else []
+        self._start = start
+        self._share = share
+        self._raw: list[tuple[Any, Any]] = []
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Put the average in."""
-        variables = self.model.trainable_variables
+        """Put in what is kept."""
+        averaged = self.model.trainable_variables if self._averaged else []
+        changed = {id(variable): variable for variable in (*averaged, *self._blended)}
         # Copies, here and below: JAX hands buffers on, and two owners of one lose it.
-        self._raw = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+        self._raw = [(variable, _copied(variable)) for variable in changed.values()]
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        averages = optimizer._model_variables_moving_average
-        for variable, average in zip(variables, averages, strict=True):
-            variable.assign(np.array(keras.ops.convert_to_numpy(average)))
+        averages = optimizer._model_variables_moving_average if self._averaged else []
+        for variable, average in zip(averaged, averages, strict=True):
+            variable.assign(_copied(average))
+        for variable, first in zip(self._blended, self._start, strict=True):
+            variable.assign((1 - self._share) * _copied(variable) + self._share * first)
 
     def on_test_end(self, logs: Any = None) -> None:
         """Put the raw weights back."""
-        for variable, raw in zip(self.model.trainable_variables, self._raw or [], strict=True):
+        for variable, raw in self._raw:
             variable.assign(raw)
-        self._raw = None
+        self._raw = []
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Hold the average in the model for the length of a block."""
+        """Hold what is kept in the model for the length of a block."""
         self.on_test_begin()
         try:
             yield
@@ -204,3 +228,7 @@ def best_row(
         if better(monitor, row[monitor], best[monitor]):
             best = row
     return best
+
+
+def _copied(variable: Any) -> Any:
+    return np.array(keras.ops.convert_to_numpy(variable))

@@ -109,6 +109,10 @@ class Recipe:
     """Who made the unlabelled faces, and their licence, for the model card."""
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
+    start_share: float = 0.0
+    """Share of the weights that the training started with in the network that is validated and
+    saved; the rest is what it learned. Needs a file in ``pretrained`` that holds the whole
+    network."""
     early_stopping: EarlyStopping | None = None
     """When a phase ends before its last epoch; None: never."""
     reduce_on_plateau: ReduceOnPlateau | None = None
@@ -164,6 +168,8 @@ class Recipe:
                 f"recipe {self.name}: teacher_mixup must lie in [0, 1], and needs teacher_views"
             )
         self._check_live()
+        if not 0 <= self.start_share < 1:
+            raise RecipeError(f"recipe {self.name}: start_share must lie in [0, 1)")
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
         if (self.schedule == "step") != bool(self.step_epochs):

@@ -5,8 +5,8 @@ what every random layer draws is a function of the seed and the epoch, and all o
 the run folder (see `run_folder`).
 """
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mien.data.augmentation import augmentation_layers, damage_layers
 from mien.data.batches import Batches, own_errors
 from mien.data.splits import resolved
 from mien.data.unlabelled import Unlabelled
+from mien.errors import RecipeError, TrainingError
 from mien.files import atomic_file
 from mien.formats.bundle import Parity, can_export
 from mien.samples import Samples, Split
@@ -175,6 +176,10 @@ def _fit(
             recipe.pretrained,
             faces=lambda: some_faces(rows, spec),
         )
+        _check_start(recipe, source)
+    elif recipe.start_share:
+        _load_start(network, folder)
+    start_weights = network.get_weights() if recipe.start_share else []
     live, who = (
         live_teachers(teachers, rows, spec, folder, recipe) if recipe.is_live else (None, ())
     )
@@ -198,18 +203,26 @@ def _fit(
     write_proof_faces(folder, parts[Split.VALIDATION], spec.channels)
     if not position.epochs:
         _draw_batch(folder, recipe, train_batches)
+        if recipe.start_share:
+            with atomic_file(folder / run_folder.START) as temporary:
+                network.save(temporary)
 
-    average = callbacks.AverageWeights() if recipe.ema_momentum else None
+    kept = callbacks.KeptWeights(
+        averaged=recipe.ema_momentum is not None,
+        blended=trainable if recipe.start_share else None,
+        start=start_weights,
+        share=recipe.start_share,
+    )
 
     def update_network() -> None:
-        with average.in_place() if average else nullcontext():
+        with kept.in_place():
             copy_weights(trainable, network)
 
     def save_best(path: Path) -> None:
         update_network()
         if recipe.ferplus_weight:
             # First: a process killed between the two repeats the epoch and writes both.
-            with average.in_place() if average else nullcontext():
+            with kept.in_place():
                 head_weights = model.get_layer(FERPLUS_HEAD).get_weights()
             with atomic_file(folder / run_folder.BEST_FERPLUS) as temporary:
                 ferplus_network(network, head_weights).save(temporary)
@@ -251,7 +264,7 @@ def _fit(
                     callbacks.PlainNames(),
                     callbacks.EpochSeeds(recipe.seed),
                     callbacks.StopOnNaN(),
-                    *([average] if average else []),
+                    kept,
                     *extra_callbacks,
                     *(
                         callbacks.tensorboard(folder / run_folder.TENSORBOARD)
@@ -267,6 +280,26 @@ def _fit(
             )
         position = keeper.position
     return tuple(history.rows)
+
+
+def _check_start(recipe: Recipe, source: Mapping[str, str]) -> None:
+    if recipe.start_share and source.get("layers") != "all":
+        there = "has no pretrained file" if not source else "starts with a new head"
+        raise RecipeError(
+            f"recipe {recipe.name} keeps a share of the weights at its start, but {there}; name a "
+            "file of the whole network (--pretrained FILE), or --set start_share=0"
+        )
+
+
+def _load_start(network: keras.Model, folder: Path) -> None:
+    """Put the weights of the start into a new network, for a training that goes on."""
+    path = folder / run_folder.START
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TrainingError(
+            f"{path} is damaged or missing; start again in another folder"
+        ) from error
 
 
 def _compile(model: keras.Model, recipe: Recipe, phase: Phase, steps_per_epoch: int) -> None:

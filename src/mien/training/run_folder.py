@@ -5,6 +5,7 @@ data.json         labels, rows and hash of each split, and of faces without labe
 environment.json  versions, processor, commit
 history.csv       one row per epoch
 pretrained.json   where weights came from that the network started with, if any did
+start.keras       the network that the training started with, if it keeps a share of it
 augmentation.png  some pictures of the first batch, before and after the random changes
 teachers.json     which networks it learned from, and teachers.npy, what they said, if any did
 faces.png         some validation faces, on which exports are proven
@@ -57,6 +58,9 @@ BEST_FERPLUS = "best_ferplus.keras"
 
 UNLABELLED = "unlabelled"
 """Key of ``data.json`` and of the card: number, credit and sources of the faces without labels."""
+
+START = "start.keras"
+"""Name of the network that a training started with, where it keeps a share of it."""
 
 PRETRAINED = "pretrained.json"
 """Name of the file that says where the first weights came from."""
