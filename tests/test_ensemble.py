@@ -1,5 +1,6 @@
 """Several bundles as one: what it computes, what its card says, who does not fit together."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from command_line import assert_fails_on_one_line, mien
 from mien.errors import ModelError
 from mien.formats.ensemble import to_ensemble
 from mien.formats.int8 import to_int8
-from mien.labels import FER2013
+from mien.labels import FER2013, FERPLUS
 from mien.model.network import softmax
 from mien.recognition.classifier import Classifier
 from onnx_factory import make_card, make_graph, with_card
@@ -90,7 +91,9 @@ def test_those_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ModelError, match="named twice"):
         to_ensemble([member(0), member(0)], "x")
     turned = member(1, labels=FER2013.keys[::-1])
-    with pytest.raises(ModelError, match="m0 and m1 do not make an ensemble: the classes of"):
+    with pytest.raises(
+        ModelError, match="m0 and m1 do not make an ensemble: the classes of the one are"
+    ):
         to_ensemble([member(0), turned], "x")
     with pytest.raises(ModelError, match="the framing of the one is fer2013, of the other tight"):
         to_ensemble([member(0), member(1, framing="tight")], "x")
@@ -101,6 +104,39 @@ def test_those_that_do_not_fit_are_refused() -> None:
     old.opset_import[0].version = 16
     with pytest.raises(ModelError, match="another version of ONNX"):
         to_ensemble([member(0), with_card(old, make_card(old))], "x")
+
+
+def test_classes_that_all_have() -> None:
+    eight = make_graph(classes=8, seed=5, gain=6.0)
+    votes = with_card(eight, make_card(eight, name="votes", labels=FERPLUS.keys))
+    turned = member(1, labels=FER2013.keys[::-1])
+    joined = Classifier(to_ensemble([member(0), votes, turned], "common", common=True))
+    assert joined.card.labels == FER2013.keys
+    shares = Classifier(votes).probabilities(FACES)[:, [FERPLUS.index(k) for k in FER2013.keys]]
+    parts = [
+        Classifier(member(0)).probabilities(FACES),
+        shares / shares.sum(axis=1, keepdims=True),
+        Classifier(turned).probabilities(FACES)[:, ::-1],
+    ]
+    np.testing.assert_allclose(joined.probabilities(FACES), np.mean(parts, axis=0), atol=1e-6)
+    with pytest.raises(ModelError, match=r"the classes of the one are angry.*--common"):
+        to_ensemble([member(0), votes], "x")
+    two = make_graph(classes=2)
+    other = with_card(two, make_card(two, labels=("angry", "awake")))
+    with pytest.raises(ModelError, match="fewer than two classes in common"):
+        to_ensemble([member(0), other], "x", common=True)
+
+
+def test_what_members_have_in_common_is_computed_once() -> None:
+    warm = member(0, temperature=2.0)
+    joined = to_ensemble([member(0), warm, member(1)], "three")
+    # The cells are the same in all; two differ in nothing but the temperature behind their logits.
+    kinds = Counter(node.op_type for node in _nodes(joined))
+    assert (kinds["AveragePool"], kinds["Gemm"], kinds["Softmax"]) == (1, 2, 3)
+    assert len(joined) < 2.2 * len(member(0)) + 5000
+    each = [Classifier(content).probabilities(FACES) for content in (member(0), warm, member(1))]
+    got = Classifier(joined).probabilities(FACES)
+    np.testing.assert_allclose(got, np.mean(each, axis=0), atol=1e-6)
 
 
 def test_the_command(tmp_path: Path) -> None:

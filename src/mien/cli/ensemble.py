@@ -20,11 +20,18 @@ def ensemble(
         str | None,
         typer.Option(metavar="NAME", help="Name in its card. [default: the file's name]"),
     ] = None,
+    common: Annotated[
+        bool,
+        typer.Option(
+            "--common", help="Average the classes that all have, where they have different ones."
+        ),
+    ] = False,
 ) -> None:
     """Join several models into one that averages their probabilities.
 
     The file is a model like any other: it can be evaluated, calibrated, used, and named as the
-    teacher of a smaller one. It takes as long and is as large as its members together.
+    teacher of a smaller one. It takes as long and is as large as its members together, less what
+    they have in common.
 
     For example:
 
@@ -34,7 +41,7 @@ def ensemble(
     from mien.workflows import exporting
 
     try:
-        result = exporting.ensemble(models, out, name=name)
+        result = exporting.ensemble(models, out, name=name, common=common)
     except exporting.ArgumentError as error:
         raise typer.BadParameter(str(error), param_hint=error.argument) from error
     for line in result.lines:

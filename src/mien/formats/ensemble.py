@@ -5,6 +5,9 @@ divided by its own temperature; the output is the logarithm of the mean of their
 that the ensemble is a network like any other: it can be calibrated, evaluated and used as it is.
 Averaged probabilities were preferred to averaged logits because they do not depend on how sure a
 member that was trained otherwise is in general.
+
+What two members have in common is computed once: two heads of one network differ in their last
+layer alone.
 """
 
 import hashlib
@@ -15,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ModelError, needs_extra
+from mien.formats.graph_rewrites import share_equals
 from mien.formats.onnx_cards import with_card, with_runtime_golden
 from mien.model.card import ModelCard
 from mien.recognition.classifier import Classifier
@@ -28,38 +32,48 @@ SMALLEST_PROBABILITY = 1e-12
 _INPUT, _OUTPUT = "image", "logits"
 
 
-def to_ensemble(bundles: Sequence[bytes], name: str) -> bytes:
+def to_ensemble(bundles: Sequence[bytes], name: str, *, common: bool = False) -> bytes:
     """Join bundles into one.
 
     Args:
         bundles: two or more ONNX files with cards: the same classes in the same order, the same
             input, the same framing.
         name: name of the ensemble.
+        common: take the classes that all members have, in the first one's order, in place of asking
+            for the same ones; the probabilities of the others are shared out among them.
 
     Returns:
         The ONNX file with a card of its own, sealed. The card names its members and their hashes,
         has their licences, and of their data and choices what all of them share.
 
     Raises:
-        ModelError: there are fewer than two, one is no bundle or there twice, or they do not fit
-            together.
+        ModelError: there are fewer than two, one is no bundle or there twice, they do not fit
+            together, or they have fewer than two classes in common.
     """
     if len(bundles) < 2:
         raise ModelError("an ensemble needs two models or more")
     cards = [Classifier(bundle).card for bundle in bundles]
     if len(set(bundles)) < len(bundles):
         raise ModelError("a member is named twice, which changes nothing; name each once")
-    _check_alike(cards)
-    card = _card(cards, bundles, name)
-    graph = _joined(bundles, cards)
+    _check_alike(cards, common)
+    labels = tuple(key for key in cards[0].labels if all(key in card.labels for card in cards))
+    if len(labels) < 2:
+        raise ModelError("the models have fewer than two classes in common")
+    card = _card(cards, bundles, name, labels)
+    graph = _joined(bundles, cards, labels)
     return with_card(graph, with_runtime_golden(graph, card))
 
 
-def _check_alike(cards: Sequence[ModelCard]) -> None:
+def _check_alike(cards: Sequence[ModelCard], common: bool) -> None:
     first = cards[0]
     for other in cards[1:]:
+        here, there = ", ".join(first.labels), ", ".join(other.labels)
+        if here != there and not common:
+            raise ModelError(
+                f"{first.name} and {other.name} do not make an ensemble: the classes of the one "
+                f"are {here}, of the other {there}; --common averages those that both have"
+            )
         for what, here, there in (
-            ("classes", ", ".join(first.labels), ", ".join(other.labels)),
             ("input", first.input_shape, other.input_shape),
             ("framing", first.framing, other.framing),
         ):
@@ -70,7 +84,9 @@ def _check_alike(cards: Sequence[ModelCard]) -> None:
                 )
 
 
-def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> ModelCard:
+def _card(
+    cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str, labels: tuple[str, ...]
+) -> ModelCard:
     first = cards[0]
     shared = {
         key: value
@@ -98,6 +114,7 @@ def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> Mo
         first,
         name=name,
         architecture=ARCHITECTURE,
+        labels=labels,
         recipe={"members": members},
         data=shared,
         chosen=chosen,
@@ -111,15 +128,16 @@ def _card(cards: Sequence[ModelCard], bundles: Sequence[bytes], name: str) -> Mo
     )
 
 
-def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard]) -> bytes:
+def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard], labels: tuple[str, ...]) -> bytes:
     with needs_extra("train"):
         import onnx
         from onnx import TensorProto, compose, helper, numpy_helper
     shape: list[str | int | None] = ["n", *cards[0].input_shape]
     image = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, shape)
-    classes: list[str | int | None] = ["n", len(cards[0].labels)]
+    classes: list[str | int | None] = ["n", len(labels)]
     logits = helper.make_tensor_value_info(_OUTPUT, TensorProto.FLOAT, classes)
     nodes: list[Any] = []
+    means: list[str] = []
     constants: list[Any] = []
     versions: dict[str, int] = {}
     ir_version = 0
@@ -148,7 +166,19 @@ def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard]) -> bytes:
         nodes.append(
             helper.make_node("Softmax", [f"{prefix}cooled"], [f"{prefix}probabilities"], axis=-1)
         )
-    means = [f"member{number}_probabilities" for number in range(len(cards))]
+        means.append(f"{prefix}probabilities")
+        if card.labels != labels:
+            rows = np.array([card.labels.index(key) for key in labels], np.int64)
+            constants.append(numpy_helper.from_array(rows, f"{prefix}rows"))
+            constants.append(numpy_helper.from_array(np.array([-1], np.int64), f"{prefix}last"))
+            nodes += [
+                helper.make_node("Gather", [means[-1], f"{prefix}rows"], [f"{prefix}kept"], axis=1),
+                helper.make_node(
+                    "ReduceSum", [f"{prefix}kept", f"{prefix}last"], [f"{prefix}sum"], keepdims=1
+                ),
+                helper.make_node("Div", [f"{prefix}kept", f"{prefix}sum"], [f"{prefix}shares"]),
+            ]
+            means[-1] = f"{prefix}shares"
     constants.append(
         numpy_helper.from_array(np.array(SMALLEST_PROBABILITY, np.float32), "smallest")
     )
@@ -158,6 +188,7 @@ def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard]) -> bytes:
         helper.make_node("Log", ["positive"], [_OUTPUT]),
     ]
     graph = helper.make_graph(nodes, ARCHITECTURE, [image], [logits], constants)
+    share_equals(graph)
     opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
     model = helper.make_model(graph, opset_imports=opsets)
     model.ir_version = ir_version

@@ -1,7 +1,7 @@
 """Changes to ONNX graphs that leave what they compute as it is, and let it be computed faster.
 
 Written for the quantised networks of `mien.formats.int8`: what ONNX Runtime is slow at in integers
-is put into another form first. `renumber` is for all.
+is put into another form first. `renumber` and `share_equals` are for all.
 """
 
 import re
@@ -118,6 +118,45 @@ def scale_planes(graph: Any) -> None:
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def share_equals(graph: Any) -> None:
+    """Compute once what is computed twice: equal nodes of equal inputs become one, and so do
+    equal constants.
+
+    Args:
+        graph: an onnx.GraphProto whose nodes stand in the order of their use, none of them random;
+            changed in place. Its outputs keep their names. One with graphs inside of its nodes
+            stays as it is.
+    """
+    if any(each.HasField("g") or each.graphs for node in graph.node for each in node.attribute):
+        return
+    same: dict[str, str] = {}
+    constants: dict[bytes, str] = {}
+    for tensor in list(graph.initializer):
+        content = type(tensor)()
+        content.CopyFrom(tensor)
+        content.ClearField("name")
+        first = constants.setdefault(content.SerializeToString(deterministic=True), tensor.name)
+        if first != tensor.name:
+            same[tensor.name] = first
+            graph.initializer.remove(tensor)
+    given = {value.name for value in graph.output}
+    nodes: dict[bytes, list[str]] = {}
+    for node in list(graph.node):
+        node.input[:] = [same.get(name, name) for name in node.input]
+        content = type(node)()
+        content.CopyFrom(node)
+        content.ClearField("name")
+        content.ClearField("output")
+        attributes = sorted(content.attribute, key=lambda attribute: str(attribute.name))
+        del content.attribute[:]
+        content.attribute.extend(attributes)
+        outputs = list(node.output)
+        first_outputs = nodes.setdefault(content.SerializeToString(deterministic=True), outputs)
+        if first_outputs != outputs and not given & set(outputs):
+            same.update(zip(outputs, first_outputs, strict=True))
+            graph.node.remove(node)
 
 
 def shorten_names(graph: Any) -> None:

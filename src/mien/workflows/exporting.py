@@ -245,7 +245,11 @@ def _to_int8(
 
 
 def ensemble(
-    models: Sequence[str | Path], out: str | Path, *, name: str | None = None
+    models: Sequence[str | Path],
+    out: str | Path,
+    *,
+    name: str | None = None,
+    common: bool = False,
 ) -> ExportResult:
     """Join several models into one that averages their probabilities.
 
@@ -254,6 +258,8 @@ def ensemble(
             ``.onnx`` files.
         out: the ``.onnx`` file to write.
         name: name in its card; the file's name where None.
+        common: average the classes that all have, in the first one's order, in place of asking for
+            the same ones.
 
     Raises:
         ArgumentError: fewer than two models.
@@ -267,6 +273,7 @@ def ensemble(
     check_onnx_output(out, paths)
     for path in paths:
         Classifier(path)  # names the file that is damaged
-    bundle = to_ensemble([path.read_bytes() for path in paths], name or out.stem)
+    contents = [path.read_bytes() for path in paths]
+    bundle = to_ensemble(contents, name or out.stem, common=common)
     write_bundle(bundle, out)
     return ExportResult(out, (f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB",))
