@@ -1,6 +1,7 @@
 """Several bundles as one: what it computes, what its card says, who does not fit together."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,32 @@ def test_quantised_members_stay_quantised() -> None:
     each = [Classifier(content).probabilities(FACES) for content in (small, member(1))]
     mean = np.mean(each, axis=0)
     np.testing.assert_allclose(Classifier(joined).probabilities(FACES), mean, atol=1e-3)
+
+
+def test_means_of_probabilities_are_not_quantised() -> None:
+    eight = make_graph(classes=8, seed=5, gain=6.0)
+    votes = with_card(eight, make_card(eight, name="votes", labels=FERPLUS.keys))
+    joined = to_ensemble([member(0, temperature=2.0), votes], "both", common=True)
+    shown = Classifier(joined).probabilities(FACES)
+    # Faces with labels of all eight classes; none shows the one that the ensemble lacks.
+    labels = [FERPLUS.index(FER2013.keys[index]) for index in shown.argmax(axis=1)]
+    samples = samples_of(FACES, labels, ["validation"] * 50)
+    samples = replace(samples, label_set=FERPLUS)
+    small = to_int8(joined, samples, samples)
+    assert small.accuracy_before == 1 and small.accuracy_after > 0.9
+    readers = {name: node.op_type for node in _nodes(small.bundle) for name in node.input}
+    behind = ("Softmax", "Mean", "Gather", "ReduceSum", "Max")
+    found = [node for node in _nodes(small.bundle) if node.op_type in behind]
+    assert {node.op_type for node in found} == set(behind)
+    assert not [node for node in found if readers[node.output[0]] == "QuantizeLinear"]
+    np.testing.assert_allclose(
+        softmax(np.log(Classifier(small.bundle).probabilities(FACES)) * small.card.temperature),
+        shown,
+        atol=0.05,
+    )
+    labels[0] = FERPLUS.index("contempt")
+    with pytest.raises(ModelError, match="the network's classes are"):
+        to_int8(joined, samples, replace(samples, labels=np.array(labels)))
 
 
 def _nodes(content: bytes) -> list[onnx.NodeProto]:

@@ -67,11 +67,11 @@ def to_ensemble(bundles: Sequence[bytes], name: str, *, common: bool = False) ->
 def _check_alike(cards: Sequence[ModelCard], common: bool) -> None:
     first = cards[0]
     for other in cards[1:]:
-        here, there = ", ".join(first.labels), ", ".join(other.labels)
-        if here != there and not common:
+        if first.labels != other.labels and not common:
             raise ModelError(
                 f"{first.name} and {other.name} do not make an ensemble: the classes of the one "
-                f"are {here}, of the other {there}; --common averages those that both have"
+                f"are {', '.join(first.labels)}, of the other {', '.join(other.labels)}; --common "
+                "averages those that both have"
             )
         for what, here, there in (
             ("input", first.input_shape, other.input_shape),

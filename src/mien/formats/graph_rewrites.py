@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 _NUMBER = re.compile(r"__\d+")
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
 def fold_pools(graph: Any) -> None:
@@ -79,10 +80,29 @@ def before_weights(graph: Any) -> list[str]:
     names = []
     for number, node in enumerate(graph.node):
         node.name = node.name or f"node_{number}"
-        if node.op_type in ("Conv", "Gemm", "MatMul"):
+        if node.op_type in _WEIGHTED:
             break
         names.append(node.name)
     return names
+
+
+def behind_logits(graph: Any) -> list[str]:
+    """Names of the nodes behind all weights, where one of them is a softmax: what an ensemble does
+    with its members' logits, for which 8 bits would be too few.
+
+    Args:
+        graph: an onnx.GraphProto, its nodes in the order of their use; nameless ones get a name.
+    """
+    before: set[str] = set()  # names of what leads to a node with weights
+    behind = []
+    for number, node in reversed(list(enumerate(graph.node))):
+        node.name = node.name or f"node_{number}"
+        if node.op_type in _WEIGHTED or before & set(node.output):
+            before |= set(node.input)
+        else:
+            behind.append(node)
+    softmax = any(node.op_type == "Softmax" for node in behind)
+    return [node.name for node in behind] if softmax else []
 
 
 def scale_planes(graph: Any) -> None:

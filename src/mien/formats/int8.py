@@ -89,7 +89,8 @@ def to_int8(
         raise ModelError(f"{card.name} is in {card.precision} already; quantise its original")
     if not len(calibration) or not len(check):
         raise ModelError("a network is quantised on real faces, and none were given")
-    if check.label_set.keys != card.labels:
+    shown = [check.label_set.keys[label] for label in np.unique(check.labels)]
+    if not set(shown) <= set(card.labels):
         raise ModelError(
             f"the network's classes are {', '.join(card.labels)}, those of the faces are "
             f"{', '.join(check.label_set.keys)}"
@@ -152,7 +153,11 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
             model = onnx.load(prepared)
             graph_rewrites.fold_pools(model.graph)
             graph_rewrites.scale_planes(model.graph)
-            onnx.save(model, prepared)
+            excluded = [
+                *graph_rewrites.before_weights(model.graph),
+                *graph_rewrites.behind_logits(model.graph),
+            ]
+            onnx.save(model, prepared)  # with the names that these have now
             quantize_static(
                 prepared,
                 made,
@@ -162,7 +167,7 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
-                nodes_to_exclude=graph_rewrites.before_weights(model.graph),
+                nodes_to_exclude=excluded,
             )
         except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -174,11 +179,13 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
 
 def _judged(classifier: Classifier, check: Samples) -> Predictions:
     """What a network makes of the check samples, at its card's temperature."""
+    classes = classifier.label_set
+    index_of = [classes.index(k) if k in classes else -1 for k in check.label_set.keys]
     return Predictions(
         names=tuple(check.names),
-        labels=check.labels,
+        labels=np.array(index_of, np.int64)[check.labels],
         probabilities=classifier.probabilities(check.iter_images()),
-        label_set=check.label_set,
+        label_set=classes,
         split=_split_of(check),
         source=check.source,
     )
