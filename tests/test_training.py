@@ -28,13 +28,16 @@ from mien.labels import FER2013
 from mien.model.card import ModelCard, golden_inputs
 from mien.model.network import softmax
 from mien.recognition.classifier import Classifier
+from mien.reports.cautions import Provenance, faces_cautions
 from mien.samples import Samples, Split
 from mien.training import export
 from mien.training.calibration import read_calibration
 from mien.training.callbacks import best_row, read_history
+from mien.training.monitors import Checkpoint
 from mien.training.recipe import Recipe
 from mien.training.run import train
 from mien.training.run_folder import check_folder, describe
+from mien.workflows.training import result_lines
 
 RECIPE = Recipe(
     name="tiny",
@@ -244,6 +247,21 @@ def test_a_finished_run_resumes_to_itself(whole_run: Path):
 def test_another_seed_gives_other_weights(whole_run: Path, tmp_path: Path):
     train(replace(RECIPE, seed=2, epochs=1), tiny_samples(), tmp_path / "run")
     assert not np.array_equal(weights_of(tmp_path / "run")[0], weights_of(whole_run)[0])
+
+
+def test_the_last_epoch_can_be_kept(tmp_path: Path):
+    still = replace(RECIPE, epochs=2, learning_rate=1e-9)  # both epochs are alike
+    first = train(still, tiny_samples(), tmp_path / "first")
+    last = train(
+        replace(still, checkpoint=Checkpoint(monitor="epoch")), tiny_samples(), tmp_path / "last"
+    )
+    assert (first.best["epoch"], last.best["epoch"]) == (1, 2)
+    card = Classifier(tmp_path / "last" / "model.onnx").card
+    assert (card.chosen["epoch"], card.chosen["metric"]) == (2, "epoch")
+    sha = tiny_samples().of(Split.VALIDATION).sha256()
+    cautions = faces_cautions("validation", Provenance(card, "", sha, "", "0", ""))
+    assert "recipes are compared on" in cautions[0] and "epoch" not in cautions[0]
+    assert any("epoch 2 of 2, the last one" in line for line in result_lines(last, "tiny"))
 
 
 @pytest.mark.usefixtures("no_export")

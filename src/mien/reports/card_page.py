@@ -147,6 +147,11 @@ def _choice(card: ModelCard) -> str:
     if not split:
         return "Which faces chose the epoch is not known."
     metric = card.chosen.get("metric", "a metric")
+    if metric == "epoch":
+        return (
+            f"The last epoch was kept. The temperature was fitted on the split {split}, and "
+            "recipes are compared on it; scores on that split are slightly too good."
+        )
     return (
         f"The epoch was chosen by {metric} on the split {split}; scores on that split are "
         "slightly too good."

@@ -72,9 +72,14 @@ def faces_cautions(split: str, provenance: Provenance) -> list[str]:
     elif split == str(card.chosen.get("split", "")):
         known = isinstance(card.data.get(split), Mapping)
         if rows_of == split or not known:
+            what = (
+                f"this is the {split} split, which recipes are compared on"
+                if card.chosen.get("metric") == "epoch"
+                else f"the epoch that was kept was chosen on the {split} split"
+            )
             texts.append(
-                f"Caution: the epoch that was kept was chosen on the {split} split, so "
-                "this score is somewhat too good; a split that chose nothing gives an honest one."
+                f"Caution: {what}, so this score is somewhat too good; a split that chose nothing "
+                "gives an honest one."
             )
         else:
             texts.append(

@@ -22,6 +22,9 @@ MONITORS = tuple(
 )
 """Numbers of an epoch that can be watched."""
 
+LAST_EPOCH = "epoch"
+"""What a checkpoint watches that keeps the last epoch: its number."""
+
 _STATE = ("best", "wait", "stopped_epoch", "cooldown_counter")
 
 
@@ -34,13 +37,15 @@ class Checkpoint:
     """
 
     monitor: str = "val_accuracy"
-    """Number by which ``best.keras`` is chosen, the first epoch on a tie."""
+    """Number by which ``best.keras`` is chosen, the first epoch on a tie; ``epoch``: the last one,
+    so that nothing is chosen."""
     every_epoch: bool = False
     """Keep the network of every epoch too, in ``checkpoints/``, with epoch, loss and val_loss in
     its name."""
 
     def __post_init__(self) -> None:
-        _check_monitor(self.monitor)
+        if self.monitor != LAST_EPOCH:
+            _check_monitor(self.monitor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,10 +123,11 @@ def result_lines(run: "Run", name: str) -> list[str]:
         name: of its recipe.
     """
     best = run.best
+    why = "the last one" if run.monitor == "epoch" else f"chosen by {run.monitor}"
     lines = [
         f"{name}: validation accuracy {100 * best['val_accuracy']:.2f} %, "
         f"macro F1 {100 * best['val_f1']:.2f} % in epoch {best['epoch']:.0f} "
-        f"of {len(run.history)}, chosen by {run.monitor}"
+        f"of {len(run.history)}, {why}"
     ]
     fitted = run.temperature.calibration
     lines.append(
