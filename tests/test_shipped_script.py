@@ -14,7 +14,10 @@ pytest.importorskip("keras", reason="needs the train extra")
 from mien.recognition.classifier import Classifier
 
 ROOT = Path(__file__).parent.parent
-FILES = ("mien-small", "mien-small-int8", "mien-tiny", "mien-large", "mien-small-ferplus")
+FILES = (
+    *("mien-small", "mien-small-int8", "mien-tiny", "mien-large"),
+    *("mien-small-ferplus", "mien-small-joint"),
+)
 
 
 def start(folder: Path, backend: str) -> subprocess.Popen[str]:
