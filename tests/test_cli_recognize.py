@@ -399,6 +399,12 @@ def test_help_and_version(place):
         assert mien_command(place, command, "--help").returncode == 0
 
 
+def test_the_package_is_the_command(tmp_path: Path):
+    command = [sys.executable, "-m", "mien", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"mien {mien.__version__}\n"
+
+
 @pytest.mark.parametrize("command", [function.__name__ for function in COMMANDS])
 def test_help_is_tidy_at_80_columns(monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")

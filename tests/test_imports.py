@@ -35,6 +35,7 @@ LAYERS = (
     {"live"},
     {"serving"},
     {"cli"},
+    {"__main__"},
 )
 """From the bottom up. A module imports from lower layers, from its own package and, among single
 modules, from its own layer; the packages of one layer are blind to each other."""
