@@ -9,8 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.formats.graph_rewrites import (
-    before_weights,
+    FEWEST_LAYERS,
     fold_pools,
+    outer_layers,
     renumber,
     scale_planes,
     shorten_names,
@@ -85,7 +86,7 @@ def test_a_pool_that_others_use_stays() -> None:
 def test_scaling_comes_after_the_layout() -> None:
     model = make_model()
     before = computed(model)
-    assert before_weights(model.graph) == ["multiply", "add", "turn"]
+    assert outer_layers(model.graph)[:3] == ["multiply", "add", "turn"]
     scale_planes(model.graph)
     assert kinds(model)[:4] == ["Transpose", "Mul", "Add", "Conv"]
     np.testing.assert_array_equal(computed(model), before)
@@ -97,8 +98,27 @@ def test_nodes_without_a_name_get_one() -> None:
     model = make_model()
     for node in model.graph.node:
         node.name = ""
-    assert before_weights(model.graph) == ["node_0", "node_1", "node_2"]
+    assert outer_layers(model.graph)[:3] == ["node_0", "node_1", "node_2"]
     assert model.graph.node[1].name == "node_1"
+
+
+def test_the_outer_layers_stay_in_float32() -> None:
+    def chain(n_layers: int) -> onnx.GraphProto:
+        nodes = [helper.make_node("Mul", ["image", "factor"], ["x0"], name="scale")]
+        for n in range(n_layers):
+            nodes.append(helper.make_node("Conv", [f"x{n}", "w"], [f"y{n}"], name=f"layer{n}"))
+            nodes.append(helper.make_node("Relu", [f"y{n}"], [f"x{n + 1}"], name=f"relu{n}"))
+        last = f"x{n_layers}"
+        for head in "ab":  # two heads, as those of an ensemble
+            nodes.append(helper.make_node("MatMul", [last, "v"], [f"m{head}"], name=f"head_{head}"))
+            nodes.append(helper.make_node("Softmax", [f"m{head}"], [head], name=f"softmax_{head}"))
+        nodes.append(helper.make_node("Mean", ["a", "b"], ["mean"], name="mean"))
+        return helper.make_graph(nodes, "chain", [], [])
+
+    heads = ["head_a", "softmax_a", "head_b", "softmax_b", "mean"]
+    assert outer_layers(chain(2)) == ["scale", "layer0", *heads]
+    few = [name for name in ("scale", *heads) if not name.startswith("head")]
+    assert outer_layers(chain(FEWEST_LAYERS - 2)) == few
 
 
 def test_scaling_that_others_use_stays() -> None:

@@ -12,6 +12,9 @@ import numpy as np
 _NUMBER = re.compile(r"__\d+")
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
+FEWEST_LAYERS = 3
+"""Networks of so many layers with weights, or fewer, are quantised in all of them."""
+
 
 def fold_pools(graph: Any) -> None:
     """Make every average pool part of the convolution of 1 x 1 that alone takes its output.
@@ -72,37 +75,31 @@ def _is_pointwise(node: Any, weights: dict[str, Any]) -> bool:
     )
 
 
-def before_weights(graph: Any) -> list[str]:
-    """Names of the nodes before the first one with weights: the scaling of the input.
+def outer_layers(graph: Any) -> list[str]:
+    """Names of the nodes up to the first one with weights, and from the last ones with weights on.
 
-    Nodes without a name get one, so that the names mean those nodes alone.
-    """
-    names = []
-    for number, node in enumerate(graph.node):
-        node.name = node.name or f"node_{number}"
-        if node.op_type in _WEIGHTED:
-            break
-        names.append(node.name)
-    return names
-
-
-def behind_logits(graph: Any) -> list[str]:
-    """Names of the nodes behind all weights, where one of them is a softmax: what an ensemble does
-    with its members' logits, for which 8 bits would be too few.
+    These stay in float32: the scaling of the input and the first layer, which has too few channels
+    to be quicker in integers; the logits, and what an ensemble does with those of its members. They
+    are little work, and 8 bits cost most there. Of `FEWEST_LAYERS` or less the layers themselves
+    are left out, as nothing would remain.
 
     Args:
         graph: an onnx.GraphProto, its nodes in the order of their use; nameless ones get a name.
     """
-    before: set[str] = set()  # names of what leads to a node with weights
-    behind = []
+    weighted = [n for n, node in enumerate(graph.node) if node.op_type in _WEIGHTED]
+    with_layers = len(weighted) > FEWEST_LAYERS
+    first = weighted[0] if weighted else len(graph.node)
+    needed: set[str] = set()  # what nodes with weights take, directly or not
+    outer = []
     for number, node in reversed(list(enumerate(graph.node))):
         node.name = node.name or f"node_{number}"
-        if node.op_type in _WEIGHTED or before & set(node.output):
-            before |= set(node.input)
-        else:
-            behind.append(node)
-    softmax = any(node.op_type == "Softmax" for node in behind)
-    return [node.name for node in behind] if softmax else []
+        has_weights = node.op_type in _WEIGHTED
+        behind = not needed & set(node.output)
+        if (number <= first or behind) and (with_layers or not has_weights):
+            outer.append(node.name)
+        if has_weights or not behind:
+            needed |= set(node.input)
+    return outer[::-1]
 
 
 def scale_planes(graph: Any) -> None:

@@ -153,10 +153,7 @@ def _quantised_graph(bundle: bytes, batches: Sequence[NDArray[np.float32]]) -> b
             model = onnx.load(prepared)
             graph_rewrites.fold_pools(model.graph)
             graph_rewrites.scale_planes(model.graph)
-            excluded = [
-                *graph_rewrites.before_weights(model.graph),
-                *graph_rewrites.behind_logits(model.graph),
-            ]
+            excluded = graph_rewrites.outer_layers(model.graph)
             onnx.save(model, prepared)  # with the names that these have now
             quantize_static(
                 prepared,
