@@ -12,7 +12,7 @@
 #
 # Without a GPU: one network by labels, two more that it teaches, and a second round, taught by all
 # three. With one (KERAS_BACKEND=jax, or where nvidia-smi finds one): three large networks, and the
-# same small ones, taught by them. In a last round the small ones see damaged faces, and 70 % of their
+# same small ones, taught by them. In a last round the small ones see damaged faces, and 75 % of their
 # weights stay as they were. Teachers are asked live, about every changed crop (docs/training.md).
 #
 # Environment: FOLDER (in place of runs/out), PYTHON and MIEN (the interpreter and the command),
@@ -107,7 +107,7 @@ int8() {
 
 # third NAME RECIPE OPTION...: the last round, from NAME_2; its teachers see the faces unharmed.
 third() {
-    student "$1" "$2" --pretrained "$OUT/$1_2/best.keras" --set start_share=0.7 \
+    student "$1" "$2" --pretrained "$OUT/$1_2/best.keras" --set start_share=0.75 \
         --set augmentation.damage_probability=0.5 --set learning_rate=0.03 \
         --set checkpoint.monitor=epoch --set "epochs=${EPOCHS_THIRD:-16}" "${@:3}"
 }

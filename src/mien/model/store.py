@@ -67,6 +67,7 @@ _FILES = (
     _packaged("mien-tiny"),
     _packaged("mien-large"),
     _packaged("mien-small-ferplus"),
+    _packaged("mien-small-joint"),
     ModelFile(
         name="yunet",
         kind="detector",
