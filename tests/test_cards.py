@@ -338,7 +338,7 @@ def test_the_card_is_written_in_every_form(tmp_path: Path):
     assert markdown.startswith("# Model card: mien-tiny")
     assert "| field | value |" in markdown
     values = json.loads((tmp_path / "c.json").read_text("utf-8"))
-    assert values["card"]["name"] == "mien-tiny" and len(values["evidence"]) == 5
+    assert values["card"]["name"] == "mien-tiny" and len(values["evidence"]) == 6
     shown = mien("card", "mien-tiny", "--json", cwd=tmp_path).stdout
     assert json.loads(shown) == values
     done = mien("card", "mien-tiny", "--out", "c.pdf", cwd=tmp_path)
