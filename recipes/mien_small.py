@@ -29,9 +29,9 @@ duplicate in Training; PrivateTest is not looked at. For that run the teachers w
 integers (mien export --to onnx-int8), and not asked about mirror images, as they are now.
 
 The third sees half of its faces blurred, coarse or noisy, while mien-large is asked about the same
-crops unharmed, and a quarter of its faces are FairFace's, without labels. Three quarters of the
-weights stay those of the second round; that share was chosen on PublicTest, and looked at after the
-last epoch, which is kept (LOG.md).
+crops unharmed, and a quarter of its faces are FairFace's, without labels. Each weight is 75 % of
+the second round's and 25 % of what was learned; that share was chosen on PublicTest after the last
+epoch, which is kept (LOG.md).
 """
 
 from mien.data.augmentation import Augmentation

@@ -33,7 +33,7 @@ integers. The epoch is the one that is best on the faces of PublicTest without a
 Training; PrivateTest is not looked at.
 
 The third is like that of recipes/mien_small.py: damaged and unlabelled faces, mien-large as the
-teacher, three quarters of the weights kept, the last epoch taken. For that run the second round's
+teacher, 75 % of each weight kept, the last epoch taken. For that run the second round's
 file was the one in 8-bit integers that was shipped until then.
 """
 

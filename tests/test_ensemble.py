@@ -154,6 +154,17 @@ def test_classes_that_all_have() -> None:
         to_ensemble([member(0), other], "x", common=True)
 
 
+def test_the_command_names_the_classes_that_it_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "seven.onnx").write_bytes(member(0))
+    eight = make_graph(classes=8, seed=5)
+    votes = with_card(eight, make_card(eight, name="votes", labels=FERPLUS.keys))
+    (tmp_path / "eight.onnx").write_bytes(votes)
+    members = ("ensemble", "seven.onnx", "eight.onnx", "--out", "both.onnx")
+    assert_fails_on_one_line(mien(*members, cwd=tmp_path), "--common averages those that both have")
+    done = mien(*members, "--common", cwd=tmp_path)
+    assert done.stdout.strip().endswith("left out, as not all members have it: contempt")
+
+
 def test_what_members_have_in_common_is_computed_once() -> None:
     warm = member(0, temperature=2.0)
     joined = to_ensemble([member(0), warm, member(1)], "three")

@@ -29,6 +29,7 @@ from mien.model.card import ModelCard, golden_inputs
 from mien.model.network import softmax
 from mien.recognition.classifier import Classifier
 from mien.reports.cautions import Provenance, faces_cautions
+from mien.reports.content import _kept
 from mien.samples import Samples, Split
 from mien.training import export
 from mien.training.calibration import read_calibration
@@ -260,6 +261,7 @@ def test_the_last_epoch_can_be_kept(tmp_path: Path):
     assert (card.chosen["epoch"], card.chosen["metric"]) == (2, "epoch")
     sha = tiny_samples().of(Split.VALIDATION).sha256()
     cautions = faces_cautions("validation", Provenance(card, "", sha, "", "0", ""))
+    assert _kept(card.chosen) == "the last one, 2 of 2"
     assert "recipes are compared on" in cautions[0] and "epoch" not in cautions[0]
     assert any("epoch 2 of 2, the last one" in line for line in result_lines(last, "tiny"))
 
@@ -310,7 +312,7 @@ def test_a_share_of_the_start_needs_one(whole_run: Path, tmp_path: Path):
     with pytest.raises(RecipeError, match="starts with a new head"):
         train(other, tiny_samples(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    with pytest.raises(RecipeError, match="start_share must lie in"):
+    with pytest.raises(RecipeError, match="start_share must be at least 0 and below 1"):
         replace(RECIPE, start_share=1.0)
 
 

@@ -86,15 +86,13 @@ def _print_files() -> None:
 
 def _accuracy(model: "KnownModel") -> list[str]:
     """Accuracies in the card of a classifier, a line each."""
-    from mien.labels import FERPLUS
-
     card = model.card
     if card is None:
         return []
-    against = ", against the majority of FER+'s annotators" if card.labels == FERPLUS.keys else ""
     return [
         f"{100 * score.accuracy:.1f} % ({100 * score.accuracy_ci95[0]:.1f} to "
-        f"{100 * score.accuracy_ci95[1]:.1f}) on {score.split}{against}"
+        f"{100 * score.accuracy_ci95[1]:.1f}) on {score.split}"
+        f"{f', {score.against}' if score.against else ''}"
         f"{', with the mirrored face' if score.tta == 'flip' else ''}"
         for score in card.scores
     ]

@@ -62,6 +62,12 @@ class Score:
     commit: str
     """Commit of mien that measured it."""
 
+    @property
+    def against(self) -> str:
+        """Whose labels these are, where they are not the data's own; empty otherwise."""
+        votes = "--ferplus" in self.command.split()
+        return "against the majority of FER+'s annotators" if votes else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

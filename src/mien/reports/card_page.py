@@ -207,8 +207,9 @@ def _analyses(card: ModelCard, evidence: Sequence[Evidence]) -> tuple[Block, ...
 
 def _score_row(score: Score) -> tuple[str, ...]:
     view = ", mirror image averaged" if score.tta == "flip" else ""
+    against = f", {score.against}" if score.against else ""
     return (
-        f"{split_words(score.split)}, {score.n:,} faces{view}",
+        f"{split_words(score.split)}, {score.n:,} faces{against}{view}",
         percent_with(score.accuracy, score.accuracy_ci95),
         percent(score.accuracy_unseen),
         percent(score.macro_f1),

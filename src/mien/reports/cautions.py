@@ -82,10 +82,14 @@ def faces_cautions(split: str, provenance: Provenance) -> list[str]:
                 "gives an honest one."
             )
         else:
+            what = (
+                f"Recipes were compared on another {split} split"
+                if card.chosen.get("metric") == "epoch"
+                else f"The epoch that was kept was chosen on another {split} split"
+            )
             texts.append(
-                f"The epoch that was kept was chosen on another {split} split, by its "
-                "hash. Caution: if some of these faces are in it all the same, from other files "
-                "or under other labels, this score is somewhat too good."
+                f"{what}, by its hash. Caution: if some of these faces are in it all the same, "
+                "from other files or under other labels, this score is somewhat too good."
             )
     if card.labels == FERPLUS.keys and not provenance.note:
         texts.append(

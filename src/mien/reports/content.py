@@ -221,6 +221,9 @@ def _kept(chosen: Mapping[str, object]) -> str:
     if not chosen:
         return "not stated"
     words = dict(chosen)
+    if words.get("metric") == "epoch":
+        number = f", {words['epoch']} of {words['of_epochs']}" if "of_epochs" in words else ""
+        return f"the last one{number}"
     if {"epoch", "of_epochs"} <= words.keys():
         words["epoch"] = f"{words['epoch']} of {words.pop('of_epochs')}"
     metric, value = str(words.get("metric", "")), words.get("value")

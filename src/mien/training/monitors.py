@@ -44,8 +44,7 @@ class Checkpoint:
     its name."""
 
     def __post_init__(self) -> None:
-        if self.monitor != LAST_EPOCH:
-            _check_monitor(self.monitor)
+        _check_monitor(self.monitor, (*MONITORS, LAST_EPOCH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +171,9 @@ class EveryEpoch(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
         super().on_epoch_end(epoch, logs)
 
 
-def _check_monitor(monitor: str) -> None:
-    if monitor not in MONITORS:
-        raise ValueError(f"monitor must be one of {', '.join(MONITORS)}, not {monitor!r}")
+def _check_monitor(monitor: str, known: Sequence[str] = MONITORS) -> None:
+    if monitor not in known:
+        raise ValueError(f"monitor must be one of {', '.join(known)}, not {monitor!r}")
 
 
 def _falls(monitor: str) -> bool:

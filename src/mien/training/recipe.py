@@ -169,7 +169,7 @@ class Recipe:
             )
         self._check_live()
         if not 0 <= self.start_share < 1:
-            raise RecipeError(f"recipe {self.name}: start_share must lie in [0, 1)")
+            raise RecipeError(f"recipe {self.name}: start_share must be at least 0 and below 1")
         if self.input_size_px is not None and self.input_size_px < 1:
             raise RecipeError(f"recipe {self.name}: input_size_px must be at least 1")
         if (self.schedule == "step") != bool(self.step_epochs):

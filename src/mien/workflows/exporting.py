@@ -276,4 +276,8 @@ def ensemble(
     contents = [path.read_bytes() for path in paths]
     bundle = to_ensemble(contents, name or out.stem, common=common)
     write_bundle(bundle, out)
-    return ExportResult(out, (f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB",))
+    kept = Classifier(bundle).card.labels
+    labels = [key for path in paths for key in Classifier(path).card.labels]
+    dropped = [key for key in dict.fromkeys(labels) if key not in kept]
+    note = f"; left out, as not all members have it: {', '.join(dropped)}" if dropped else ""
+    return ExportResult(out, (f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB{note}",))
