@@ -12,8 +12,8 @@
 #
 # Without a GPU: one network by labels, two more that it teaches, and a second round, taught by all
 # three. With one (KERAS_BACKEND=jax, or where nvidia-smi finds one): three large networks, and the
-# same small ones, taught by them. In a last round the small ones see damaged faces, and 75 % of their
-# weights stay as they were. Teachers are asked live, about every changed crop (docs/training.md).
+# same small ones, taught by them. In a last round the small ones see damaged faces, and each of their
+# weights becomes 75 % of the old one plus 25 % of the new one. Teachers are asked live, about every changed crop (docs/training.md).
 #
 # Environment: FOLDER (in place of runs/out), PYTHON and MIEN (the interpreter and the command),
 # EPOCHS_* below, CREDIT (who made faces.zip, and its licence, for the cards).
@@ -112,7 +112,7 @@ third() {
         --set checkpoint.monitor=epoch --set "epochs=${EPOCHS_THIRD:-16}" "${@:3}"
 }
 
-# What the labels' head and that of FER+'s votes say, in equal shares.
+# The mean of what the labels' head says and of what that of FER+'s votes says, as it learned them.
 joint() {
     "$MIEN" ensemble "$OUT/small/model.onnx" "$OUT/small/ferplus.onnx" --common \
         --name heads --out "$OUT/heads.onnx"

@@ -154,6 +154,19 @@ def test_classes_that_all_have() -> None:
         to_ensemble([member(0), other], "x", common=True)
 
 
+def test_certainty_of_a_class_that_is_left_out_stays_a_number() -> None:
+    eight = make_graph(classes=8, gain=1.0)
+    (bias,) = [tensor for tensor in eight.graph.initializer if tensor.name == "bias"]
+    values = np.zeros(8, np.float32)
+    values[FERPLUS.index("contempt")] = 1e4
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, "bias"))
+    votes = with_card(eight, make_card(eight, name="votes", labels=FERPLUS.keys))
+    assert Classifier(votes).probabilities(FACES)[:, FERPLUS.index("contempt")].min() == 1
+    joined = Classifier(to_ensemble([member(0), votes], "both", common=True))
+    alone = Classifier(member(0)).probabilities(FACES)
+    np.testing.assert_allclose(joined.probabilities(FACES), alone, atol=1e-6)
+
+
 def test_the_command_names_the_classes_that_it_leaves_out(tmp_path: Path) -> None:
     (tmp_path / "seven.onnx").write_bytes(member(0))
     eight = make_graph(classes=8, seed=5)

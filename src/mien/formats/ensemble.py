@@ -40,7 +40,7 @@ def to_ensemble(bundles: Sequence[bytes], name: str, *, common: bool = False) ->
             input, the same framing.
         name: name of the ensemble.
         common: take the classes that all members have, in the first one's order, in place of asking
-            for the same ones; the probabilities of the others are shared out among them.
+            for the same ones; the others are dropped, and the rest is scaled to a sum of 1.
 
     Returns:
         The ONNX file with a card of its own, sealed. The card names its members and their hashes,
@@ -176,7 +176,9 @@ def _joined(bundles: Sequence[bytes], cards: Sequence[ModelCard], labels: tuple[
                 helper.make_node(
                     "ReduceSum", [f"{prefix}kept", f"{prefix}last"], [f"{prefix}sum"], keepdims=1
                 ),
-                helper.make_node("Div", [f"{prefix}kept", f"{prefix}sum"], [f"{prefix}shares"]),
+                # A member that is certain of a dropped class says nothing of the others.
+                helper.make_node("Max", [f"{prefix}sum", "smallest"], [f"{prefix}divisor"]),
+                helper.make_node("Div", [f"{prefix}kept", f"{prefix}divisor"], [f"{prefix}shares"]),
             ]
             means[-1] = f"{prefix}shares"
     constants.append(

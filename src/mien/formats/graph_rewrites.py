@@ -80,8 +80,8 @@ def outer_layers(graph: Any) -> list[str]:
 
     These stay in float32: the scaling of the input and the first layer, which has too few channels
     to be quicker in integers; the logits, and what an ensemble does with those of its members. They
-    are little work, and 8 bits cost most there. Of `FEWEST_LAYERS` or less the layers themselves
-    are left out, as nothing would remain.
+    are little work, and 8 bits cost most there. In a network of `FEWEST_LAYERS` or fewer no layer
+    is named, as little would remain to be quantised.
 
     Args:
         graph: an onnx.GraphProto, its nodes in the order of their use; nameless ones get a name.

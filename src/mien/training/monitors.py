@@ -38,7 +38,7 @@ class Checkpoint:
 
     monitor: str = "val_accuracy"
     """Number by which ``best.keras`` is chosen, the first epoch on a tie; ``epoch``: the last one,
-    so that nothing is chosen."""
+    so that none is chosen."""
     every_epoch: bool = False
     """Keep the network of every epoch too, in ``checkpoints/``, with epoch, loss and val_loss in
     its name."""

@@ -110,9 +110,9 @@ class Recipe:
     ema_momentum: float | None = None
     """Keep a moving average of the weights with this momentum and validate and save that."""
     start_share: float = 0.0
-    """Share of the weights that the training started with in the network that is validated and
-    saved; the rest is what it learned. Needs a file in ``pretrained`` that holds the whole
-    network."""
+    """Every weight that is validated and saved is this share of its value at the start, and for the
+    rest what was learned (Wortsman et al., 2022, see `callbacks.KeptWeights`). Above 0 it needs a
+    file in ``pretrained`` that holds the whole network."""
     early_stopping: EarlyStopping | None = None
     """When a phase ends before its last epoch; None: never."""
     reduce_on_plateau: ReduceOnPlateau | None = None

@@ -271,13 +271,12 @@ def ensemble(
     out = Path(out)
     paths = [resolve_model(str(model)) for model in models]
     check_onnx_output(out, paths)
-    for path in paths:
-        Classifier(path)  # names the file that is damaged
+    cards = [Classifier(path).card for path in paths]  # names the file that is damaged
     contents = [path.read_bytes() for path in paths]
     bundle = to_ensemble(contents, name or out.stem, common=common)
     write_bundle(bundle, out)
     kept = Classifier(bundle).card.labels
-    labels = [key for path in paths for key in Classifier(path).card.labels]
-    dropped = [key for key in dict.fromkeys(labels) if key not in kept]
+    labels = dict.fromkeys(key for card in cards for key in card.labels)
+    dropped = [key for key in labels if key not in kept]
     note = f"; left out, as not all members have it: {', '.join(dropped)}" if dropped else ""
     return ExportResult(out, (f"{out}: {len(paths)} members, {len(bundle) / 1e6:.2f} MB{note}",))
